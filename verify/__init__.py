@@ -1,0 +1,1 @@
+"""Prove or refute locking and security patches written in `.kc`."""

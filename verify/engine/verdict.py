@@ -1,0 +1,92 @@
+"""What an engine can say: proved, refuted or unknown, and with what evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from verify.instances import Instance, State
+from verify.ir import Action, Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a verdict speaks of; None is any number."""
+
+    tasks: int | None
+    steps: int | None
+
+    def __str__(self) -> str:
+        tasks = "any number of tasks" if self.tasks is None else f"{self.tasks} task{'s' * (self.tasks != 1)}"
+        steps = "any number of steps" if self.steps is None else f"up to {self.steps} steps"
+        return f"{tasks}, {steps}"
+
+
+class Step(NamedTuple):
+    """Thread `thread` (from 1) takes `action` with these values of its binders, in their order."""
+
+    thread: int
+    action: Action
+    choice: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A run: `states` has one entry more than `steps`."""
+
+    instance: Instance
+    states: Sequence[State] = field(repr=False)
+    steps: Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """An inductive invariant that implies the property: the conjunction of `clauses`, each an IR property.
+
+    `summary` is the same in source terms, for the reader; it may be empty.
+    """
+
+    clauses: Sequence[Expr]
+    summary: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """Z3 discharged every obligation in a fresh solver."""
+
+    scope: Scope
+    invariant: Invariant
+    engine: str
+    obligations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """The run replays in `semantics` and Z3 accepts it."""
+
+    scope: Scope
+    trace: Trace
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Neither; `shown` is the strongest thing that was shown."""
+
+    reason: str
+    shown: str
+    engine: str
+
+
+Verdict = Proved | Refuted | Unknown
+
+
+class Progress(NamedTuple):
+    """Where an engine stands, for the impatient."""
+
+    phase: str
+    figures: Mapping[str, int]
+
+
+Report = Callable[[Progress], None]

@@ -1,0 +1,131 @@
+"""Instances: a system with its number of cells fixed, the variables it then has, and where it starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+from verify.ir import LIFE, PC, PUBLISHED, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
+
+
+
+class Slot(NamedTuple):
+    """One variable of one cell of an instance: cell "" is the globals, "thread" the locals of thread `index`."""
+
+    cell: str
+    index: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.cell}{self.index}.{self.name}" if self.cell else self.name
+
+
+THREAD = "thread"
+State = Mapping[Slot, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A system with its number of cells fixed. Size n includes every smaller number of initial tasks."""
+
+    system: System
+    tasks: int  # cells of the thread class: those there at the start and those that may be created
+    sizes: Mapping[str, int] = field(hash=False)  # class: number of object cells
+
+    def values(self, domain: Domain) -> range:
+        """Every value of a variable of that domain."""
+        match domain:
+            case Range(lo, hi):
+                return range(lo, hi + 1)
+            case Ptr(cls):
+                return range(self.sizes[cls] + 1)
+            case Threads():
+                return range(1 << self.tasks)
+
+    def choices(self, binder: Binder) -> range:
+        """Every value of a binder; NULL is none."""
+        values = self.values(binder.domain)
+        return values[1:] if isinstance(binder.domain, Ptr) else values
+
+    def slots(self) -> Mapping[Slot, Var]:
+        """Every variable of every cell: globals, then objects class by class, then threads."""
+        slots = {Slot("", 0, var.name): var for var in self.system.globals}
+        for cls in self.system.classes.values():
+            for index in range(1, self.sizes[cls.name] + 1):
+                slots |= {Slot(cls.name, index, var.name): var for var in cls.fields}
+        for index in range(1, self.tasks + 1):
+            slots |= {Slot(THREAD, index, var.name): var for var in self.system.locals}
+        return slots
+
+
+Start = Mapping[Slot, tuple[int, ...]]  # the possible values of every slot, chosen independently
+
+
+def least_tasks(system: System) -> int:
+    """The smallest number of tasks that the system's groups can start with."""
+    return max(1, sum(group.count or 0 for group in system.groups))
+
+
+def instance(system: System, tasks: int) -> Instance:
+    """Return `system` with `tasks` cells of its thread class, and as many other cells as they can need.
+
+    Another class has a cell for each static, for each field of a task at the start that holds a fresh object, and,
+    where some action creates objects of it, one more for each task. Raises ValueError for fewer than `least_tasks`.
+    """
+    if tasks < least_tasks(system):
+        message = f"system `{system.name}` starts with {least_tasks(system)} tasks"
+        raise ValueError(message)
+    fresh = Counter[str]()
+    for groups in _casts(system, tasks):
+        fresh |= Counter(v.cls for group in groups for v in group.values.values() if isinstance(v, Fresh))
+    sizes = {
+        cls: sum(s.cls == cls for s in system.statics) + fresh[cls] + (tasks if cls in system.created else 0)
+        for cls in system.classes
+    }
+    return Instance(system, tasks, sizes | {system.thread: tasks})
+
+
+def starts(inst: Instance) -> Iterator[Start]:
+    """Every way to begin: one `Start` for each number of tasks in each group."""
+    for groups in _casts(inst.system, inst.tasks):
+        yield _start(inst, groups)
+
+
+def _casts(system: System, tasks: int) -> Iterator[Sequence[Group]]:
+    """The group of each initial task, for every number of initial tasks that the instance has room for."""
+    fixed = sum(group.count or 0 for group in system.groups)
+    counts = [[group.count] if group.count is not None else range(tasks - fixed + 1) for group in system.groups]
+    open_ended = any(group.count is None for group in system.groups)
+    exact = open_ended and system.thread not in system.created
+    for chosen in product(*counts):
+        total = sum(chosen)
+        if total == tasks if exact else 0 < total <= tasks:
+            yield [group for group, count in zip(system.groups, chosen, strict=True) for _ in range(count)]
+
+
+def _start(inst: Instance, groups: Sequence[Group]) -> Start:
+    system = inst.system
+    values = {slot: (var.default,) for slot, var in inst.slots().items()}
+    used = Counter[str]()
+
+    def born(cls: str, index: int) -> None:
+        for var in system.classes[cls].fields:
+            values[Slot(cls, index, var.name)] = (system.initial.get((cls, var.name), var.default),)
+        values[Slot(cls, index, LIFE)] = (PUBLISHED,)
+
+    for static in system.statics:
+        used[static.cls] += 1
+        born(static.cls, used[static.cls])
+    for index, group in enumerate(groups, start=1):
+        born(system.thread, index)
+        values[Slot(THREAD, index, PC)] = (group.entry,)
+        for name, value in group.values.items():
+            if isinstance(value, Fresh):
+                used[value.cls] += 1
+                born(value.cls, used[value.cls])
+                value = (used[value.cls],)
+            values[Slot(system.thread, index, name)] = value
+    return values

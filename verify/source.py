@@ -1,0 +1,67 @@
+"""Source text and places in it: every later stage points back here."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file as it was read; `path` is what the user calls it, never resolved further."""
+
+    path: str
+    text: str = field(repr=False)
+    starts: tuple[int, ...] = field(init=False, repr=False, compare=False)  # offset of each line
+
+    def __post_init__(self) -> None:
+        starts = [0, *(i + 1 for i, char in enumerate(self.text) if char == "\n")]
+        object.__setattr__(self, "starts", tuple(starts))
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return (line, column) of a character offset, both counted from 1."""
+        line = bisect_right(self.starts, offset)
+        return line, offset - self.starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Return the text of line `number` (from 1) without its end; empty past the last line."""
+        if not 1 <= number <= len(self.starts):
+            return ""
+        end = self.starts[number] - 1 if number < len(self.starts) else len(self.text)
+        return self.text[self.starts[number - 1] : end].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The characters `start` to `end` (exclusive) of a source."""
+
+    source: Source = field(repr=False)
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        """The line of the first character, from 1."""
+        return self.source.position(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        """The column of the first character, from 1."""
+        return self.source.position(self.start)[1]
+
+    @property
+    def text(self) -> str:
+        """The source text, with white space folded to single blanks."""
+        return " ".join(self.source.text[self.start : self.end].split())
+
+    def to(self, other: Span) -> Span:
+        """Return the span from here to the end of `other`; this one if they lie in two files."""
+        if other.source is not self.source or other.end < self.start:
+            return self
+        return Span(self.source, self.start, other.end)
+
+    def __str__(self) -> str:
+        return f"{self.source.path}:{self.line}"
+
+
+NOWHERE = Span(Source("<built-in>", ""), 0, 0)

@@ -1,0 +1,50 @@
+"""The checked program: every name resolved, every expression typed. Lowering takes nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from verify.source import Span
+from verify.syntax.ast import (
+    ClaimDecl,
+    EnumDecl,
+    FunctionDecl,
+    GlobalDecl,
+    InvariantDecl,
+    StructDecl,
+    SystemDecl,
+)
+
+GuardKind = Literal["check", "lock", "statement", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A named statement `function.label`.
+
+    check: an `if`; removed, its condition is false. lock: an acquire; removed, it and the releases that match it are
+    empty. statement: a write, call or barrier; removed, it is empty. none: a label that only `reach` can mean.
+    """
+
+    name: str  # "ptrace_attach.check"
+    kind: GuardKind
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A file without errors. Mappings are keyed by name, in the order of the source."""
+
+    path: str
+    structs: Mapping[str, StructDecl]
+    enums: Mapping[str, EnumDecl]
+    enumerators: Mapping[str, int]
+    globals: Mapping[str, GlobalDecl]
+    functions: Mapping[str, FunctionDecl]  # those with a body
+    systems: Mapping[str, SystemDecl]
+    invariants: Mapping[str, InvariantDecl]
+    claims: tuple[ClaimDecl, ...]
+    guards: Mapping[str, Guard]
+    thread: str  # the struct whose objects are threads of control
