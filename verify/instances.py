@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from verify.ir import LIFE, PC, PUBLISHED, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
-
+from verify.ir import LIFE, PC, PUBLISHED, Action, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
 
 
 class Slot(NamedTuple):
     """One variable of one cell of an instance: cell "" is the globals, "thread" the locals of thread `index`."""
 
     cell: str
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple.index, which nobody needs here
     name: str
 
     def __str__(self) -> str:
@@ -61,11 +60,28 @@ class Instance:
         return slots
 
 
+class Step(NamedTuple):
+    """Thread `thread` (from 1) takes `action` with these values of its binders, in their order."""
+
+    thread: int
+    action: Action
+    choice: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A run: `states` has one entry more than `steps`."""
+
+    instance: Instance
+    states: Sequence[State] = field(repr=False)
+    steps: Sequence[Step]
+
+
 Start = Mapping[Slot, tuple[int, ...]]  # the possible values of every slot, chosen independently
 
 
 def least_tasks(system: System) -> int:
-    """The smallest number of tasks that the system's groups can start with."""
+    """Return the smallest number of tasks that the system's groups can start with."""
     return max(1, sum(group.count or 0 for group in system.groups))
 
 
@@ -95,7 +111,7 @@ def starts(inst: Instance) -> Iterator[Start]:
 
 
 def _casts(system: System, tasks: int) -> Iterator[Sequence[Group]]:
-    """The group of each initial task, for every number of initial tasks that the instance has room for."""
+    """Yield the group of each initial task, for every number of initial tasks that the instance has room for."""
     fixed = sum(group.count or 0 for group in system.groups)
     counts = [[group.count] if group.count is not None else range(tasks - fixed + 1) for group in system.groups]
     open_ended = any(group.count is None for group in system.groups)
@@ -108,7 +124,7 @@ def _casts(system: System, tasks: int) -> Iterator[Sequence[Group]]:
 
 def _start(inst: Instance, groups: Sequence[Group]) -> Start:
     system = inst.system
-    values = {slot: (var.default,) for slot, var in inst.slots().items()}
+    values: dict[Slot, tuple[int, ...]] = {slot: (var.default,) for slot, var in inst.slots().items()}
     used = Counter[str]()
 
     def born(cls: str, index: int) -> None:
@@ -126,6 +142,5 @@ def _start(inst: Instance, groups: Sequence[Group]) -> Start:
             if isinstance(value, Fresh):
                 used[value.cls] += 1
                 born(value.cls, used[value.cls])
-                value = (used[value.cls],)
-            values[Slot(system.thread, index, name)] = value
+            values[Slot(system.thread, index, name)] = (used[value.cls],) if isinstance(value, Fresh) else value
     return values

@@ -1,8 +1,8 @@
 """The one intermediate representation: a parametric transition system.
 
-A `System` speaks of any number of cells; `verify.instances` fixes how many there are. All values are integers: booleans are
-0 and 1, a pointer is 0 (NULL) or the index 1..n of an object of its class, a set of threads is a bit mask with bit
-i - 1 for thread i. Thread i and object i of the thread class belong together: `Me` is i when thread i acts.
+A `System` speaks of any number of cells; `verify.instances` fixes how many there are. All values are integers: booleans
+are 0 and 1, a pointer is 0 (NULL) or the index 1..n of an object of its class, a set of threads is a bit mask with
+bit i - 1 for thread i. Thread i and object i of the thread class belong together: `Me` is i when thread i acts.
 
 Everything is total, so that any expression means something in any state: a field read through NULL is 0, a store
 through NULL is lost, division by zero and shifts outside 0..63 give 0. Lowering puts the checks that C needs in

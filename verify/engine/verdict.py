@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from verify.instances import Instance, State
-from verify.ir import Action, Expr
+from verify.instances import Step, Trace
+from verify.ir import Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +21,6 @@ class Scope:
         tasks = "any number of tasks" if self.tasks is None else f"{self.tasks} task{'s' * (self.tasks != 1)}"
         steps = "any number of steps" if self.steps is None else f"up to {self.steps} steps"
         return f"{tasks}, {steps}"
-
-
-class Step(NamedTuple):
-    """Thread `thread` (from 1) takes `action` with these values of its binders, in their order."""
-
-    thread: int
-    action: Action
-    choice: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """A run: `states` has one entry more than `steps`."""
-
-    instance: Instance
-    states: Sequence[State] = field(repr=False)
-    steps: Sequence[Step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +73,16 @@ class Progress(NamedTuple):
 
 
 Report = Callable[[Progress], None]
+
+__all__ = [
+    "Invariant",
+    "Progress",
+    "Proved",
+    "Refuted",
+    "Report",
+    "Scope",
+    "Step",
+    "Trace",
+    "Unknown",
+    "Verdict",
+]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from verify.ir import Binary, BinaryOp, Const, Expr, Ite, Me, Unary
-from verify.syntax.types import INT, Bool, Int, LockKind, Type, Void
+from verify.syntax.types import INT, VOID, Bool, Int, LockKind, Type
 
 # A parameter: a reference to a lock, to any integer or flag (`word`) or to any scalar, pointers included (`cell`);
 # an integer value; a value for the cell; an lvalue to read or write (`place`); a pointer to any struct, or to the
@@ -42,7 +42,7 @@ class Primitive:
     """One row. `result` None: the primitive is a statement."""
 
     params: tuple[Param, ...]
-    type: Type = Void()
+    type: Type = VOID
     guard: Make | None = None  # the step waits for this
     wrong: Make | None = None  # the step is an error (releasing what is not held) if this
     new: Make | None = None
@@ -98,7 +98,7 @@ def _exclusive(kind: LockKind, *, sleeps: bool = False) -> tuple[Primitive, Prim
     lock = Primitive((kind,), guard=free, new=_me, lock="acquire", sleeps=sleeps, preempt=off)
     unlock = Primitive((kind,), wrong=_not_mine, new=_const(0), lock="release", preempt=-off)
     attempt = Primitive(
-        (kind,), Bool(), new=lambda a: Ite(free(a), Me(), a.old), result=lambda a: free(a), lock="attempt"
+        (kind,), Bool(), new=lambda a: Ite(free(a), Me(), a.old), result=free, lock="attempt"
     )
     return lock, unlock, attempt
 
@@ -129,9 +129,9 @@ def _irq(lock: Primitive, *extra: Param) -> Primitive:
     return replace(lock, params=(*lock.params, *extra))
 
 
-def _atomic(new: Make, type_: Type = Void(), result: Make | None = None, *, args: int = 0) -> Primitive:  # noqa: B008 - frozen
-    """An `atomic_t` operation; the kernel passes the operand before the variable."""
-    params: tuple[Param, ...] = (*(("int",) * args), "atomic")
+def _atomic(new: Make, type_: Type = VOID, result: Make | None = None, *, args: int = 0) -> Primitive:
+    """Return an `atomic_t` operation; the kernel passes the operand before the variable."""
+    params: tuple[Param, ...] = ("int", "atomic") if args else ("atomic",)
     return Primitive(params, type_, new=new, result=result, ref=args)
 
 

@@ -70,3 +70,4 @@ Type = Void | Bool | Int | Enum | Struct | Pointer | Function | Lock | Null
 
 INT = Int(32, signed=True)
 UNSIGNED = Int(32, signed=False)
+VOID = Void()
