@@ -1,0 +1,52 @@
+"""The answer about a file, as values: what `api` makes and every report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verify.diagnostics import Diagnostic
+from verify.engine.verdict import Scope, Trace
+from verify.ir import Expr
+from verify.source import NOWHERE, Span
+from verify.syntax.ast import ClaimKind
+
+Word = Literal["proved", "refuted", "unknown", "vacuous"]
+Locks = frozenset[tuple[str, str]]  # (class, field) or ("", global): the variables that say who holds a lock
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """One claim, judged. `verdict` is about the property behind the claim; `holds` is about the claim."""
+
+    name: str  # as the source has it: "necessary ptrace_attach.check for no_traced_kernel_thread"
+    kind: ClaimKind
+    invariant: str | None
+    guard: str | None
+    system: str | None
+    verdict: Word
+    holds: bool | None  # None is not known
+    scope: Scope | None  # what the verdict speaks of; None if nothing was decided
+    engine: str
+    seconds: float
+    trace: Trace | None = None
+    invariant_found: tuple[str, ...] | None = None  # clauses in source terms
+    certificate: str | None = None  # path
+    reason: str = ""  # why unknown
+    shown: str = ""  # the strongest thing that was shown all the same
+    expected: str = ""  # the claim in a sentence
+    broken: Expr | None = field(default=None, repr=False)  # the property that the last state of `trace` violates
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """Everything about one file. With `errors` there are no claims."""
+
+    file: str
+    versions: Mapping[str, str] = field(hash=False)
+    errors: tuple[Diagnostic, ...] = ()
+    claims: tuple[ClaimResult, ...] = ()
+    locks: Locks = frozenset()
+    interrupted: bool = False

@@ -1,0 +1,208 @@
+"""A run as columns: one for each task that takes a step, the locks and their owners in the gutter.
+
+Where there is room, a step is one line: source, what changed, where. Where there is not, the changes stand below the
+source, and the columns overlap like stairs: only one task speaks at a time.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+
+from verify.engine.verdict import Trace
+from verify.instances import THREAD, Slot
+from verify.ir import IDLE, PC
+from verify.report.result import ClaimResult, Locks
+from verify.report.steps import Line, cell_name, change_name, lines, owners, slot_name, value_name, where
+from verify.report.story import story
+
+Styled = tuple[tuple[str, str], ...]  # pieces of one line, each with its style: "", "dim", "bold red", ...
+COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
+GAP = "  "
+MAX_PLACE, MIN_COLUMN, ROOMY = 44, 24, 34
+STORY = "  ⇒ "
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A run and where things stand in its lines."""
+
+    trace: Trace
+    lanes: Sequence[Slot]  # the locks of the gutter
+    digits: int  # of the step numbers
+    threads: Sequence[int]  # those with a column
+    headings: Sequence[str]
+    offsets: Sequence[int]  # of each column from the first
+    widths: Sequence[int]  # what each may fill
+    changes: int  # width of the column of changes; 0 if they stand below the source
+    place: int
+
+    @property
+    def source(self) -> int:
+        """The width of all task columns together."""
+        return self.offsets[-1] + self.widths[-1]
+
+
+def run(claim: ClaimResult, locks: Locks, width: int) -> Iterator[Styled]:
+    """The lines of a claim's run, at most `width` wide; nothing without a run."""
+    trace = claim.trace
+    if trace is None:
+        return
+    told = lines(trace, locks)
+    lanes = _lanes(trace, locks)
+    yield from _start(trace, lanes, width)
+    if told:
+        names = {line.number: _changes(trace, line, locks) for line in told}
+        page = _page(trace, lanes, told, names, width)
+        yield _header(page)
+        for line in told:
+            yield from _step(page, line, names[line.number])
+    sentence = story(claim, locks)
+    for number, text in enumerate(_wrap(sentence, width - len(STORY), hang="")):
+        yield ((STORY if number == 0 else " " * len(STORY), "bold red"), (text, "bold"))
+
+
+def colour(thread: int) -> str:
+    """The colour of a task."""
+    return COLOURS[(thread - 1) % len(COLOURS)]
+
+
+def _lanes(trace: Trace, locks: Locks) -> Sequence[Slot]:
+    """The locks that somebody holds at some moment of the run."""
+    slots = [slot for slot in trace.instance.slots() if (slot.cell, slot.name) in locks]
+    return [slot for slot in slots if any(state[slot] for state in trace.states)]
+
+
+def _changes(trace: Trace, line: Line, locks: Locks) -> list[str]:
+    system = trace.instance.system
+    made = [change_name(system, change, locks) for change in line.changes]
+    return [*made, f"{cell_name(system, THREAD, line.thread)} {line.stop}"] if line.stop else made
+
+
+def _start(trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
+    """What the run begins with, as far as there was a choice, and the letters of the locks."""
+    system, state = trace.instance.system, trace.states[0]
+    chosen = {name for group in system.groups for name in group.values}
+    facts = [
+        f"{slot_name(system, slot)} = {value_name(system, var.domain, state[slot])}"
+        for slot, var in trace.instance.slots().items()
+        if slot.cell == system.thread and slot.name in chosen and state[Slot(THREAD, slot.index, PC)] != IDLE
+    ]
+    names = [f"{_letter(i)} = {slot_name(system, slot)}" for i, slot in enumerate(lanes)]
+    for title, items in (("start", facts), ("locks", names)):
+        for number, row in enumerate(_wrap(",  ".join(items), width - 9, hang="")):
+            yield ((f"  {title if number == 0 else '':7}", "dim"), (row, "dim"))
+
+
+def _letter(lane: int) -> str:
+    return chr(ord("a") + lane % 26)
+
+
+def _page(
+    trace: Trace, lanes: Sequence[Slot], told: Sequence[Line], names: Mapping[int, Sequence[str]], width: int
+) -> Page:
+    digits = len(str(told[-1].number))
+    width -= 2 + digits + 2 + 2 * len(lanes)
+    threads = sorted({line.thread for line in told})
+    place = min(MAX_PLACE, max(len(line.place) + len(GAP) + len(where(line.main.span)) for line in told))
+    headings = [_heading(trace, thread) for thread in threads]
+    natural = [
+        max(len(heading), *(len(text) for line in told if line.thread == thread for text in line.statements))
+        for thread, heading in zip(threads, headings, strict=True)
+    ]
+    changes = max(len(name) for row in names.values() for name in [*row, ""])
+    room = width - changes - place - len(GAP) * 2
+    widths = _shares(natural, room - len(GAP) * (len(threads) - 1))
+    if all(share >= min(need, ROOMY) for share, need in zip(widths, natural, strict=True)):
+        starts = [sum(widths[:i]) + len(GAP) * i for i in range(len(threads))]
+        return Page(trace, lanes, digits, threads, headings, starts, widths, changes, place)
+    place = max(max(len(line.place), len(where(line.main.span))) for line in told)
+    place = min(place, max(MIN_COLUMN, width // 3))
+    room = max(MIN_COLUMN, width - place - len(GAP))
+    last = max(MIN_COLUMN, min(natural[-1], room // 2)) if len(threads) > 1 else room
+    stride = (room - last) // (len(threads) - 1) if len(threads) > 1 else 0
+    starts = [i * stride for i in range(len(threads))]
+    return Page(trace, lanes, digits, threads, headings, starts, [room - start for start in starts], 0, place)
+
+
+def _shares(natural: Sequence[int], room: int) -> list[int]:
+    """Widths that fill at most `room`: each column what it needs, the widest ones cut to the same width."""
+    limit = max(natural)
+    while limit > 0 and sum(min(n, limit) for n in natural) > room:
+        limit -= 1
+    return [min(n, limit) for n in natural]
+
+
+def _heading(trace: Trace, thread: int) -> str:
+    """The task and the group that it belongs to; a task that is created later belongs to none."""
+    entry = trace.states[0][Slot(THREAD, thread, PC)]
+    groups = [group.name for group in trace.instance.system.groups if group.entry == entry]
+    name = cell_name(trace.instance.system, THREAD, thread)
+    return f"{name} ({groups[0]})" if len(groups) == 1 else name
+
+
+def _header(page: Page) -> Styled:
+    pieces = [(" " * (2 + page.digits + 2), ""), *((f"{_letter(i)} ", "dim") for i in range(len(page.lanes)))]
+    ends = [*page.offsets[1:], page.source + 1]
+    for thread, heading, start, end in zip(page.threads, page.headings, page.offsets, ends, strict=True):
+        pieces.append((_cut(heading, end - start - 1).ljust(end - start), f"bold {colour(thread)}"))
+    return tuple(pieces)
+
+
+def _step(page: Page, line: Line, changes: Sequence[str]) -> Iterator[Styled]:
+    """The rows of one step: source and, beside or below it, changes and place."""
+    column = page.threads.index(line.thread)
+    room = page.widths[column]
+    file = where(line.main.span)
+    texts = [(row, colour(line.thread)) for text in line.statements for row in _wrap(text, room)]
+    if page.changes:
+        places = [_beside(line.place, file, page.place)]
+    else:
+        places = [_cut(line.place, page.place), _cut(file, page.place)]
+        texts += [(row, "") for change in changes for row in _wrap("→ " + change, room, hang="  ")]
+    for number, (text, change, place) in enumerate(zip_longest(texts, changes if page.changes else (), places)):
+        words, style = text or ("", "")
+        first = number == 0
+        yield (
+            (f"  {line.number if first else '':>{page.digits}}  ", "dim"),
+            *_gutter(page, line),
+            *_guides(page.offsets[: column + 1], 0),
+            (words, style),
+            *_guides([*page.offsets[column:], page.source], len(words)),
+            (GAP + (change or "").ljust(page.changes) if page.changes else "", "bold" if line.stop else ""),
+            (GAP + (place or ""), "bold" if first and line.main.label else "dim"),
+        )
+
+
+def _gutter(page: Page, line: Line) -> Iterator[tuple[str, str]]:
+    """The owner of each lock after the step."""
+    for slot in page.lanes:
+        held = owners(page.trace, slot, page.trace.states[line.number])
+        text = str(held[0]) if len(held) == 1 else "+" if held else "·"
+        yield f"{text[-1]} ", colour(held[0]) if held else "dim"
+
+
+def _guides(offsets: Sequence[int], used: int) -> Iterator[tuple[str, str]]:
+    """Blank columns from the first offset to the last, after `used` characters: a line at the left edge of each."""
+    for number, (left, right) in enumerate(pairwise(offsets)):
+        start = left + used if number == 0 else max(left, offsets[0] + used)
+        if start < right:
+            yield ("│" if start == left else "").ljust(right - start), "dim"
+
+
+def _wrap(text: str, width: int, *, hang: str = "    ") -> list[str]:
+    """Rows of at most `width`; a number stays with the word before it."""
+    joined = re.sub(r"(\w) (?=\d)", "\\1\N{NO-BREAK SPACE}", text)
+    rows = textwrap.wrap(joined, max(width, MIN_COLUMN), subsequent_indent=hang, break_on_hyphens=False)
+    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _beside(place: str, file: str, width: int) -> str:
+    return f"{_cut(place, max(1, width - len(GAP) - len(file)))}{GAP}{file}"
