@@ -1,0 +1,1 @@
+"""Finders: what looks for bad states and for invariants. Nothing here is believed without a judge."""

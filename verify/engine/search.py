@@ -1,0 +1,230 @@
+"""Breadth-first search over the states of an instance: the shortest run to a bad state, or that there is none.
+
+States are integers, steps are generated functions, and with `symmetry` one state stands for all that differ only in
+the numbering of tasks and objects. What is counted: `states` are the distinct states seen (orbits, with symmetry);
+`transitions` the quadruples (state, thread, action, choice of its binders) enabled in the states that were explored,
+self-loops included.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from verify.engine.packing import Layout, beginnings, layout, pack, unpack
+from verify.engine.stepcode import Seen, Sink, compiled, predicate
+from verify.engine.symmetry import canonical
+from verify.engine.verdict import Progress, Report, Step, Trace
+from verify.instances import THREAD, Instance, Slot
+from verify.ir import PC, TRUE, Expr
+from verify.semantics import FINISHED, successors
+
+CHUNK = 2048  # states explored between two looks at the clock
+REPORT_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search found.
+
+    `trace` is a shortest run to a state where the property is false or, if `deadlock`, where nobody can step although
+    some thread is not finished. `complete`: every reachable state was seen and none is bad. Every run of up to `depth`
+    steps was looked at, whether complete or not; -1: not even all initial states were.
+    """
+
+    trace: Trace | None
+    complete: bool
+    states: int
+    transitions: int
+    depth: int
+    deadlock: bool = False
+
+
+def search(
+    inst: Instance,
+    prop: Expr | None,
+    *,
+    symmetry: bool = True,
+    deadline: float | None = None,
+    report: Report | None = None,
+    max_depth: int | None = None,
+    deadlock: bool = False,
+) -> Search:
+    """Find a shortest run of `inst` to a state where `prop` is false, or with `deadlock` to a deadlock; or show none.
+
+    Units: `max_depth` in steps; `deadline` a value of time.monotonic(), looked at every 2048 states. Without `prop`
+    everything is explored. Raises SemanticsError where a step would leave the domain of a variable.
+    """
+    places = layout(inst)
+    canon = canonical(places, prop) if symmetry else None
+    run = _Run(places, canon, predicate(places, TRUE if prop is None else prop), _clock(deadline, report))
+    return run.explore(max_depth, deadlock=deadlock)
+
+
+def _clock(deadline: float | None, report: Report | None) -> Callable[[Mapping[str, int]], bool]:
+    """Return a function that tells whether time is up, and now and then says where the search stands."""
+    said = time.monotonic()
+
+    def late(figures: Mapping[str, int]) -> bool:
+        nonlocal said
+        now = time.monotonic()
+        if report is not None and now - said >= REPORT_SECONDS:
+            said = now
+            report(Progress("search", figures))
+        return deadline is not None and now >= deadline
+
+    return late
+
+
+@dataclass(slots=True)
+class _Run:
+    """A search under way."""
+
+    places: Layout
+    canon: Callable[[int], int] | None
+    holds: Callable[[int], bool]
+    clock: Callable[[Mapping[str, int]], bool]
+    seen: Seen = field(default_factory=dict)
+    found: list[int] = field(default_factory=list)  # states one step further than those being explored
+    transitions: int = 0
+    depth: int = -1
+
+    def late(self) -> bool:
+        """Whether time is up."""
+        tasks = self.places.instance.tasks
+        return self.clock({"tasks": tasks, "states": len(self.seen), "depth": self.depth})
+
+    def result(self, bad: int | None, *, complete: bool = False, deadlock: bool = False) -> Search:
+        """Close the search, at the state `bad` if there is one."""
+        trace = None if bad is None else _trace(self.places, self.canon, self.seen, bad)
+        depth = self.depth if trace is None else len(trace.steps)
+        return Search(trace, complete, len(self.seen), self.transitions, depth, deadlock)
+
+    def explore(self, max_depth: int | None, *, deadlock: bool) -> Search:
+        """Search level by level."""
+        bad = self.begin()
+        if bad is not None or self.depth < 0:
+            return self.result(bad)
+        step = compiled(self.places, Sink(self.seen, self.found.append, self.canon))
+        while self.found:
+            level = self.found.copy()
+            self.found.clear()
+            if self.depth == max_depth:
+                stuck = self.last(level) if deadlock else None
+                return self.result(stuck, deadlock=stuck is not None)
+            for start in range(0, len(level), CHUNK):
+                fresh, quiet = len(self.found), cast("list[int]", []) if deadlock else None
+                self.transitions += step(level[start : start + CHUNK], quiet)
+                stuck = next(filter(self.unfinished, quiet or ()), None)
+                if stuck is not None:  # one step nearer than any `bad`
+                    return self.result(stuck, deadlock=True)
+                if bad is None:
+                    bad = next((state for state in self.found[fresh:] if not self.holds(state)), None)
+                over = self.late()
+                if bad is not None and not deadlock or over:
+                    self.depth -= deadlock  # not all of this level was looked at for deadlocks
+                    return self.result(bad)
+            if bad is not None:
+                return self.result(bad)
+            self.depth += bool(self.found)
+        return self.result(None, complete=True)
+
+    def begin(self) -> int | None:
+        """Enter the initial states; return one that is bad, if any. `depth` stays -1 if time is up before the end."""
+        for count, state in enumerate(beginnings(self.places)):
+            first = state if self.canon is None else self.canon(state)
+            if first not in self.seen:
+                self.seen[first] = None
+                self.found.append(first)
+                if not self.holds(first):
+                    return first
+            if count % CHUNK == 0 and self.late():
+                return None
+        self.depth = 0
+        return None
+
+    def last(self, level: Sequence[int]) -> int | None:
+        """A deadlock among `level`, if any, without entering the states after it."""
+        quiet: list[int] = []
+        compiled(self.places, Sink({}, _drop))(level, quiet)
+        return next(filter(self.unfinished, quiet), None)
+
+    def unfinished(self, state: int) -> bool:
+        """Whether some thread is neither idle nor at its end nor stopped by an error."""
+        locations = self.places.instance.system.locations
+        counters = (self.places.bits[Slot(THREAD, me, PC)] for me in range(1, self.places.instance.tasks + 1))
+        at = (locations[(state >> bits.shift & (1 << bits.width) - 1) + bits.low] for bits in counters)
+        return any(location.kind not in FINISHED for location in at)
+
+
+def _drop(_: int) -> None:
+    pass
+
+
+def _trace(places: Layout, canon: Callable[[int], int] | None, seen: Seen, bad: int) -> Trace:
+    """The run to `bad` through the states that each was first reached from, stepped through by the definition."""
+    choose = canon or _same
+    chain = [bad]
+    while (before := seen[chain[-1]]) is not None:
+        chain.append(before)
+    first = next(state for state in beginnings(places) if choose(state) == chain[-1])
+    states, steps = [unpack(places, first)], list[Step]()
+    for goal in reversed(chain[:-1]):
+        step, state = next(
+            (step, state) for step, state in successors(places.instance, states[-1]) if choose(pack(places, state)) == goal
+        )
+        steps.append(step)
+        states.append(state)
+    return Trace(places.instance, tuple(states), tuple(steps))
+
+
+def _same(state: int) -> int:
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What searches of growing size found: a shortest run over all sizes searched, and each search by its tasks.
+
+    `finished`: none of them was cut short by the deadline.
+    """
+
+    trace: Trace | None
+    searches: Mapping[int, Search] = field(hash=False)
+    finished: bool
+    deadlock: bool = False
+
+
+def shortest(
+    inst_for: Callable[[int], Instance],
+    prop: Expr | None,
+    tasks: Iterable[int],
+    *,
+    symmetry: bool = True,
+    deadline: float | None = None,
+    report: Report | None = None,
+    deadlock: bool = False,
+) -> Growth:
+    """Find a shortest run to a bad state over instances of each number of `tasks`, in that order.
+
+    Once there is a run, larger instances are searched for shorter ones only.
+    """
+    best: Search | None = None
+    searches: dict[int, Search] = {}
+    finished = True
+    for count in tasks:
+        depth = None if best is None else best.depth - 1
+        if depth is not None and depth < 0:
+            break
+        made = search(
+            inst_for(count), prop, symmetry=symmetry, deadline=deadline, report=report, max_depth=depth, deadlock=deadlock
+        )
+        searches[count] = made
+        if made.trace is not None:
+            best = made
+        elif not made.complete and made.depth != depth:
+            finished = False
+            break
+    return Growth(best.trace if best else None, searches, finished, best is not None and best.deadlock)
