@@ -51,6 +51,7 @@ class Var:
     name: str
     domain: Domain
     default: int = 0
+    lock: bool = False  # a Ptr that names the owner of a lock
 
 
 LIFE = "#life"  # the first field of every class

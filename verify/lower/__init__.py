@@ -1,0 +1,211 @@
+"""From the checked program to the IR: one system, with functions inlined and one shared access a step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from verify.ir import (
+    FREE,
+    IDLE,
+    LIFE,
+    PC,
+    PUBLISHED,
+    Action,
+    Class,
+    Const,
+    Field,
+    Fresh,
+    Group,
+    InitValue,
+    Location,
+    Me,
+    Micro,
+    Ptr,
+    Range,
+    Referenced,
+    Static,
+    System,
+    Threads,
+    Var,
+)
+from verify.lower.constants import Statics, births, constant
+from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
+from verify.lower.expressions import choices
+from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
+from verify.lower.formulas import struct_of
+from verify.lower.graph import END, FIXED, Graph, domain_of
+from verify.lower.narrow import narrow
+from verify.lower.scope import Scope, walk
+from verify.lower.simplify import binary, conj, negate
+from verify.lower.statements import statement
+from verify.lower.uniprocessor import on_one_cpu
+from verify.lower.without import without
+from verify.syntax import ast
+from verify.syntax.program import Program
+from verify.syntax.types import Int, Lock, Pointer, Struct, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A system and where the names of the source are in it."""
+
+    system: System
+    labels: Mapping[str, frozenset[int]]  # "function.label": the locations before that statement
+    fires: Mapping[str, frozenset[int]]  # of a check: the locations where its condition was true
+
+
+def lower(program: Program, system: str, *, removed: frozenset[str] = frozenset()) -> Lowered:
+    """Lower one system of the program, without the removed guards. Raises InputError for what has no finite meaning."""
+    program = without(program, sorted(removed))
+    declared = program.systems[system]
+    statics = _statics(program)
+    graph = _graph(program, declared, statics)
+    for function, entry in graph.entries.items():
+        _thread(graph, function, entry, statics)
+    kept = {*graph.entries.values(), *range(len(FIXED))}
+    kept |= {loc for found in (*graph.labels.values(), *graph.fires.values()) for loc in found}
+    groups = tuple(_group(graph, group, statics) for group in declared.groups)
+    roots = {group.entry for group in groups} | {IDLE}
+    actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
+    actions = merge_inner(without_skips(actions, kept), graph.inner - kept)
+    actions = reset_dead(reachable(actions, roots | {END}), tuple(graph.locals.values()))
+    whole = System(
+        declared.name,
+        {name: Class(name, fields) for name, fields in graph.fields.items()},
+        program.thread,
+        _globals(program, statics, big_lock=graph.big_lock),
+        (Var(PC, Range(0, len(graph.locations) - 1)), *graph.locals.values()),
+        _named(graph.locations, actions),
+        tuple(actions),
+        groups,
+        tuple(Static(name, struct) for name, (struct, _) in statics.items()),
+        frozenset(graph.created),
+        graph.births,
+    )
+    if declared.cpus == 1:
+        whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
+    labels = {name: frozenset(found) for name, found in graph.labels.items()}
+    return Lowered(narrow(whole), labels, {name: frozenset(found) for name, found in graph.fires.items()})
+
+
+def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Graph:
+    calls = [node for function in program.functions.values() for node in walk(function) if isinstance(node, ast.Call)]
+    freed = {struct_of(call.args[0].type) for call in calls if call.callee == "kfree"}
+    started = dict.fromkeys(group.entry for group in declared.groups)
+    started |= dict.fromkeys(
+        node.name for function in program.functions.values() for node in walk(function)
+        if isinstance(node, ast.Name) and node.kind == "function"
+    )
+    first = len(FIXED)
+    entries = {name: first + number for number, name in enumerate(started)}
+    graph = Graph(
+        program,
+        {name: _fields(program, struct) for name, struct in program.structs.items()},
+        births(program.structs, statics),
+        entries,
+        statement,
+        frozenset(freed),
+        any(call.callee == "lock_kernel" for call in calls),
+        declared.cpus == 1 and declared.preempt,
+    )
+    graph.locations += [Location("") for _ in entries]
+    return graph
+
+
+def _thread(graph: Graph, function: str, entry: int, statics: Statics) -> None:
+    """Lower one function that threads start at."""
+    body = graph.program.functions[function].body
+    scope = Scope(function, statics, exit=END)
+    graph.here = entry
+    graph.micro = Micro("", function, graph.program.functions[function].span)
+    if body is not None:
+        statement(graph, scope, body)
+    graph.step(to=END)
+
+
+def _reap(graph: Graph) -> list[Action]:
+    """The step that frees the cell of a thread that has ended, once it is found by nobody and nobody refers to it."""
+    thread = graph.program.thread
+    if thread not in graph.created:
+        return []
+    life = Field(Me(), thread, LIFE)
+    guard = conj([binary("!=", life, Const(PUBLISHED)), negate(Referenced(Me(), thread))])
+    return [Action(END, IDLE, guard, tuple(clear(graph, Me(), thread)), (Micro("", "exit", graph.micro.span),))]
+
+
+def _statics(program: Program) -> Statics:
+    count: dict[str, int] = {}
+    found: dict[str, tuple[str, int]] = {}
+    for name, declared in program.globals.items():
+        if isinstance(declared.declared, Struct):
+            struct = declared.declared.name
+            count[struct] = count.get(struct, 0) + 1
+            found[name] = (struct, count[struct])
+    return found
+
+
+def _variables(program: Program, name: str, type_: Type, bits: int | None = None) -> list[Var]:
+    """The IR variables of a field or global: two for an rwlock."""
+    match type_:
+        case Lock("spinlock" | "mutex"):
+            return [Var(name, Ptr(program.thread), lock=True)]
+        case Lock("rwlock" | "rwsem"):
+            return [Var(name, Ptr(program.thread), lock=True), Var(f"{name}.readers", Threads(), lock=True)]
+        case Lock("semaphore" | "completion"):
+            return [Var(name, COUNT_RANGE)]
+        case Int(_, signed) if bits is not None:
+            return [Var(name, domain_of(Int(bits, signed)))]
+        case _:
+            return [Var(name, domain_of(type_))]
+
+
+def _fields(program: Program, struct: ast.StructDecl) -> tuple[Var, ...]:
+    life = Var(LIFE, Range(FREE, PUBLISHED))
+    return (life, *(v for f in struct.fields for v in _variables(program, f.name, f.declared, f.bits)))
+
+
+def _globals(program: Program, statics: Statics, *, big_lock: bool) -> tuple[Var, ...]:
+    found = list[Var]()
+    for name, declared in program.globals.items():
+        if not isinstance(declared.declared, Struct):
+            first, *rest = _variables(program, name, declared.declared)
+            value = 0 if declared.value is None else constant(declared.value, statics)
+            found += [replace(first, default=value), *rest]
+    if big_lock:
+        found.append(Var(BIG_LOCK.name, Ptr(program.thread), lock=True))
+    return tuple(found)
+
+
+def _group(graph: Graph, group: ast.GroupDecl, statics: Statics) -> Group:
+    values: dict[str, InitValue] = {}
+    for name, expr in group.values:
+        match expr:
+            case ast.New(struct=struct):
+                values[name] = Fresh(struct)
+            case ast.Nondet(type=type_) | ast.Cast(to=type_, operand=ast.Nondet()):
+                domain = next(var.domain for var in graph.fields[group.struct] if var.name == name)
+                chosen = choices(graph, expr, type_)
+                least, most = (domain.lo, domain.hi) if isinstance(domain, Range) else (chosen.lo, chosen.hi)
+                values[name] = tuple(range(max(least, chosen.lo), min(most, chosen.hi) + 1))
+            case _:
+                values[name] = (constant(expr, statics),)
+    return Group(group.name, group.count, graph.entries[group.entry], values)
+
+
+def _named(locations: list[Location], actions: list[Action]) -> tuple[Location, ...]:
+    """The locations, each called after the statement that leaves it."""
+    leaving = outgoing(actions)
+    result = list[Location]()
+    for number, location in enumerate(locations):
+        found = leaving.get(number)
+        if location.kind != "run" or not found:
+            result.append(location)
+            continue
+        micro = found[0].micro[0]
+        name = micro.label or f"{micro.function}:{micro.span.line}"
+        result.append(replace(location, name=name, function=micro.function, span=micro.span))
+    return tuple(result)
+
+
+__all__ = ["Lowered", "lower"]

@@ -1,0 +1,103 @@
+"""Claims as properties of a lowered system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from verify.ir import Binder, Bound, Const, Expr, Field, Global, LocationKind, Ptr, Quant, System, Threads, Var
+from verify.lower import Lowered
+from verify.lower.constants import Statics
+from verify.lower.formulas import at, formula
+from verify.lower.simplify import binary, conj, disj, negate, truth
+from verify.syntax import ast
+from verify.syntax.program import Program
+
+BUILT_IN: dict[str, LocationKind] = {
+    "no_null_dereference": "null",
+    "no_use_after_free": "freed",
+    "no_failed_assertion": "assert",
+    "no_bad_unlock": "unlock",
+}
+
+
+def invariant(program: Program, lowered: Lowered, name: str) -> Expr:
+    """The property that an invariant of the file, or a built-in one, states."""
+    declared = program.invariants.get(name)
+    if declared is None:
+        return never_at(lowered.system, _of_kind(lowered.system, BUILT_IN[name]))
+    body = declared.body
+    if declared.unless is not None:
+        body = _unless(declared.unless, body)
+    statics = _statics(lowered.system)
+
+    def names(found: ast.Name) -> Expr:
+        match found.kind:
+            case "bound":
+                return Bound(found.name)
+            case "object":
+                return Const(statics[found.name][1])
+            case _:
+                return Const(found.value) if found.value is not None else Global(found.name)
+
+    return truth(formula(body, names, lowered.labels))
+
+
+def never_at(system: System, locations: Iterable[int]) -> Expr:
+    """No thread ever stands at one of the locations."""
+    return _every_thread(system, lambda me: negate(at(me, frozenset(locations))))
+
+
+def balanced(system: System) -> Expr:
+    """No thread ends with a lock held, or lets go of one that it does not hold."""
+    return conj([
+        never_at(system, _of_kind(system, "unlock")),
+        _every_thread(system, lambda me: disj([negate(at(me, _of_kind(system, "end"))), _holds_none(system, me)])),
+    ])
+
+
+def _unless(cond: ast.Expr, body: ast.Expr) -> ast.Expr:
+    """`cond || body`, under the quantifiers of the body."""
+    if isinstance(body, ast.Quantified):
+        inner = _unless(cond, body.body)
+        return ast.Quantified(body.quantifier, body.variables, inner, span=body.span, type=body.type)
+    return ast.Binary("||", cond, body, span=body.span, type=body.type)
+
+
+def _statics(system: System) -> Statics:
+    count: dict[str, int] = {}
+    found: dict[str, tuple[str, int]] = {}
+    for static in system.statics:
+        count[static.cls] = count.get(static.cls, 0) + 1
+        found[static.name] = (static.cls, count[static.cls])
+    return found
+
+
+def _of_kind(system: System, kind: LocationKind) -> frozenset[int]:
+    return frozenset(number for number, location in enumerate(system.locations) if location.kind == kind)
+
+
+def _every_thread(system: System, holds: Callable[[Expr], Expr]) -> Expr:
+    binder = Binder("thread", Ptr(system.thread))
+    body = holds(Bound(binder.name))
+    return body if isinstance(body, Const) else Quant("forall", binder, body)
+
+
+def _holds_none(system: System, me: Expr) -> Expr:
+    """No lock has `me` as its owner or among its readers. Locks are the pointers that the source did not declare."""
+    free = list[Expr]()
+    for var in system.globals:
+        free += [_not_owner(Global(var.name), var, system, me)]
+    for cls in system.classes.values():
+        member = Binder(f"each {cls.name}", Ptr(cls.name))
+        for var in cls.fields:
+            absent = _not_owner(Field(Bound(member.name), cls.name, var.name), var, system, me)
+            free += [Quant("forall", member, absent)] if absent != Const(1) else []
+    return conj(free)
+
+
+def _not_owner(cell: Expr, var: Var, system: System, me: Expr) -> Expr:
+    if isinstance(var.domain, Threads):
+        return negate(binary("has", cell, me))
+    return binary("!=", cell, me) if var.lock else Const(1)
+
+

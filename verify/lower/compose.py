@@ -1,0 +1,178 @@
+"""Two steps of one thread as one: the second read in the state that the first leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from verify.ir import (
+    TRUE,
+    Action,
+    Binder,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    Place,
+    Quant,
+    Referenced,
+    Update,
+)
+from verify.lower.simplify import binary, conj, ite, parts, rebuild
+
+
+def compose(first: Action, second: Action) -> Action | None:
+    """The action that does `first` and then `second` at once; None where no expression can say that.
+
+    `second` must leave from where `first` arrives. Source: the sequential substitution of weakest preconditions,
+    Dijkstra 1975, over simultaneous updates.
+    """
+    second = _renamed(second, {b.name for b in first.binders} | {u.each.name for u in first.updates if u.each})
+    if not _readable(first.updates, second):
+        return None
+
+    def after(expr: Expr) -> Expr:
+        return substitute(expr, first.updates)
+
+    updates = [*first.updates]
+    for update in second.updates:
+        place = _moved(update.place, first.updates)
+        updates.append(Update(place, after(update.value), update.each, after(update.when)))
+    return Action(
+        first.source,
+        second.target,
+        conj([first.guard, after(second.guard)]),
+        _tidy(updates),
+        first.micro + second.micro,
+        first.binders + second.binders,
+    )
+
+
+def substitute(expr: Expr, updates: Sequence[Update]) -> Expr:
+    """`expr` as read after the updates, said in terms of the state before them."""
+
+    def leaf(part: Expr) -> Expr | None:
+        match part:
+            case Global() | Local(of=None):
+                value: Expr = part
+                for update in updates:
+                    if update.place == part:
+                        value = _chosen(update.when, update.value, value)
+                return value
+            case Local(name, of) if of is not None:
+                index = substitute(of, updates)
+                value = Local(name, index)
+                for update in updates:
+                    match update.place:
+                        case Local(other, pointer) if other == name and pointer is not None:
+                            value = _chosen(conj([_same(pointer, index), update.when]), update.value, value)
+                return value
+            case Field(pointer, cls, name):
+                return _read(substitute(pointer, updates), cls, name, updates)
+            case _:
+                return None
+
+    return rebuild(expr, leaf)
+
+
+def _read(pointer: Expr, cls: str, name: str, updates: Sequence[Update]) -> Expr:
+    value: Expr = Field(pointer, cls, name)
+    for update in updates:
+        match update.place:
+            case Field(written, c, n) if c == cls and n == name:
+                if update.each is not None and written == Bound(update.each.name):
+                    here = {update.each.name: pointer}
+                    value = ite(_bound(update.when, here), _bound(update.value, here), value)
+                else:
+                    value = _chosen(conj([_same(written, pointer), update.when]), update.value, value)
+    return value
+
+
+def _same(one: Expr, other: Expr) -> Expr:
+    """Whether two pointers are equal and not NULL; equal expressions are not NULL where they are followed."""
+    if one == other:
+        return TRUE
+    return conj([binary("==", one, other), binary("!=", other, Const(0))])
+
+
+def _chosen(cond: Expr, then: Expr, other: Expr) -> Expr:
+    return ite(cond, then, other)
+
+
+def _bound(expr: Expr, names: dict[str, Expr]) -> Expr:
+    return rebuild(expr, lambda part: names.get(part.name) if isinstance(part, Bound) else None)
+
+
+def _moved(place: Place, updates: Sequence[Update]) -> Place:
+    match place:
+        case Field(pointer, cls, name):
+            return Field(substitute(pointer, updates), cls, name)
+        case Local(name, of) if of is not None:
+            return Local(name, substitute(of, updates))
+        case _:
+            return place
+
+
+def _tidy(updates: Sequence[Update]) -> tuple[Update, ...]:
+    """Drop an update that a later one to the same plain variable overwrites, and those that change nothing."""
+    kept = list[Update]()
+    last = {update.place: number for number, update in enumerate(updates) if update.when == TRUE and not update.each}
+    for number, update in enumerate(updates):
+        fixed = isinstance(update.place, Global) or (isinstance(update.place, Local) and update.place.of is None)
+        if fixed and update.each is None and last.get(update.place, -1) > number:
+            continue
+        kept.append(update)
+    fields = [u for u in kept if not (u.value == u.place and isinstance(u.place, Global | Local))]
+    return tuple(fields)
+
+
+def _readable(updates: Sequence[Update], second: Action) -> bool:
+    """Whether everything `second` reads can be said before the updates: not who refers to what, once pointers moved."""
+    exprs = [second.guard, *(e for u in second.updates for e in (u.value, u.when, u.place))]
+    everything = [part for expr in exprs for part in parts(expr)]
+    if any(isinstance(part, Referenced) for part in everything):
+        return not updates
+    broadcast = any(update.each and not _plain_broadcast(update, update.each.name) for update in updates)
+    return not broadcast and not (any(isinstance(p, Quant) for p in everything) and any(u.each for u in updates))
+
+
+def _plain_broadcast(update: Update, name: str) -> bool:
+    return isinstance(update.place, Field) and update.place.pointer == Bound(name)
+
+
+def _renamed(action: Action, taken: set[str]) -> Action:
+    """The action with binders whose names are not taken."""
+    names: dict[str, str] = {}
+    for name in [b.name for b in action.binders] + [u.each.name for u in action.updates if u.each]:
+        fresh = name
+        while fresh in taken:
+            fresh += "'"
+        names[name] = fresh
+        taken = taken | {fresh}
+    if all(old == new for old, new in names.items()):
+        return action
+    bound: dict[str, Expr] = {old: Bound(new) for old, new in names.items()}
+
+    def binder(old: Binder) -> Binder:
+        return replace(old, name=names.get(old.name, old.name))
+
+    def place(old: Place) -> Place:
+        match old:
+            case Field(pointer, cls, name):
+                return Field(_bound(pointer, bound), cls, name)
+            case Local(name, of) if of is not None:
+                return Local(name, _bound(of, bound))
+            case _:
+                return old
+
+    return replace(
+        action,
+        guard=_bound(action.guard, bound),
+        binders=tuple(binder(b) for b in action.binders),
+        updates=tuple(
+            Update(place(u.place), _bound(u.value, bound), binder(u.each) if u.each else None, _bound(u.when, bound))
+            for u in action.updates
+        ),
+    )

@@ -1,0 +1,170 @@
+"""Passes over the finished graph: what is reachable, which gotos are no steps, which locals are dead, atomic blocks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from verify.ir import PC, TRUE, Action, Const, Expr, Field, Local, Place, Update, Var
+from verify.lower.compose import compose
+from verify.lower.simplify import parts
+
+Successors = Callable[[int], Iterable[int]]
+
+
+def outgoing(actions: Iterable[Action]) -> dict[int, list[Action]]:
+    """The actions by the location they leave."""
+    found = defaultdict[int, list[Action]](list)
+    for action in actions:
+        found[action.source].append(action)
+    return found
+
+
+def incoming(actions: Iterable[Action]) -> dict[int, list[Action]]:
+    """The actions by the location they lead to."""
+    found = defaultdict[int, list[Action]](list)
+    for action in actions:
+        found[action.target].append(action)
+    return found
+
+
+def spawned(action: Action) -> set[int]:
+    """The locations that the action makes other threads start at."""
+    return {
+        update.value.value
+        for update in action.updates
+        if isinstance(update.place, Local) and update.place.name == PC and isinstance(update.value, Const)
+    }
+
+
+def reachable(actions: Sequence[Action], roots: Collection[int]) -> list[Action]:
+    """The actions that control can come to from the roots, in their order."""
+    leaving = outgoing(actions)
+    seen, todo = set(roots), list(roots)
+    while todo:
+        for action in leaving.get(todo.pop(), []):
+            for target in {action.target, *spawned(action)} - seen:
+                seen.add(target)
+                todo.append(target)
+    return [action for action in actions if action.source in seen]
+
+
+def is_skip(action: Action) -> bool:
+    """Whether the action does nothing but move."""
+    return action.guard == TRUE and not action.updates and not action.binders
+
+
+def without_skips(actions: Sequence[Action], kept: Collection[int]) -> list[Action]:
+    """The actions with every location that only passes control on, and is not in `kept`, cut out."""
+    leaving = outgoing(actions)
+    onward: dict[int, int] = {}
+    for location, found in leaving.items():
+        if location not in kept and len(found) == 1 and is_skip(found[0]) and found[0].target != location:
+            onward[location] = found[0].target
+
+    def final(location: int) -> int:
+        seen = {location}
+        while location in onward and onward[location] not in seen:
+            location = onward[location]
+            seen.add(location)
+        return location
+
+    moved = [replace(a, target=final(a.target)) for a in actions if a.source not in onward]
+    return list(dict.fromkeys(_respawned(action, final) for action in moved))
+
+
+def _respawned(action: Action, final: Callable[[int], int]) -> Action:
+    if not spawned(action):
+        return action
+    updates = tuple(
+        replace(u, value=Const(final(u.value.value)))
+        if isinstance(u.place, Local) and u.place.name == PC and isinstance(u.value, Const)
+        else u
+        for u in action.updates
+    )
+    return replace(action, updates=updates)
+
+
+def merge_inner(actions: Sequence[Action], inner: Collection[int]) -> list[Action]:
+    """The actions with the locations inside `atomic` composed away: a path through them is one action."""
+    result = list(actions)
+    for location in sorted(inner):
+        before, after = incoming(result).get(location, []), outgoing(result).get(location, [])
+        joined = [compose(one, two) for one in before for two in after if one.source != location]
+        if None in joined:
+            raise NotImplementedError
+        rest = [a for a in result if location not in (a.source, a.target)]
+        result = rest + [action for action in joined if action is not None]
+    return result
+
+
+# ---- liveness --------------------------------------------------------------------------------------
+
+
+def reads(action: Action) -> set[str]:
+    """The own locals that the action reads."""
+    exprs: list[Expr] = [action.guard]
+    for update in action.updates:
+        exprs += [update.value, update.when, *_pointers(update.place)]
+    return {part.name for expr in exprs for part in parts(expr) if isinstance(part, Local) and part.of is None}
+
+
+def _pointers(place: Place) -> list[Expr]:
+    match place:
+        case Field(pointer, _, _):
+            return [pointer]
+        case Local(_, of) if of is not None:
+            return [of]
+        case _:
+            return []
+
+
+def writes(action: Action) -> set[str]:
+    """The own locals that the action surely writes."""
+    return {
+        update.place.name
+        for update in action.updates
+        if isinstance(update.place, Local) and update.place.of is None and update.when == TRUE and not update.each
+    }
+
+
+def live(actions: Sequence[Action]) -> Mapping[int, frozenset[str]]:
+    """The locals that some path from each location reads before it writes them."""
+    alive: dict[int, frozenset[str]] = defaultdict(frozenset)
+    arriving = incoming(actions)
+    use = {id(a): reads(a) for a in actions}
+    kill = {id(a): writes(a) for a in actions}
+    todo = {a.source: None for a in reversed(actions)}
+    leaving = outgoing(actions)
+    while todo:
+        location, _ = todo.popitem()
+        now = frozenset().union(*(use[id(a)] | (alive[a.target] - kill[id(a)]) for a in leaving.get(location, [])))
+        if now != alive[location]:
+            alive[location] = now
+            todo |= {a.source: None for a in arriving.get(location, [])}
+    return alive
+
+
+def reset_dead(actions: Sequence[Action], variables: Sequence[Var]) -> list[Action]:
+    """The actions with every local put back to its default where it dies, so that dead values make no states."""
+    alive = live(actions)
+    default = {var.name: Const(var.default) for var in variables}
+    result = list[Action]()
+    for action in actions:
+        after = alive[action.target]
+        kept = tuple(u for u in action.updates if not (_own(u.place) and _name(u.place) not in after))
+        gone = sorted((alive[action.source] | writes(action)) - after - {PC})
+        held = alive[action.source]
+        cleared = tuple(Update(Local(name), default[name]) for name in gone if name in held)
+        result.append(replace(action, updates=kept + cleared))
+    return result
+
+
+def _own(place: Place) -> bool:
+    return isinstance(place, Local) and place.of is None and place.name != PC
+
+
+def _name(place: Place) -> str:
+    assert isinstance(place, Local)  # noqa: S101 - asked after _own
+    return place.name

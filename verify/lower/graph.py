@@ -1,0 +1,158 @@
+"""The control-flow graph under construction: locations, actions, and the errors each access can run into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from verify.ir import (
+    BOOL,
+    FALSE,
+    FREE,
+    IDLE,
+    LIFE,
+    TRUE,
+    Action,
+    Binder,
+    Const,
+    Domain,
+    Expr,
+    Field,
+    Local,
+    Location,
+    LocationKind,
+    Micro,
+    Ptr,
+    Range,
+    Update,
+    Var,
+)
+from verify.lower.scope import Scope
+from verify.lower.simplify import binary, conj, negate, parts
+from verify.source import NOWHERE
+from verify.syntax.ast import Stmt, StructDecl
+from verify.syntax.program import Program
+from verify.syntax.types import Bool, Enum, Int, Null, Pointer, Struct, Type
+
+END = 1
+ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
+FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
+
+
+@dataclass(slots=True)
+class Graph:
+    """What lowering adds to; `here` is the location that the next step leaves."""
+
+    program: Program
+    fields: Mapping[str, tuple[Var, ...]]  # of every class, LIFE first
+    births: Mapping[tuple[str, str], int]  # (class, field): value at birth where it is not 0
+    entries: Mapping[str, int]  # function that threads run: its first location
+    body: Callable[[Graph, Scope, Stmt], None]  # how a statement is lowered
+    freed: frozenset[str] = frozenset()  # structs whose objects may be freed under somebody's pointer
+    big_lock: bool = False  # whether the program uses lock_kernel
+    preemption: bool = False  # whether the system looks at preemption
+    locations: list[Location] = field(default_factory=lambda: [Location(kind, kind) for kind in FIXED])
+    actions: list[Action] = field(default_factory=list)
+    locals: dict[str, Var] = field(default_factory=dict)
+    labels: dict[str, set[int]] = field(default_factory=dict)
+    fires: dict[str, set[int]] = field(default_factory=dict)
+    inner: set[int] = field(default_factory=set)  # locations inside `atomic`
+    waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
+    created: set[str] = field(default_factory=set)
+    here: int = IDLE
+    atomic: int = 0
+    micro: Micro = field(default_factory=lambda: Micro("", "", NOWHERE))
+    checked: set[tuple[int, Expr, str]] = field(default_factory=set)
+    names: int = 0
+
+    def location(self, *, rest: bool = False) -> int:
+        """Add a location."""
+        self.locations.append(Location("", rest=rest))
+        if self.atomic:
+            self.inner.add(len(self.locations) - 1)
+        return len(self.locations) - 1
+
+    def fresh(self, stem: str) -> str:
+        """Return a binder name never used before."""
+        self.names += 1
+        return f"{stem}{self.names}"
+
+    def local(self, name: str, domain: Domain) -> Local:
+        """Return the local of that name, added if it is new."""
+        self.locals.setdefault(name, Var(name, domain))
+        return Local(name)
+
+    def step(
+        self,
+        *updates: Update,
+        guard: Expr = TRUE,
+        binders: tuple[Binder, ...] = (),
+        to: int | None = None,
+        follow: Sequence[Expr] = (),
+        cls: str = "",
+    ) -> None:
+        """Add one action from here and go where it leads; it also follows the pointers `follow` to class `cls`."""
+        target = self.location() if to is None else to
+        valid = [self._pointer_check(pointer, cls) for pointer in follow if isinstance(pointer, Local)]
+        self.action(target, conj([*valid, guard]), updates, binders)
+        self.here = target
+
+    def action(
+        self, target: int, guard: Expr = TRUE, updates: Iterable[Update] = (), binders: tuple[Binder, ...] = ()
+    ) -> None:
+        """Add one action from here, and the error steps of every pointer that it follows."""
+        done = tuple(updates)
+        safe = [self._pointer_check(pointer, cls) for pointer, cls in dict.fromkeys(_followed(guard, done))]
+        whole = conj([*safe, guard])
+        if whole != FALSE:
+            self.actions.append(Action(self.here, target, whole, done, (self.micro,), binders))
+
+    def error(self, kind: LocationKind, guard: Expr) -> None:
+        """Add the step from here into an error."""
+        self.actions.append(Action(self.here, FIXED.index(kind), guard, (), (self.micro,)))
+
+    def error_at(self, kind: LocationKind, guard: Expr) -> None:
+        """Add the step from here into an error, and the error steps of the pointers that its guard follows."""
+        self.action(FIXED.index(kind), guard)
+
+    def _pointer_check(self, pointer: Expr, cls: str) -> Expr:
+        """Return the condition under which `pointer` may be followed; add the steps for when it may not."""
+        valid = binary("!=", pointer, Const(0))
+        alive = binary("!=", Field(pointer, cls, LIFE), Const(FREE)) if cls in self.freed else TRUE
+        if (self.here, pointer, cls) not in self.checked:
+            self.checked.add((self.here, pointer, cls))
+            self.error("null", negate(valid))
+            if alive != TRUE:
+                self.error("freed", conj([valid, negate(alive)]))
+        return conj([valid, alive])
+
+
+def _followed(guard: Expr, updates: Iterable[Update]) -> Iterable[tuple[Expr, str]]:
+    """The pointers that an action follows and that could be invalid: its locals."""
+    exprs = [guard]
+    for update in updates:
+        exprs += [update.place, update.value, update.when]
+    for expr in exprs:
+        for part in parts(expr):
+            match part:
+                case Field(Local(_, None) as pointer, cls, name) if name != LIFE:
+                    yield pointer, cls
+
+
+def domain_of(type_: Type | None) -> Domain:
+    """The values that a variable of this type can hold."""
+    match type_:
+        case Bool():
+            return BOOL
+        case Int(bits, signed):
+            return Range(-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else Range(0, (1 << bits) - 1)
+        case Pointer(Struct(name)):
+            return Ptr(name)
+        case Enum() | Null() | _:
+            return Range(-(1 << 31), (1 << 31) - 1)
+
+
+def field_of(structs: Mapping[str, StructDecl], struct: str, name: str) -> tuple[Type, int | None]:
+    """The type of a field and its width if it is a bit-field."""
+    found = next(f for f in structs[struct].fields if f.name == name)
+    return found.declared, found.bits

@@ -1,0 +1,225 @@
+"""Which steps commute with every step of another thread: right movers, left movers (Lipton 1975)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from verify.ir import (
+    IDLE,
+    LIFE,
+    PC,
+    Action,
+    Binary,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    Me,
+    Place,
+    Ptr,
+    Referenced,
+    System,
+    Update,
+)
+from verify.lower.facts import Facts, acquires, facts, is_birth, releases
+from verify.lower.simplify import operands, parts
+
+Key = tuple[str, str]  # ("", global) or (class, field)
+TURNOVER = frozenset({"birth", "death", "reap"})  # accesses to an object that nobody else can reach
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One access of an action to shared memory."""
+
+    key: Key
+    write: bool
+    pointer: Expr | None  # None of a global
+    kind: str  # "plain", "lock" (take or let go), "all" (every object of the class), or one of TURNOVER
+    locks: frozenset[tuple[Place, bool]]
+    private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """How far a step may be moved past steps of other threads."""
+
+    right: bool
+    left: bool
+
+
+def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
+    """The mover of every action, by its number."""
+    known = facts(system, roots)
+    nothing = Facts(frozenset(), frozenset())
+    touches = [list(_touches(system, action, known.get(action.source, nothing))) for action in system.actions]
+    by_key = defaultdict[Key, list[tuple[int, Touch]]](list)
+    for number, found in enumerate(touches):
+        for touch in found:
+            by_key[touch.key].append((number, touch))
+    impure = {key for key, found in by_key.items() if any(t.kind in ("plain", "all") for _, t in found if _counts(t))}
+    asked = {part.cls for a in system.actions for e in _exprs(a) for part in parts(e) if _asks_sole(part)}
+    recycled = {part.cls for a in system.actions for part in parts(a.guard) if isinstance(part, Referenced)}
+    return {
+        number: _mover(system, action, touches[number], by_key, impure, (asked, recycled))
+        for number, action in enumerate(system.actions)
+    }
+
+
+def _counts(touch: Touch) -> bool:
+    """Whether an access spoils a lock: one by a thread that alone can reach it does not."""
+    return not touch.private
+
+
+def _asks_sole(part: Expr) -> bool:
+    return isinstance(part, Referenced) and not part.mine
+
+
+def _exprs(action: Action) -> Iterable[Expr]:
+    yield action.guard
+    for update in action.updates:
+        yield update.value
+        yield update.when
+        if isinstance(update.place, Field):
+            yield update.place.pointer
+
+
+def _mover(
+    system: System,
+    action: Action,
+    touches: Sequence[Touch],
+    by_key: Mapping[Key, Sequence[tuple[int, Touch]]],
+    impure: set[Key],
+    pointers: tuple[set[str], set[str]],
+) -> Mover:
+    right = left = True
+    asked, recycled = pointers
+    for update in action.updates:
+        place = update.place
+        if isinstance(place, Local) and place.name == PC and place.of is not None:
+            right = False  # the thread it starts may step at once
+            continue
+        domain = system.var(place).domain
+        if isinstance(domain, Ptr) and not system.var(place).lock:
+            right = right and domain.cls not in asked and not (domain.cls in recycled and update.value == Const(0))
+            left = left and domain.cls not in asked
+    if any(isinstance(part, Referenced) for expr in _exprs(action) for part in parts(expr)):
+        return Mover(right=False, left=False)
+    for touch in touches:
+        if touch.kind == "lock" and touch.key not in impure:
+            taking = _taking(action, touch)
+            right, left = right and taking, left and not taking
+            continue
+        if any(_conflict(touch, other) for _, other in by_key[touch.key]):
+            return Mover(right=False, left=False)
+    return Mover(right, left)
+
+
+def _taking(action: Action, touch: Touch) -> bool:
+    return any(
+        acquires(action, update.place, update.value) is not None
+        for update in action.updates
+        if isinstance(update.place, Global | Field) and _key(update.place) == touch.key
+    ) or not any(isinstance(u.place, Global | Field) and _key(u.place) == touch.key for u in action.updates)
+
+
+def _key(place: Global | Field) -> Key:
+    return ("", place.name) if isinstance(place, Global) else (place.cls, place.name)
+
+
+def _conflict(one: Touch, other: Touch) -> bool:
+    """Whether the two accesses, by two threads, may be to one variable and do not commute."""
+    if not (one.write or other.write) or one.private or other.private:
+        return False
+    kinds = {one.kind, other.kind}
+    if kinds & TURNOVER:
+        found = "death" in kinds and any(isinstance(t.pointer, Bound) for t in (one, other))
+        return one.key[1] == LIFE and (kinds <= TURNOVER or "all" in kinds or found)
+    if one.pointer == Me() == other.pointer:
+        return False
+    return not _protected(one, other)
+
+
+def _protected(one: Touch, other: Touch) -> bool:
+    """Whether both threads hold one lock, of the same object or global, and one of them exclusively."""
+    for place, exclusive in one.locks:
+        for twin, also in other.locks:
+            if not (exclusive or also):
+                continue
+            match place, twin:
+                case Global(name), Global(same) if _stem(name) == _stem(same):
+                    return True
+                case Field(pointer, cls, name), Field(held, kind, same) if (
+                    cls == kind == one.key[0] and _stem(name) == _stem(same)
+                    and pointer == one.pointer and held == other.pointer
+                ):
+                    return True
+                case Field(Const() as fixed, cls, name), Field(Const() as also_fixed, kind, same) if (
+                    fixed == also_fixed and cls == kind and _stem(name) == _stem(same)
+                ):
+                    return True
+    return False
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".readers")
+
+
+def _touches(system: System, action: Action, known: Facts) -> Iterable[Touch]:
+    """Every access of the action."""
+    dead = "reap" if action.target == IDLE else ""
+    if not dead and any(isinstance(part, Referenced) and part.mine for part in parts(action.guard)):
+        dead = "death"
+    written = {_key(u.place): u for u in action.updates if isinstance(u.place, Global | Field)}
+
+    def touch(place: Global | Field, *, write: bool) -> Touch:
+        key = _key(place)
+        pointer = place.pointer if isinstance(place, Field) else None
+        private = isinstance(pointer, Local) and pointer.of is None and pointer.name in known.private
+        kind = "plain"
+        if system.var(place).lock and _locks(action, key, written.get(key)):
+            kind = "lock"
+        elif pointer is not None and is_birth(action, pointer):
+            kind = "birth"
+        elif dead:
+            kind = dead
+        elif isinstance(pointer, Bound):
+            kind = "all" if not _picked(action, pointer) else "plain"
+        return Touch(key, write, pointer, kind, known.locks, private)
+
+    for expr in _exprs(action):
+        for part in _reads(system, expr):
+            yield touch(part, write=False)
+    for update in action.updates:
+        if isinstance(update.place, Global | Field):
+            yield touch(update.place, write=True)
+
+
+def _locks(action: Action, key: Key, update: Update | None) -> bool:
+    """Whether all that the action does to the lock is take it or let it go (or, of its other half, look at it)."""
+    if update is None:
+        return any(
+            isinstance(u.place, Global | Field) and _stem(_key(u.place)[1]) == _stem(key[1]) and _key(u.place) != key
+            for u in action.updates
+        )
+    place = update.place
+    return acquires(action, place, update.value) is not None or releases(place, update.value)
+
+
+def _picked(action: Action, pointer: Bound) -> bool:
+    return any(binder.name == pointer.name for binder in action.binders)
+
+
+def _reads(system: System, expr: Expr) -> Iterable[Global | Field]:
+    """The variables that an expression reads; not a lock in "do I hold it?", which no other thread can change."""
+    match expr:
+        case Binary("==" | "!=" | "has", (Global() | Field()) as lock, Me()) if system.var(lock).lock:
+            return
+        case Global() | Field():
+            yield expr
+    for part in operands(expr):
+        yield from _reads(system, part)

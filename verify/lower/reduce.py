@@ -1,0 +1,149 @@
+"""Reduction: fewer interleavings, the same verdict (Lipton, "Reduction", CACM 18(12), 1975).
+
+A location may be cut out, each step into it joined with each step out of it, in two cases. Either every step into it
+is a right mover that the property cannot see: whatever other threads do before the next step could as well have been
+done before. Or every step out of it is a left mover that the property cannot see and one of them can always be
+taken: it could as well have been taken at once. No state that the property can tell apart is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from verify.ir import Action, Binary, Const, Expr, Global, Local, System, Unary
+from verify.lower.compose import compose
+from verify.lower.flow import is_skip, reachable, reset_dead, spawned
+from verify.lower.graph import END, FIXED
+from verify.lower.movers import Mover, movers
+from verify.lower.simplify import conj, disj, negate, rebuild
+from verify.lower.visible import is_visible, roots, seen
+
+MOST_ATOMS = 8
+MOST_GROWTH = 8  # how many actions a cut may add
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action with what reduction knows of it."""
+
+    action: Action
+    mover: Mover
+    visible: bool
+
+
+def reduce(system: System, prop: Expr | None, *, deadlocks: bool = False) -> System:
+    """The system with every location cut out that neither another thread nor the property can tell from its neighbours.
+
+    With `deadlocks`, a step that may have to wait is never joined to one before it that changes shared memory, so
+    that the states in which threads wait for each other stay.
+    """
+    starts = roots(system)
+    kept = {*starts, *range(len(FIXED)), *(e for a in system.actions for e in spawned(a))}
+    to = seen(prop)
+    found = movers(system, starts)
+    steps = [Step(a, found[n], is_visible(a, to)) for n, a in enumerate(system.actions)]
+    steps = _cut_all(steps, kept | to.locations, deadlocks=deadlocks)
+    actions = reachable([s.action for s in steps if not _idle(s.action)], [*starts, END])
+    return replace(system, actions=tuple(reset_dead(actions, system.locals[1:])))
+
+
+def _idle(action: Action) -> bool:
+    """Whether the step leaves everything as it is."""
+    return action.source == action.target and not action.updates
+
+
+def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -> list[Step]:
+    """Cut out locations until none is left that can go."""
+    result = list(steps)
+    locations = sorted({s.action.target for s in steps} - set(kept))
+    changed = True
+    while changed:
+        changed = False
+        for location in locations:
+            before = [s for s in result if s.action.target == location]
+            after = [s for s in result if s.action.source == location]
+            joined = _joined(before, after, deadlocks=deadlocks)
+            if joined is None:
+                continue
+            changed = True
+            gone = {id(s) for s in (*before, *after)}
+            result = [s for s in result if id(s) not in gone] + joined
+            locations = [other for other in locations if other != location]
+    return sorted(result, key=lambda s: (s.action.source, s.action.target))
+
+
+def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -> list[Step] | None:
+    """The steps that replace those into and out of a location; None if it must stay."""
+    if not before or not after or any(s.action.source == s.action.target for s in (*before, *after)):
+        return None
+    if len(before) * len(after) > len(before) + len(after) + MOST_GROWTH:
+        return None
+    free = always([s.action for s in after])
+    early = all(s.mover.right and not s.visible for s in before)
+    if deadlocks and not free:
+        early = early and all(_local(s.action) for s in before)
+    late = free and all(s.mover.left and not s.visible for s in after)
+    if not early and not late:
+        return None
+    result = list[Step]()
+    for one, two in product(before, after):
+        action = compose(one.action, two.action)
+        if action is None:
+            return None
+        if action.guard == Const(0):
+            continue
+        mover = Mover(one.mover.right and two.mover.right, one.mover.left and two.mover.left)
+        result.append(Step(action, mover, one.visible or two.visible))
+    return result
+
+
+def _local(action: Action) -> bool:
+    return all(isinstance(u.place, Local) and u.place.of is None for u in action.updates)
+
+
+def always(actions: Sequence[Action]) -> bool:
+    """Whether one of the actions out of a location can be taken in any state, as far as their guards show."""
+    if any(is_skip(action) or (action.guard == Const(1) and not action.binders) for action in actions):
+        return True
+    guards = [action.guard for action in actions if not action.binders]
+    return tautology(disj(guards))
+
+
+def tautology(expr: Expr) -> bool:
+    """Whether the expression is true whatever its atoms are: a sufficient test."""
+    atoms = list[Expr]()
+    shape = _abstract(expr, atoms)
+    if len(atoms) > MOST_ATOMS:
+        return False
+    for values in product((0, 1), repeat=len(atoms)):
+        state = {f"atom{n}": v for n, v in enumerate(values)}
+        ground = rebuild(shape, lambda e, s=state: Const(s[e.name]) if isinstance(e, Global) else None)  # type: ignore[misc]
+        if not (isinstance(ground, Const) and ground.value):
+            return False
+    return True
+
+
+def _abstract(expr: Expr, atoms: list[Expr]) -> Expr:
+    """The Boolean shape of an expression, with a variable for each atom."""
+    match expr:
+        case Const():
+            return expr
+        case Binary("&&", left, right):
+            return conj([_abstract(left, atoms), _abstract(right, atoms)])
+        case Binary("||", left, right):
+            return disj([_abstract(left, atoms), _abstract(right, atoms)])
+        case Unary("!", arg):
+            return negate(_abstract(arg, atoms))
+        case Binary("!=", left, right):
+            return negate(_abstract(Binary("==", left, right), atoms))
+        case Binary(">=", left, right):
+            return negate(_abstract(Binary("<", left, right), atoms))
+        case Binary("<=", left, right):
+            return negate(_abstract(Binary(">", left, right), atoms))
+        case _:
+            if expr not in atoms:
+                atoms.append(expr)
+            return Binary("!=", Global(f"atom{atoms.index(expr)}"), Const(0))
+

@@ -1,0 +1,212 @@
+"""Build IR expressions already simplified: constants folded, trivial operators gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from verify.ir import (
+    FALSE,
+    TRUE,
+    Binary,
+    BinaryOp,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Ite,
+    Local,
+    Me,
+    Quant,
+    Referenced,
+    Unary,
+    Wrap,
+)
+from verify.semantics import operate, wrap
+
+COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||", "has"})
+INVERSE: dict[BinaryOp, BinaryOp] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def is_boolean(expr: Expr) -> bool:
+    """Whether the value can only be 0 or 1."""
+    match expr:
+        case Const(value):
+            return value in (0, 1)
+        case Unary(op, _):
+            return op == "!"
+        case Binary(op, left, right):
+            return op in COMPARISONS or (op in ("&", "|") and is_boolean(left) and is_boolean(right))
+        case Ite(_, then, other):
+            return is_boolean(then) and is_boolean(other)
+        case Quant() | Referenced():
+            return True
+        case Wrap(_, _, arg):
+            return is_boolean(arg)
+        case _:
+            return False
+
+
+def negate(expr: Expr) -> Expr:
+    """`!expr`."""
+    match expr:
+        case Const(value):
+            return Const(int(value == 0))
+        case Unary("!", arg) if is_boolean(arg):
+            return arg
+        case Unary("!", arg):
+            return binary("!=", arg, FALSE)
+        case Binary(op, left, right) if op in INVERSE:
+            return Binary(INVERSE[op], left, right)
+        case _:
+            return Unary("!", expr)
+
+
+def binary(op: BinaryOp, left: Expr, right: Expr) -> Expr:
+    """`left op right`."""
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Const(operate(op, left.value, right.value))
+    match op, left, right:
+        case ("&&", Const(value), other) | ("&&", other, Const(value)):
+            return truth(other) if value else FALSE
+        case ("||", Const(value), other) | ("||", other, Const(value)):
+            return TRUE if value else truth(other)
+        case ("!=", other, Const(0)) if is_boolean(other):
+            return other
+        case ("==", other, Const(0)) if is_boolean(other):
+            return negate(other)
+        case ("==" | "!=", Ite(cond, Const(a), Const(b)), Const(c)):
+            return ite(cond, Const(operate(op, a, c)), Const(operate(op, b, c)))
+        case ("==" | "<=" | ">=", _, _) if left == right:
+            return TRUE
+        case ("!=" | "<" | ">", _, _) if left == right:
+            return FALSE
+        case ("==", Me(), Const(0)) | ("==", Const(0), Me()):
+            return FALSE
+        case ("!=", Me(), Const(0)) | ("!=", Const(0), Me()):
+            return TRUE
+        case ("+" | "-" | "|" | "^" | "<<" | ">>", other, Const(0)) | ("+" | "|" | "^", Const(0), other):
+            return other
+        case ("&&" | "||", _, _) if left == right:
+            return truth(left)
+    return Binary(op, left, right)
+
+
+def truth(expr: Expr) -> Expr:
+    """1 where `expr` is not 0."""
+    return expr if is_boolean(expr) else binary("!=", expr, FALSE)
+
+
+def conj(parts: Iterable[Expr]) -> Expr:
+    """The conjunction, without repeated parts."""
+    result: Expr = TRUE
+    for part in dict.fromkeys(part for whole in parts for part in conjuncts(whole)):
+        result = binary("&&", result, part)
+    return result
+
+
+def disj(parts: Iterable[Expr]) -> Expr:
+    """The disjunction."""
+    result: Expr = FALSE
+    for part in parts:
+        result = binary("||", result, part)
+    return result
+
+
+def conjuncts(expr: Expr) -> list[Expr]:
+    """The parts of a conjunction."""
+    match expr:
+        case Binary("&&", left, right):
+            return conjuncts(left) + conjuncts(right)
+        case Const(value) if value:
+            return []
+        case _:
+            return [expr]
+
+
+def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
+    """`cond ? then : other`."""
+    match cond:
+        case Const(value):
+            return then if value else other
+        case _ if then == other:
+            return then
+        case _ if then == TRUE and other == FALSE:
+            return truth(cond)
+        case _ if then == FALSE and other == TRUE:
+            return negate(cond)
+        case _:
+            return Ite(cond, then, other)
+
+
+def wrapped(bits: int, arg: Expr, *, signed: bool) -> Expr:
+    """`arg` as a C integer."""
+    match arg:
+        case Const(value):
+            return Const(wrap(value, bits, signed=signed))
+        case Wrap(inner, was_signed, _) if was_signed == signed and inner <= bits:
+            return arg
+        case _ if is_boolean(arg) and (bits > 1 or not signed):
+            return arg
+        case _:
+            return Wrap(bits, signed, arg)
+
+
+def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
+    """`expr` with every part for which `leaf` has an answer replaced by it, and the rest simplified again."""
+    found = leaf(expr)
+    if found is not None:
+        return found
+    match expr:
+        case Const() | Me() | Bound() | Global():
+            return expr
+        case Local(name, of):
+            return expr if of is None else Local(name, rebuild(of, leaf))
+        case Field(pointer, cls, name):
+            return Field(rebuild(pointer, leaf), cls, name)
+        case Unary(op, arg):
+            inner = rebuild(arg, leaf)
+            if op == "!":
+                return negate(inner)
+            return Const(-inner.value if op == "-" else ~inner.value) if isinstance(inner, Const) else Unary(op, inner)
+        case Binary(op, left, right):
+            return binary(op, rebuild(left, leaf), rebuild(right, leaf))
+        case Ite(cond, then, other):
+            return ite(rebuild(cond, leaf), rebuild(then, leaf), rebuild(other, leaf))
+        case Wrap(bits, signed, arg):
+            return wrapped(bits, rebuild(arg, leaf), signed=signed)
+        case Quant(quantifier, binder, body):
+            return Quant(quantifier, binder, rebuild(body, leaf))
+        case Referenced(pointer, cls, mine):
+            return Referenced(rebuild(pointer, leaf), cls, mine)
+        case _:
+            assert_never(expr)
+
+
+def operands(expr: Expr) -> tuple[Expr, ...]:
+    """The expressions directly within."""
+    match expr:
+        case Local(_, of):
+            return () if of is None else (of,)
+        case Field(pointer, _, _) | Referenced(pointer, _, _):
+            return (pointer,)
+        case Unary(_, arg) | Wrap(_, _, arg):
+            return (arg,)
+        case Binary(_, left, right):
+            return (left, right)
+        case Ite(cond, then, other):
+            return (cond, then, other)
+        case Quant(_, _, body):
+            return (body,)
+        case Const() | Me() | Bound() | Global():
+            return ()
+        case _:
+            assert_never(expr)
+
+
+def parts(expr: Expr) -> Iterable[Expr]:
+    """The expression and everything in it."""
+    yield expr
+    for operand in operands(expr):
+        yield from parts(operand)

@@ -1,0 +1,81 @@
+"""What a property can see of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from verify.ir import FREE, LIFE, PC, Action, Binary, Const, Expr, Field, Global, Local, System
+from verify.lower.facts import is_birth
+from verify.lower.simplify import operands
+
+Key = tuple[str, str]  # ("", global), ("thread", local) or (class, field)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The variables that a property reads and the locations that it names."""
+
+    keys: frozenset[Key]
+    locations: frozenset[int]
+    exists: frozenset[str]  # classes of which it asks only whether an object is allocated, of all that LIFE says
+
+
+def seen(prop: Expr | None) -> Seen:
+    """What the property sees; nothing if there is none."""
+    keys, locations, exists = set[Key](), set[int](), set[str]()
+
+    def look(expr: Expr) -> None:
+        match expr:
+            case Binary("==" | "!=", Field(pointer, cls, name), Const(value)) if name == LIFE and value == FREE:
+                exists.add(cls)
+                look(pointer)
+                return
+            case Binary("==" | "!=", Local(name, of), Const(value)) if name == PC and of is not None:
+                locations.add(value)
+                look(of)
+                return
+            case Global(name):
+                keys.add(("", name))
+            case Local(name):
+                keys.add(("thread", name))
+            case Field(_, cls, name):
+                keys.add((cls, name))
+        for part in operands(expr):
+            look(part)
+
+    if prop is not None:
+        look(prop)
+    return Seen(frozenset(keys), frozenset(locations), frozenset(exists))
+
+
+def is_visible(action: Action, to: Seen) -> bool:
+    """Whether the step can change what the property sees."""
+    if {action.source, action.target} & to.locations:
+        return True
+    return any(_shows(action, place, value, to) for place, value in _stores(action))
+
+
+def _stores(action: Action) -> Iterable[tuple[Expr, Expr]]:
+    return ((update.place, update.value) for update in action.updates)
+
+
+def _shows(action: Action, place: Expr, value: Expr, to: Seen) -> bool:
+    match place:
+        case Global(name):
+            return ("", name) in to.keys
+        case Local(name, of):
+            started = name == PC and of is not None and bool(to.locations)
+            return ("thread", name) in to.keys or started
+        case Field(pointer, cls, name) if name == LIFE:
+            turns = value == Const(FREE) or is_birth(action, pointer)
+            return (cls, LIFE) in to.keys or (cls in to.exists and turns)
+        case Field(_, cls, name):
+            return (cls, name) in to.keys
+        case _:
+            return True
+
+
+def roots(system: System) -> list[int]:
+    """The locations where threads are at the start."""
+    return [group.entry for group in system.groups]

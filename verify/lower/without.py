@@ -1,0 +1,115 @@
+"""Removing guards: the program without a check, a lock, a write or a barrier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from verify.syntax import ast
+from verify.syntax.primitives import PRIMITIVES
+from verify.syntax.program import Program
+
+T = TypeVar("T")
+FALSE = ast.Number(0)
+
+
+def without(program: Program, removed: Iterable[str]) -> Program:
+    """The program with each named guard removed.
+
+    A removed check has a condition that is false; a removed lock has neither its acquire nor the releases that match
+    it, which are those of the same lock expression that follow it in its function, up to the next acquire of it;
+    any other removed statement is empty. Labels stay.
+    """
+    functions = dict(program.functions)
+    for guard in removed:
+        name, label = guard.split(".", 1)
+        functions[name] = _remove(functions[name], label, program.guards[guard].kind == "lock")
+    return replace(program, functions=functions)
+
+
+def _remove(function: ast.FunctionDecl, label: str, lock: bool) -> ast.FunctionDecl:  # noqa: FBT001 - one private use
+    statements = list[ast.Stmt]()
+    _collect(function.body, statements)
+    found = next(s for s in statements if isinstance(s, ast.Labeled) and s.label == label)
+    drop = {id(found)}
+    if lock:
+        drop |= {id(release) for release in _releases(statements, _call(found))}
+
+    def edit(stmt: ast.Stmt) -> ast.Stmt:
+        if id(stmt) not in drop:
+            return stmt
+        return _emptied(stmt)
+
+    body = _map(function.body, edit) if function.body is not None else None
+    return replace(function, body=body)
+
+
+def _emptied(stmt: ast.Stmt) -> ast.Stmt:
+    match stmt:
+        case ast.Labeled(body=body):
+            return replace(stmt, body=_emptied(body))
+        case ast.If():
+            return replace(stmt, cond=replace(FALSE, span=stmt.cond.span))
+        case _:
+            return ast.Empty(span=stmt.span)
+
+
+def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]:
+    """The releases of the lock that `taken` takes: those after it, before it is taken again."""
+    after = False
+    for stmt in statements:
+        match stmt:
+            case ast.Do(expr=ast.Call(kind="primitive") as call) if PRIMITIVES[call.callee].lock:
+                same = call.args[:1] == taken.args[:1]
+                if call is taken:
+                    after = True
+                elif after and same and PRIMITIVES[call.callee].lock == "acquire" and not taken.args:
+                    continue  # the big lock nests
+                elif after and same and PRIMITIVES[call.callee].lock == "acquire":
+                    return
+                elif after and same and PRIMITIVES[call.callee].lock == "release":
+                    yield stmt
+
+
+def _call(stmt: ast.Stmt) -> ast.Call:
+    match stmt:
+        case ast.Labeled(body=body):
+            return _call(body)
+        case ast.Do(expr=ast.Call() as call):
+            return call
+        case _:
+            raise AssertionError("a guard of kind lock is a call")
+
+
+def _collect(value: object, found: list[ast.Stmt]) -> None:
+    """Append every statement within, in the order of the source."""
+    match value:
+        case tuple():
+            for item in value:
+                _collect(item, found)
+        case ast.Node():
+            if isinstance(value, ast.Stmt):
+                found.append(value)
+            for name in value.__dataclass_fields__:
+                _collect(getattr(value, name), found)
+        case _:
+            return
+
+
+def _map(node: T, edit: Callable[[ast.Stmt], ast.Stmt]) -> T:
+    """Rebuild a tree with every statement edited."""
+    match node:
+        case tuple():
+            return tuple(_map(item, edit) for item in node)  # type: ignore[return-value] # a tuple again
+        case ast.Node():
+            changed = {}
+            for name in node.__dataclass_fields__:
+                old = getattr(node, name)
+                new = _map(old, edit)
+                if (new is not old and new != old) or isinstance(old, tuple):
+                    changed[name] = new
+            made = edit(node) if isinstance(node, ast.Stmt) else node
+            return made if made is not node else replace(node, **changed) if changed else node  # type: ignore[return-value]
+        case _:
+            return node
