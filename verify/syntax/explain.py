@@ -1,0 +1,245 @@
+"""Syntax errors in the user's words: what cannot stand here, what could, and what C has that the language has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from verify.diagnostics import Diagnostic
+from verify.source import Span
+from verify.syntax.grammar import C_WORDS, DECIDES, tables
+from verify.syntax.lex import Word
+from verify.syntax.rows.declarations import TYPES
+
+_EXPRESSION = frozenset(
+    "NAME NUMBER CONSTANT LPAR BANG MINUS PLUS TILDE STAR AMPERSAND STEP NEW ANY NONDET HELD AT QUANTIFIER".split()
+)
+_TYPE = frozenset("TYPE STRUCT ENUM CONST STATIC INLINE VOLATILE EXTERN REGISTER".split())
+_OPERATORS = (
+    "* / % + - << >> < > <= >= == != & ^ | && || ? = *= /= %= += -= <<= >>= &= ^= |= -> . ++ --".split()
+)
+
+# A phrase stands for all the terminals of its set when every one of its marks could come next.
+_Phrase = tuple[str, frozenset[str], frozenset[str]]
+
+MAX_SHOWN = 5  # of what could stand in a place
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where the parser could not go on."""
+
+    words: Sequence[Word]
+    at: int
+    end: Word
+    expected: frozenset[str]  # terminals
+    opened: Word | None  # the innermost open brace
+
+    def word(self, ahead: int = 0) -> Word:
+        """Return the word at fault, or one near it."""
+        index = self.at + ahead
+        return self.words[index] if 0 <= index < len(self.words) else self.end
+
+    def error(self, code: str, message: str, hint: str = "", label: str = "") -> Diagnostic:
+        """Report the word at fault."""
+        return Diagnostic(code, message, self.word().span, label, hint)
+
+
+def explain(
+    words: Sequence[Word], at: int, end: Word, expected: frozenset[str], opened: Word | None
+) -> Diagnostic:
+    """Say why the word at index `at` cannot stand there."""
+    spot = Spot(words, at, end, expected, opened)
+    for reason in REASONS:
+        found = reason(spot)
+        if found is not None:
+            return found
+    return spot.error("KC030", f"unexpected `{_shown(spot.word().text)}`", label=wanted(expected))
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004
+
+
+def wanted(expected: frozenset[str]) -> str:
+    """Return "expected ..." for a set of terminals."""
+    named = {name: text for text, name in tables().terminals.items()}
+    operators = frozenset(name for name, text in named.items() if text in _OPERATORS) | {"STEP"}
+    statement = _EXPRESSION | {"SEMICOLON", "LBRACE", "TAG"} | frozenset(
+        name for name, text in named.items()
+        if text in C_WORDS - {"case", "default", "else"} or text in DECIDES or text == "{"
+    ) - _TYPE
+    phrases: tuple[_Phrase, ...] = (
+        ("a declaration, a system or a claim", frozenset({"SYSTEM", "INVARIANT"}), frozenset(named) | {"TYPE", "GHOST"}),
+        ("a statement", frozenset({"RETURN", "GOTO"}), statement),
+        ("an expression", frozenset({"NAME", "NUMBER", "BANG"}), _EXPRESSION),
+        ("a type", frozenset({"TYPE", "STRUCT"}), _TYPE),
+        ("a name", frozenset({"NAME"}), frozenset({"NAME"})),
+        ("a number", frozenset({"NUMBER"}), frozenset({"NUMBER"})),
+        ("an operator", frozenset({"PLUS", "SLASH"}), operators),
+    )
+    rest, parts = set(expected), list[str]()
+    for phrase, marks, covered in phrases:
+        if marks <= rest:
+            parts.append(phrase)
+            rest -= covered
+    texts = sorted(f"`{named[name]}`" for name in rest if name in named)
+    shown = (texts + parts)[:MAX_SHOWN] if len(texts) <= MAX_SHOWN else (parts + texts)[:MAX_SHOWN]
+    if not shown:
+        return ""
+    return "expected " + (", ".join(shown[:-1]) + " or " if len(shown) > 1 else "") + shown[-1]
+
+
+# ---- particular reasons, most particular first ---------------------------------------------------
+
+
+def _ends(spot: Spot) -> Diagnostic | None:
+    if spot.at < len(spot.words):
+        return None
+    before = spot.word(-1).span if spot.at else spot.end.span
+    span = Span(before.source, before.end, before.end + 1)
+    if spot.opened is None:
+        return Diagnostic("KC031", "the text ends too early", span, wanted(spot.expected))
+    place = ("this `{` is not closed", spot.opened.span)
+    return Diagnostic("KC031", "the text ends inside `{ ... }`", span, wanted(spot.expected), "add a `}`", (place,))
+
+
+REFUSED: Mapping[str, tuple[str, str]] = {
+    "typedef": ("`typedef`", "write the type itself, or `#define` a name for it"),
+    "union": ("`union`", "use a struct with one field for each case"),
+    "float": ("floating point", "use integers"),
+    "double": ("floating point", "use integers"),
+    "sizeof": ("`sizeof`", "memory has no layout here: write the number"),
+    "asm": ("inline assembly", "use a primitive such as `xchg`, `cmpxchg` or `mb`"),
+    "__asm__": ("inline assembly", "use a primitive such as `xchg`, `cmpxchg` or `mb`"),
+    "auto": ("`auto`", "leave it out"),
+    "restrict": ("`restrict`", "leave it out"),
+    "typeof": ("`typeof`", "write the type itself"),
+    "__typeof__": ("`typeof`", "write the type itself"),
+    "__attribute__": ("`__attribute__`", "leave it out"),
+    "_Atomic": ("`_Atomic`", "use `atomic_t` and its operations"),
+    "_Complex": ("floating point", "use integers"),
+}
+
+
+def _refused(spot: Spot) -> Diagnostic | None:
+    what, hint = REFUSED.get(spot.word().text, ("", ""))
+    return spot.error("KC035", f"{what} is not part of the language", hint) if what else None
+
+
+def _literal(spot: Spot) -> Diagnostic | None:
+    match spot.word().kind:
+        case "string" | "char" as kind:
+            what = "strings are" if kind == "string" else "character constants are"
+            return spot.error("KC013", f"{what} not part of the language", "use a number or an enum")
+        case "number" if "NUMBER" in spot.expected and not tables().terminal(spot.word()):
+            hint = "numbers are integers such as 12, 0x1f, 017 and 0b101, with a suffix `u` or `l`"
+            return spot.error("KC012", f"`{_shown(spot.word().text)}` is not a number of the language", hint)
+        case _:
+            return None
+
+
+def _array(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "[":
+        return None
+    return spot.error("KC034", "arrays are not part of the language", "use a field for each element, or objects of a struct")
+
+
+def _function_pointer(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "(" or spot.word(1).text != "*" or "NAME" not in spot.expected:
+        return None
+    hint = "`void (*fn)(void)` may be a parameter, called as `fn()`"
+    return spot.error("KC037", "a function pointer that is not a parameter", hint)
+
+
+def _nested_function(spot: Spot) -> Diagnostic | None:
+    declares = {"SEMICOLON", "COMMA", "EQUAL"} <= spot.expected and "PLUS" not in spot.expected
+    if spot.word().text != "(" or spot.opened is None or not declares:
+        return None
+    found = spot.error("KC030", "a function cannot be declared here", "is a `}` missing before?", wanted(spot.expected))
+    place = ("this `{` is still open", spot.opened.span)
+    return Diagnostic(found.code, found.message, found.span, found.label, found.hint, (place,))
+
+
+def _initializer(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "{" or spot.word(-1).text != "=":
+        return None
+    return spot.error("KC035", "initializer lists are not part of the language", "initialize the fields where they are declared")
+
+
+def _nested_struct(spot: Spot) -> Diagnostic | None:
+    words = ("struct", "enum")
+    if spot.word().text != "{" or not {spot.word(-1).text, spot.word(-2).text} & {*words}:
+        return None
+    return spot.error("KC035", "a type is defined at file level, with a name, and apart from what uses it")
+
+
+def _comma(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "," or "PLUS" not in spot.expected:
+        return None
+    return spot.error("KC035", "the comma operator is not part of the language", "write two statements", wanted(spot.expected))
+
+
+def _variadic(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "...":
+        return None
+    return spot.error("KC035", "functions with `...` are not part of the language", "name every parameter")
+
+
+def _declaration(spot: Spot) -> Diagnostic | None:
+    starts = tables().terminal(spot.word()) in _TYPE
+    if not starts or "RETURN" not in spot.expected or "TYPE" in spot.expected:
+        return None
+    return spot.error("KC030", "a declaration cannot stand here", "put it into a block `{ ... }`, or before the label")
+
+
+def _quantifier(spot: Spot) -> Diagnostic | None:
+    word = spot.word(-2)
+    if spot.word().text != "struct" or spot.word(-1).text != "(" or word.text not in ("forall", "exists"):
+        return None
+    hint = f"put it into parentheses: `({word.text} (struct S *x) ...)`"
+    return Diagnostic("KC030", f"`{word.text}` cannot stand after an operator", word.span, hint=hint)
+
+
+def _case(spot: Spot) -> Diagnostic | None:
+    word = spot.word().text
+    if word == "else":
+        return spot.error("KC030", "`else` without `if`", "are there two statements between them without `{ }`?")
+    if word in ("case", "default"):
+        return spot.error("KC030", f"`{word}` cannot stand here", "only directly within a `switch`, after a whole statement")
+    return None
+
+
+def _closing(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "}" or spot.opened is not None:
+        return None
+    return spot.error("KC030", "`}` closes nothing", "is a `{` missing before?")
+
+
+def _unknown_type(spot: Spot) -> Diagnostic | None:
+    here, before = spot.word(), spot.word(-1)
+    if here.kind == "name" and "TYPE" in spot.expected and spot.word(1).kind == "name":
+        word = here
+    elif here.kind == "name" and before.kind == "name" and "PLUS" in spot.expected:
+        word = before
+    elif here.kind == "name" and "TYPE" in spot.expected and "NAME" not in spot.expected:
+        word = here
+    else:
+        return None
+    if tables().terminal(word) != "NAME" or word.text in REFUSED:
+        return None
+    structs = {b.text for a, b in zip(spot.words, spot.words[1:], strict=False) if a.text == "struct"}
+    if word.text in structs:
+        return Diagnostic("KC032", f"unknown type `{_shown(word.text)}`", word.span, hint=f"write `struct {word.text}`")
+    near = get_close_matches(word.text[:80], TYPES, 1)
+    hint = f"did you mean `{near[0]}`?" if near else "the types are C's integers, `bool`, `enum`, `struct` and the locks"
+    return Diagnostic("KC032", f"unknown type `{_shown(word.text)}`", word.span, wanted(spot.expected), hint)
+
+
+Reason = Callable[[Spot], Diagnostic | None]
+
+REASONS: tuple[Reason, ...] = (
+    _ends, _refused, _literal, _array, _function_pointer, _nested_function, _initializer, _nested_struct, _comma,
+    _variadic, _declaration, _quantifier, _case, _closing, _unknown_type,
+)

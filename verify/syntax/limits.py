@@ -1,0 +1,48 @@
+"""Bounds on what is read, so that any input, however hostile, ends soon and later stages may recurse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verify.diagnostics import Diagnostic, InputError
+from verify.source import Span
+
+MAX_BYTES = 8 * 1024 * 1024  # of text, over all files
+MAX_WORDS = 200_000  # read, over all files; the same again may come out of macros
+MAX_STEPS = 500_000  # of macro expansion
+MAX_INCLUDE_DEPTH = 20
+MAX_MACRO_DEPTH = 100  # of macro calls within the arguments of macro calls
+MAX_BRACKETS = 200  # open at once
+MAX_DEPTH = 100  # of the syntax tree: a recursive reader of the tree needs a few frames of Python for each level
+MAX_ERRORS = 50  # reported in one run
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may still be read; shared by all files of one run."""
+
+    size: int = MAX_BYTES
+    words: int = MAX_WORDS
+    steps: int = MAX_STEPS
+
+    def read_bytes(self, count: int, at: Span) -> None:
+        """Pay for `count` bytes of text, or raise InputError."""
+        self.size -= count
+        if self.size < 0:
+            raise InputError([
+                Diagnostic("KC003", f"more than {MAX_BYTES // 1024 // 1024} MB of text", at, hint="split the file")
+            ])
+
+    def read_word(self, at: Span) -> None:
+        """Pay for one word, or raise InputError."""
+        self.words -= 1
+        if self.words < 0:
+            raise InputError([Diagnostic("KC003", f"more than {MAX_WORDS} words of text", at, hint="split the file")])
+
+    def expand(self, count: int, at: Span) -> None:
+        """Pay for `count` steps of macro expansion, or raise InputError."""
+        self.steps -= count
+        if self.steps < 0:
+            raise InputError([
+                Diagnostic("KC025", "macros expand to too much text", at, "after this one", "look for macros that double")
+            ])
