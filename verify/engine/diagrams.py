@@ -1,0 +1,215 @@
+"""Sets of states as decision diagrams (BDDs; Bryant 1986), over the variables of one instance.
+
+A pointer has one bit for each object it may point to and a set of threads one for each thread, so that a permutation
+of tasks is a renaming of bits. Any other variable is the binary number of its value among those it can hold. A
+variable that can hold one value only has no bits. Each bit has a primed twin beside it, for the state after a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from verify.engine.valuesets import Sets
+from verify.instances import THREAD, Instance, Slot
+from verify.ir import LIFE, PC, Binary, Const, Domain, Expr, Field, Global, Ite, Local, Ptr, Range, Threads, Unary, Var
+
+Node = Any  # a diagram of `dd`, which ships no types
+Cell = tuple[str, int]
+SHARED: Cell = ("", 0)  # what every block speaks of: the globals, and which objects are alive
+MEMORY = 3 << 30  # bytes
+
+
+def cell_of(slot: Slot) -> Cell:
+    """The cell of a slot."""
+    return SHARED if not slot.cell or (slot.name == LIFE and slot.cell != THREAD) else (slot.cell, slot.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The diagrams of one instance. `constants` are the slots without bits."""
+
+    instance: Instance
+    slots: Mapping[Slot, Var] = field(repr=False)
+    manager: Any = field(repr=False)
+    bits: Mapping[Slot, tuple[str, ...]] = field(repr=False)
+    cells: Mapping[Cell, frozenset[Slot]] = field(repr=False)  # the slots with bits of each
+    owner: Mapping[str, Slot] = field(repr=False)  # of each bit, primed ones too
+    codes: Mapping[Slot, Mapping[int, Mapping[str, bool]]] = field(repr=False)  # the bits of each value
+    tests: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # "this slot has that value"
+    primed: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # the same after the step
+    constants: Mapping[Slot, int] = field(repr=False)
+    product: Callable[[Node, Node, Iterable[str]], Node] = field(repr=False)  # both, whatever these bits are
+
+    @property
+    def true(self) -> Node:
+        """Every state."""
+        return self.manager.true
+
+    @property
+    def false(self) -> Node:
+        """No state."""
+        return self.manager.false
+
+    def any_of(self, nodes: Iterable[Node]) -> Node:
+        """The union of sets of states."""
+        result = self.false
+        for node in nodes:
+            result |= node
+        return result
+
+    def slots_of(self, node: Node) -> frozenset[Slot]:
+        """The slots that a diagram speaks of, before or after the step."""
+        return frozenset(self.owner[bit] for bit in node.support)
+
+
+def space(inst: Instance, sets: Sets) -> Space:
+    """Return the empty diagrams of an instance whose variables hold the values `sets`."""
+    slots = inst.slots()
+    constants: dict[Slot, int] = {}
+    bits: dict[Slot, tuple[str, ...]] = {}
+    for slot in sorted(slots, key=_rank(inst)):
+        values = sets[(slot.cell, slot.name)]
+        if len(values) == 1:
+            constants[slot] = min(values)
+        else:
+            bits[slot] = tuple(f"{slot}:{k}" for k in range(_width(inst, slots[slot].domain, len(values))))
+    manager, product = _manager()
+    for names in bits.values():
+        for bit in names:
+            manager.declare(bit, bit + "'")
+    owner = {bit: slot for slot, names in bits.items() for bit in names}
+    cells = {cell: frozenset(s for s in bits if cell_of(s) == cell) for cell in map(cell_of, bits)}
+    codes = {
+        slot: {
+            value: dict(zip(names, code, strict=True))
+            for value, code in _codes(inst, slots[slot].domain, sets[(slot.cell, slot.name)], len(names)).items()
+        }
+        for slot, names in bits.items()
+    }
+    tests = {slot: {v: manager.cube(code) for v, code in table.items()} for slot, table in codes.items()}
+    primed = {
+        slot: {v: manager.cube({f"{bit}'": on for bit, on in code.items()}) for v, code in table.items()}
+        for slot, table in codes.items()
+    }
+    owner |= {f"{bit}'": slot for bit, slot in owner.items()}
+    return Space(inst, slots, manager, bits, cells, owner, codes, tests, primed, constants, product)
+
+
+def _manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node]]:
+    """An empty set of diagrams: CUDD's where the library was built with it, else Python's."""
+    try:
+        cudd = import_module("dd.cudd")
+    except ImportError:
+        manager = import_module("dd.autoref").BDD()
+        return manager, lambda left, right, bits: manager.exist(bits, left & right)
+    manager = cudd.BDD()
+    manager.configure(reordering=False, max_memory=MEMORY)
+    return manager, cudd.and_exists
+
+
+def _rank(inst: Instance) -> Callable[[Slot], tuple[int, ...]]:
+    """Order of the variables: locations on top, then what every block shares, then pointers, then the rest."""
+    slots = inst.slots()
+    position = {slot: number for number, slot in enumerate(slots)}
+
+    def rank(slot: Slot) -> tuple[int, ...]:
+        if slot.name == PC and slot.cell == THREAD:
+            kind = 0
+        elif not slot.cell:
+            kind = 1
+        elif slot.name == LIFE and slot.cell != THREAD:
+            kind = 2
+        else:
+            kind = 3 if isinstance(slots[slot].domain, Ptr) else 4
+        return (kind, position[slot])
+
+    return rank
+
+
+def _width(inst: Instance, domain: Domain, count: int) -> int:
+    match domain:
+        case Ptr(cls):
+            return inst.sizes[cls]
+        case Threads():
+            return inst.tasks
+        case Range():
+            return (count - 1).bit_length()
+
+
+def _codes(inst: Instance, domain: Domain, values: Iterable[int], width: int) -> Mapping[int, Sequence[bool]]:
+    match domain:
+        case Ptr():
+            return {v: [k + 1 == v for k in range(width)] for v in inst.values(domain)}
+        case Threads():
+            return {v: [bool(v >> k & 1) for k in range(width)] for v in inst.values(domain)}
+        case Range():
+            return {v: [bool(n >> k & 1) for k in reversed(range(width))] for n, v in enumerate(sorted(values))}
+
+
+# ---- back to expressions -------------------------------------------------------------------------
+
+TRUE, FALSE = Const(1), Const(0)  # leaves, told apart by identity
+
+
+def place_of(slot: Slot) -> Expr:
+    """The expression that reads a slot in a property."""
+    if not slot.cell:
+        return Global(slot.name)
+    if slot.cell == THREAD:
+        return Local(slot.name, Const(slot.index))
+    return Field(Const(slot.index), slot.cell, slot.name)
+
+
+def expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:
+    """Return the diagram as a property whose common parts are shared objects; `memo` shares across calls.
+
+    It tests slots for values (a multi-valued diagram), so that it can be read. For values that a slot cannot hold it
+    says anything.
+    """
+    if node == of.true:
+        return TRUE
+    if node == of.false:
+        return FALSE
+    if node not in memo:
+        slot = of.owner[node.var]
+        place = place_of(slot)
+        children = [(value, of.manager.let(code, node)) for value, code in of.codes[slot].items()]
+        memo[node] = _decide(place, [(value, expression(of, child, memo)) for value, child in children])
+    return memo[node]
+
+
+def _decide(place: Expr, cases: Sequence[tuple[int, Expr]]) -> Expr:
+    """The expression that is the case of the place's value."""
+    runs: list[tuple[list[int], Expr]] = []
+    for value, child in sorted(cases, key=lambda case: case[0]):
+        if runs and runs[-1][1] is child:
+            runs[-1][0].append(value)
+        else:
+            runs.append(([value], child))
+    if len(runs) == 1:
+        return runs[0][1]
+    for number, (values, child) in enumerate(runs):
+        rest = runs[:number] + runs[number + 1 :]
+        if len(values) == 1 and all(other is rest[0][1] for _, other in rest):
+            return _ite(Binary("==", place, Const(values[0])), child, rest[0][1])
+    middle = len(runs) // 2
+    split = Binary("<", place, Const(runs[middle][0][0]))
+    low, high = ([(v, child) for values, child in part for v in values] for part in (runs[:middle], runs[middle:]))
+    return _ite(split, _decide(place, low), _decide(place, high))
+
+
+def _ite(cond: Expr, then: Expr, other: Expr) -> Expr:
+    if then is other:
+        return then
+    if then is TRUE:
+        return cond if other is FALSE else Binary("||", cond, other)
+    if then is FALSE:
+        return Unary("!", cond) if other is TRUE else Binary("&&", Unary("!", cond), other)
+    if other is TRUE:
+        return Binary("||", Unary("!", cond), then)
+    if other is FALSE:
+        return Binary("&&", cond, then)
+    return Ite(cond, then, other)

@@ -1,0 +1,241 @@
+"""The least relations on blocks that hold the initial states and are closed under every step.
+
+With one thread to a block, what other threads do to it does not depend on who they are: the steps of a thread, seen
+from the rest of its block, are gathered into its influence (the relies of Jones 1983), and one image of that stands
+for many. Larger blocks take each step of each other thread by itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from verify.engine.diagrams import Cell, Node
+from verify.engine.images import Case, Rule, block_slots, cases, crowded, plan, rules, unprime
+from verify.engine.orbits import Block, Permutation, blocks, move_slot
+from verify.engine.relations import Relations, place, relation, rename
+from verify.instances import THREAD, Instance, Slot
+from verify.ir import Action
+
+Influence = tuple[frozenset[Cell], tuple[Slot, ...]]  # the further objects that it looks at, and what it writes
+
+
+@dataclass(slots=True)
+class Product:
+    """A relation to be multiplied with those of a family of blocks; `last` is what it was applied to before."""
+
+    family: list[Block]
+    forget: list[list[str]]  # after each factor
+    back: Mapping[str, str]  # from the state after to the state before
+    last: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A rule, its image on its own block, and for what concerns the others its influence on the rest of the block."""
+
+    rule: Rule
+    image: Product
+    shadow: Node | None  # the relation without what it does to the thread
+    influence: Influence
+    forget: list[list[str]]
+
+
+@dataclass(slots=True)
+class Closure:
+    """The state of one fixpoint."""
+
+    relations: Relations
+    by_source: Mapping[int, list[Action]]
+    cases: dict[tuple[int, int, bool], list[Case]] = field(default_factory=dict)
+    prepared: dict[tuple[Block, int, int], list[Prepared]] = field(default_factory=dict)
+    influence: dict[Block, dict[Influence, Node]] = field(default_factory=lambda: defaultdict(dict))
+    disturbances: dict[tuple[Block, int, Influence], Product] = field(default_factory=dict)
+    images: int = 0
+
+
+def close(relations: Relations, tick: Callable[[int], None], after_round: Callable[[], None]) -> None:
+    """Grow the relations until they are inductive. `tick` is called before each location, with the number of images."""
+    by_source: dict[int, list[Action]] = defaultdict(list)
+    for action in relations.space.instance.system.actions:
+        by_source[action.source].append(action)
+    run = Closure(relations, by_source)
+    order = control_order(relations.space.instance)
+    grown = True
+    while grown:
+        grown = False
+        for source in order:
+            tick(run.images)
+            grown |= _steps(run, source)
+        tick(run.images)
+        grown |= _disturb(run)
+        after_round()
+
+
+def control_order(inst: Instance) -> list[int]:
+    """The locations with actions, each after those that lead to it, as far as loops allow."""
+    targets: dict[int, list[int]] = defaultdict(list)
+    for action in inst.system.actions:
+        targets[action.source].append(action.target)
+    seen: set[int] = set()
+    finished: list[int] = []
+    for root in [*sorted({group.entry for group in inst.system.groups}), *sorted(targets)]:
+        stack = [] if root in seen else [(root, iter(targets.get(root, ())))]
+        seen.add(root)
+        while stack:
+            here, rest = stack[-1]
+            following = next((t for t in rest if t not in seen), None)
+            if following is None:
+                finished.append(here)
+                stack.pop()
+            else:
+                seen.add(following)
+                stack.append((following, iter(targets.get(following, ()))))
+    return [location for location in reversed(finished) if location in targets]
+
+
+def _steps(run: Closure, source: int) -> bool:
+    """Take the steps from one location, in every block."""
+    relations, grown = run.relations, False
+    for rep in sorted(relations.sets):
+        for actor in range(1, relations.space.instance.tasks + 1):
+            for prepared in _prepared(run, rep, actor, source):
+                grown |= _apply(run, rep, prepared)
+    return grown
+
+
+def _prepared(run: Closure, rep: Block, actor: int, source: int) -> list[Prepared]:
+    """The rules of a thread at a location for a block, made when some thread can be there."""
+    key = (rep, actor, source)
+    if key not in run.prepared:
+        relations = run.relations
+        if not _reached(relations, source):
+            return []
+        alone = len(rep.threads) == 1
+        crowds = [False, True] if actor in rep.threads or not alone else [True]
+        run.prepared[key] = [
+            _prepare(relations, rule, influences=alone and actor in rep.threads and not crowd)
+            for crowd in crowds
+            for rule in rules(relations.space, _cases(run, actor, source, crowd=crowd), actor, source, rep)
+        ]
+    return run.prepared[key]
+
+
+def _reached(relations: Relations, source: int) -> bool:
+    return any(
+        relation(relations, rep, actor, source) != relations.space.false
+        for rep in sorted(relations.sets)
+        for actor in rep.threads
+    )
+
+
+def _cases(run: Closure, actor: int, source: int, *, crowd: bool) -> list[Case]:
+    key = (actor, source, crowd)
+    if key not in run.cases:
+        actions = [action for action in run.by_source[source] if crowded(action) == crowd]
+        run.cases[key] = [case for action in actions for case in cases(run.relations.space, action, actor)]
+    return run.cases[key]
+
+
+def _prepare(of: Relations, rule: Rule, *, influences: bool) -> Prepared:
+    block, space = rule.block, of.space
+    threads = {rule.actor, *block.threads, *rule.threads}
+    family = blocks(threads, {*block.objects, *rule.objects}, of.shape)
+    family.sort(key=lambda b: (b == block, rule.actor not in b.threads, b))
+    inside = block_slots(space, block).difference(rule.writes)
+    image = Product(family, plan(space, family, inside), unprime(space, rule.writes))
+    outer = tuple(slot for slot in rule.writes if slot.cell != THREAD)
+    if not (influences and outer):
+        return Prepared(rule, image, None, (frozenset(), ()), [])
+    inner = [f"{bit}'" for slot in rule.writes if slot.cell == THREAD for bit in space.bits[slot]]
+    outside = {slot for b in family for slot in block_slots(space, b) if slot.cell != THREAD}
+    shadow = space.manager.exist(inner, rule.relation)
+    return Prepared(rule, image, shadow, (rule.objects, outer), plan(space, family, outside))
+
+
+def _apply(run: Closure, rep: Block, prepared: Prepared) -> bool:
+    """Add the image of a rule; return whether the block's relation grew."""
+    of, rule, image = run.relations, prepared.rule, prepared.image
+    factors = _fresh(image, [relation(of, block, rule.actor, rule.source) for block in image.family])
+    if not factors:
+        return False
+    run.images += 1
+    if prepared.shadow is not None:
+        seen = _multiply(of, prepared.shadow, factors, prepared.forget)
+        table = run.influence[rep]
+        table[prepared.influence] = table.get(prepared.influence, of.space.false) | seen
+    return _grow(of, rep, _multiply(of, rule.relation, factors, image.forget), image.back)
+
+
+def _fresh(product: Product, factors: list[Node]) -> list[Node]:
+    """The factors with what is new in them; empty if nothing is. Where one alone grew, its new part is enough."""
+    last, product.last = product.last, factors
+    if not last:
+        return factors
+    changed = [number for number, (old, new) in enumerate(zip(last, factors, strict=True)) if old != new]
+    if len(changed) != 1:
+        return factors if changed else []
+    return [new if old == new else new & ~old for old, new in zip(last, factors, strict=True)]
+
+
+def _multiply(of: Relations, node: Node, factors: list[Node], forget: list[list[str]]) -> Node:
+    for factor, bits in zip(factors, forget, strict=True):
+        if node == of.space.false:
+            break
+        node = of.space.product(node, factor, bits)
+    return node
+
+
+def _grow(of: Relations, rep: Block, after: Node, back: Mapping[str, str]) -> bool:
+    """Add states after a step to a block's relation; return whether any is new."""
+    if after == of.space.false:
+        return False
+    old = of.sets[rep]
+    of.sets[rep] = old | of.space.manager.let(back, after)
+    return bool(of.sets[rep] != old)
+
+
+# ---- what other threads do to a block of one thread ----------------------------------------------
+
+
+def _disturb(run: Closure) -> bool:
+    """Apply the influence of every other thread to every block of one thread."""
+    of, grown = run.relations, False
+    for rep in sorted(of.sets):
+        if len(rep.threads) > 1:
+            continue
+        for other in range(1, of.space.instance.tasks + 1):
+            if other not in rep.threads:
+                origin, _, back = place(of, Block((other,), rep.objects))
+                for influence, node in sorted(run.influence[origin].items(), key=lambda item: _rank(item[0])):
+                    grown |= _disturbed(run, rep, other, origin, back, influence, node)
+    return grown
+
+
+def _rank(influence: Influence) -> tuple[list[Cell], tuple[Slot, ...]]:
+    return sorted(influence[0]), influence[1]
+
+
+def _disturbed(
+    run: Closure, rep: Block, other: int, origin: Block, back: Permutation, influence: Influence, node: Node
+) -> bool:
+    of = run.relations
+    objects, writes = influence
+    cells = Block((), tuple(sorted({*origin.objects, *objects})))
+    step = rename(of, node, back, cells)
+    key = (rep, other, influence)
+    if key not in run.disturbances:
+        images = dict(back.images)
+        looked_at = {(cls, images[cls][i - 1]) for cls, i in objects}
+        written = [move_slot(back, slot, of.freedom.thread) for slot in writes]
+        family = blocks(rep.threads, {*rep.objects, *looked_at}, of.shape)
+        family.sort(key=lambda b: (b == rep, b))
+        inside = block_slots(of.space, rep).difference(written)
+        run.disturbances[key] = Product(family, plan(of.space, family, inside), unprime(of.space, written))
+    product = run.disturbances[key]
+    factors = _fresh(product, [step, *(relation(of, block) for block in product.family)])
+    if not factors:
+        return False
+    run.images += 1
+    return _grow(of, rep, _multiply(of, factors[0], factors[1:], product.forget), product.back)
