@@ -38,7 +38,7 @@ from verify.ir import (
     Update,
     Var,
 )
-from verify.report.result import ClaimResult, Locks
+from verify.report.result import ClaimResult
 from verify.semantics import holds, initial_states, successors
 from verify.source import Source, Span
 
@@ -64,7 +64,6 @@ link>   t->p_pptr = current;
 }
 """
 SOURCE = Source("specs/ptrace/kernel.kc", TEXT)
-LOCKS: Locks = frozenset({("task", "alloc_lock"), ("", "tasklist_lock")})
 LIFE_VAR = Var(LIFE, Range(0, 2))
 INVARIANT: Expr = Quant(
     "forall",
@@ -155,11 +154,11 @@ def system(*, checked: bool = False) -> System:
     """Tasks that fork kernel threads, tasks that trace."""
     made, locations, entries = actions(checked=checked)
     task = Class("task", (
-        LIFE_VAR, Var("alloc_lock", Ptr("task")), Var("ptrace", Range(0, 0xFFFF)), Var("task_dumpable", BOOL),
+        LIFE_VAR, Var("alloc_lock", Ptr("task"), lock=True), Var("ptrace", Range(0, 0xFFFF)), Var("task_dumpable", BOOL),
         Var("p_pptr", Ptr("task")), Var("is_kernel_thread", BOOL),
     ))
     return System(
-        "kmod", {"task": task}, "task", (Var("tasklist_lock", Threads()),),
+        "kmod", {"task": task}, "task", (Var("tasklist_lock", Threads(), lock=True),),
         (Var(PC, Range(0, len(locations) - 1)), Var("old", BOOL), Var("new", Ptr("task")), Var("t", Ptr("task"))),
         locations, made,
         (Group("caller", 1, entries[0], {"task_dumpable": (0, 1)}), Group("tracer", 1, entries[1], {})),

@@ -13,7 +13,6 @@ from verify.source import NOWHERE, Span
 from verify.syntax.ast import ClaimKind
 
 Word = Literal["proved", "refuted", "unknown", "vacuous"]
-Locks = frozenset[tuple[str, str]]  # (class, field) or ("", global): the variables that say who holds a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +47,4 @@ class FileResult:
     versions: Mapping[str, str] = field(hash=False)
     errors: tuple[Diagnostic, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
-    locks: Locks = frozenset()
     interrupted: bool = False

@@ -15,7 +15,7 @@ from itertools import pairwise, zip_longest
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
 from verify.ir import IDLE, PC
-from verify.report.result import ClaimResult, Locks
+from verify.report.result import ClaimResult
 from verify.report.steps import Line, cell_name, change_name, lines, owners, slot_name, value_name, where
 from verify.report.story import story
 
@@ -38,7 +38,7 @@ class Page:
     offsets: Sequence[int]  # of each column from the first
     widths: Sequence[int]  # what each may fill
     changes: int  # width of the column of changes; 0 if they stand below the source
-    place: int
+    place: int  # the width of the column of labels
 
     @property
     def source(self) -> int:
@@ -46,21 +46,21 @@ class Page:
         return self.offsets[-1] + self.widths[-1]
 
 
-def run(claim: ClaimResult, locks: Locks, width: int) -> Iterator[Styled]:
+def run(claim: ClaimResult, width: int) -> Iterator[Styled]:
     """The lines of a claim's run, at most `width` wide; nothing without a run."""
     trace = claim.trace
     if trace is None:
         return
-    told = lines(trace, locks)
-    lanes = _lanes(trace, locks)
+    told = lines(trace)
+    lanes = _lanes(trace)
     yield from _start(trace, lanes, width)
     if told:
-        names = {line.number: _changes(trace, line, locks) for line in told}
+        names = {line.number: _changes(trace, line) for line in told}
         page = _page(trace, lanes, told, names, width)
         yield _header(page)
         for line in told:
             yield from _step(page, line, names[line.number])
-    sentence = story(claim, locks)
+    sentence = story(claim)
     for number, text in enumerate(_wrap(sentence, width - len(STORY), hang="")):
         yield ((STORY if number == 0 else " " * len(STORY), "bold red"), (text, "bold"))
 
@@ -70,15 +70,15 @@ def colour(thread: int) -> str:
     return COLOURS[(thread - 1) % len(COLOURS)]
 
 
-def _lanes(trace: Trace, locks: Locks) -> Sequence[Slot]:
+def _lanes(trace: Trace) -> Sequence[Slot]:
     """The locks that somebody holds at some moment of the run."""
-    slots = [slot for slot in trace.instance.slots() if (slot.cell, slot.name) in locks]
+    slots = [slot for slot, var in trace.instance.slots().items() if var.lock]
     return [slot for slot in slots if any(state[slot] for state in trace.states)]
 
 
-def _changes(trace: Trace, line: Line, locks: Locks) -> list[str]:
+def _changes(trace: Trace, line: Line) -> list[str]:
     system = trace.instance.system
-    made = [change_name(system, change, locks) for change in line.changes]
+    made = [change_name(system, change) for change in line.changes]
     return [*made, f"{cell_name(system, THREAD, line.thread)} {line.stop}"] if line.stop else made
 
 
@@ -107,7 +107,8 @@ def _page(
     digits = len(str(told[-1].number))
     width -= 2 + digits + 2 + 2 * len(lanes)
     threads = sorted({line.thread for line in told})
-    place = min(MAX_PLACE, max(len(line.place) + len(GAP) + len(where(line.main.span)) for line in told))
+    labels, files = max(len(line.place) for line in told), max(len(where(line.main.span)) for line in told)
+    place = min(MAX_PLACE, labels + len(GAP) + files)
     headings = [_heading(trace, thread) for thread in threads]
     natural = [
         max(len(heading), *(len(text) for line in told if line.thread == thread for text in line.statements))
@@ -118,9 +119,8 @@ def _page(
     widths = _shares(natural, room - len(GAP) * (len(threads) - 1))
     if all(share >= min(need, ROOMY) for share, need in zip(widths, natural, strict=True)):
         starts = [sum(widths[:i]) + len(GAP) * i for i in range(len(threads))]
-        return Page(trace, lanes, digits, threads, headings, starts, widths, changes, place)
-    place = max(max(len(line.place), len(where(line.main.span))) for line in told)
-    place = min(place, max(MIN_COLUMN, width // 3))
+        return Page(trace, lanes, digits, threads, headings, starts, widths, changes, place - len(GAP) - files)
+    place = min(max(labels, files), max(MIN_COLUMN, width // 3))
     room = max(MIN_COLUMN, width - place - len(GAP))
     last = max(MIN_COLUMN, min(natural[-1], room // 2)) if len(threads) > 1 else room
     stride = (room - last) // (len(threads) - 1) if len(threads) > 1 else 0
@@ -158,10 +158,9 @@ def _step(page: Page, line: Line, changes: Sequence[str]) -> Iterator[Styled]:
     room = page.widths[column]
     file = where(line.main.span)
     texts = [(row, colour(line.thread)) for text in line.statements for row in _wrap(text, room)]
-    if page.changes:
-        places = [_beside(line.place, file, page.place)]
-    else:
-        places = [_cut(line.place, page.place), _cut(file, page.place)]
+    label = _cut(line.place, page.place)
+    places = [f"{label:{page.place}}{GAP}{file}"] if page.changes else [label, _cut(file, page.place)]
+    if not page.changes:
         texts += [(row, "") for change in changes for row in _wrap("→ " + change, room, hang="  ")]
     for number, (text, change, place) in enumerate(zip_longest(texts, changes if page.changes else (), places)):
         words, style = text or ("", "")
@@ -202,7 +201,3 @@ def _wrap(text: str, width: int, *, hang: str = "    ") -> list[str]:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _beside(place: str, file: str, width: int) -> str:
-    return f"{_cut(place, max(1, width - len(GAP) - len(file)))}{GAP}{file}"

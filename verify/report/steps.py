@@ -23,11 +23,12 @@ from verify.ir import (
     Range,
     System,
     Threads,
+    Var,
 )
-from verify.report.result import Locks
 from verify.source import Span
 
 DECIMAL = range(-4096, 4097)  # beyond this, numbers are masks and addresses: hexadecimal
+READERS = ".readers"  # ends the name of the variable beside an rwlock's writer
 LIFE_NAMES = {FREE: "free", PRIVATE: "private", PUBLISHED: "published"}
 LIFE_CHANGES = {
     (FREE, PRIVATE): "created",
@@ -50,7 +51,7 @@ class Change:
     """One variable that a step changed."""
 
     slot: Slot
-    domain: Domain
+    var: Var
     old: int
     new: int
 
@@ -118,10 +119,18 @@ def cell_name(system: System, cell: str, index: int) -> str:
 
 def slot_name(system: System, slot: Slot) -> str:
     """A variable as the reader knows it: `task 2.ptrace`; a local or global by its bare name."""
-    name = slot.name.lstrip("#")
-    if slot.cell in ("", THREAD):
-        return name.split("#")[0]
-    return f"{cell_name(system, slot.cell, slot.index)}.{name}"
+    match slot.cell:
+        case "":
+            return slot.name
+        case cell if cell == THREAD:
+            return _bare(slot.name)
+        case cell:
+            return f"{cell_name(system, cell, slot.index)}.{slot.name}"
+
+
+def _bare(local: str) -> str:
+    """A local as its function calls it: `old` of `kernel_thread.old#2`; empty for one that has no name there."""
+    return local.rpartition(".")[2].split("#")[0]
 
 
 def value_name(system: System, domain: Domain, value: int) -> str:
@@ -142,46 +151,52 @@ def members(threads: int) -> Sequence[int]:
     return [i + 1 for i in range(threads.bit_length()) if threads >> i & 1]
 
 
-def change_name(system: System, change: Change, locks: Locks) -> str:
+def change_name(system: System, change: Change) -> str:
     """What happened to the variable, in a few words."""
     slot = change.slot
     if slot.name == LIFE:
         return f"{cell_name(system, slot.cell, slot.index)} {LIFE_CHANGES[change.old, change.new]}"
     name = slot_name(system, slot)
-    if (slot.cell, slot.name) in locks:
-        return f"takes {name}" if change.new & ~change.old or not change.old else f"releases {name}"
-    old, new = (value_name(system, change.domain, value) for value in (change.old, change.new))
+    if change.var.lock:
+        return lock_change(name, change)
+    old, new = (value_name(system, change.var.domain, value) for value in (change.old, change.new))
     return f"{name}: {old} → {new}"
 
 
-def lines(trace: Trace, locks: Locks = frozenset()) -> tuple[Line, ...]:
+def lock_change(name: str, change: Change) -> str:
+    """What happened to the lock: its variable holds its owner, or the set of its readers."""
+    verb = "takes" if not change.old or change.new & ~change.old else "releases"
+    return f"{verb} {name.removesuffix(READERS)}{' for reading' * name.endswith(READERS)}"
+
+
+def lines(trace: Trace) -> tuple[Line, ...]:
     """The steps of a run; those that neither change anything visible nor stand in the source are left out."""
     made: list[Line] = []
     for number, step in enumerate(trace.steps, start=1):
         pre, post = trace.states[number - 1], trace.states[number]
         kind = trace.instance.system.locations[post[Slot(THREAD, step.thread, PC)]].kind
-        changes = _changes(trace, pre, post, step.action, locks)
+        changes = _changes(trace, pre, post, step.action)
         line = Line(number, step.thread, step.action, changes, STOPS.get(kind, ""))
         if line.changes or line.stop or line.text:
             made.append(line)
     return tuple(made)
 
 
-def _changes(trace: Trace, pre: State, post: State, action: Action, locks: Locks) -> tuple[Change, ...]:
+def _changes(trace: Trace, pre: State, post: State, action: Action) -> tuple[Change, ...]:
     text = " ".join(m.span.text for m in action.micro)
 
     def visible(change: Change) -> bool:
         slot = change.slot
-        if slot.name.startswith("#") and slot.name != LIFE and (slot.cell, slot.name) not in locks:
+        if slot.name.startswith("#") and slot.name != LIFE:
             return False
         if slot.cell == THREAD:  # a dead local goes back to its default, which is no news
-            base = slot.name.split("#")[0]
+            base = _bare(slot.name)
             return bool(re.search(rf"\b{re.escape(base)}\b", text)) if base else False
         life = Slot(slot.cell, slot.index, LIFE)
         return slot.name == LIFE or slot.cell == "" or post[life] != FREE
 
     found = (
-        Change(slot, var.domain, pre[slot], post[slot])
+        Change(slot, var, pre[slot], post[slot])
         for slot, var in trace.instance.slots().items()
         if pre[slot] != post[slot]
     )

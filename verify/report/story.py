@@ -25,8 +25,8 @@ from verify.ir import (
     Unary,
     Wrap,
 )
-from verify.report.result import ClaimResult, Locks
-from verify.report.steps import LIFE_CHANGES, Change, Line, cell_name, lines, slot_name, value_name, where
+from verify.report.result import ClaimResult
+from verify.report.steps import LIFE_CHANGES, Change, Line, cell_name, lines, lock_change, slot_name, value_name, where
 from verify.semantics import Context, evaluate, locate
 
 MAX_FACTS = 3
@@ -46,7 +46,7 @@ class Fact:
     thread: int
 
 
-def story(claim: ClaimResult, locks: Locks = frozenset()) -> str:
+def story(claim: ClaimResult) -> str:
     """Tell a claim's run in one sentence; empty without a run."""
     trace = claim.trace
     if trace is None:
@@ -54,7 +54,7 @@ def story(claim: ClaimResult, locks: Locks = frozenset()) -> str:
     if claim.kind == "deadlock_free":
         return _deadlock(trace)
     facts = blame(trace, claim.broken) if claim.broken is not None else ()
-    told = lines(trace, locks)
+    told = lines(trace)
     end = _end(claim)
     if not told:
         return f"{end} at the start{_while(trace, facts, None)}."
@@ -63,7 +63,7 @@ def story(claim: ClaimResult, locks: Locks = frozenset()) -> str:
     others = [fact for fact in facts if fact.slot not in {change.slot for change in last.changes}]
     place = f"{last.place}, {where(last.main.span)}"
     who = cell_name(trace.instance.system, THREAD, last.thread)
-    return f"{who} {_deed(trace, last, touched, locks)} ({place}){_while(trace, others, last.number)}: {end}."
+    return f"{who} {_deed(trace, last, touched)} ({place}){_while(trace, others, last.number)}: {end}."
 
 
 def _end(claim: ClaimResult) -> str:
@@ -78,22 +78,22 @@ def _end(claim: ClaimResult) -> str:
             return f"{claim.invariant or claim.name} is false"
 
 
-def _deed(trace: Trace, line: Line, changes: Sequence[Change], locks: Locks) -> str:
+def _deed(trace: Trace, line: Line, changes: Sequence[Change]) -> str:
     if line.stop:
         return f"{line.stop} in `{line.text}`"
     if not changes:
         return f"takes the step `{line.text}`"
-    return " and ".join(_verb(trace, change, locks) for change in islice(changes, MAX_FACTS))
+    return " and ".join(_verb(trace, change) for change in islice(changes, MAX_FACTS))
 
 
-def _verb(trace: Trace, change: Change, locks: Locks) -> str:
+def _verb(trace: Trace, change: Change) -> str:
     system, slot = trace.instance.system, change.slot
     if slot.name == LIFE:
         return f"{LIFE_VERBS[LIFE_CHANGES[change.old, change.new]]} {cell_name(system, slot.cell, slot.index)}"
     name = slot_name(system, slot)
-    if (slot.cell, slot.name) in locks:
-        return f"takes {name}" if change.new & ~change.old else f"releases {name}"
-    old, new = (value_name(system, change.domain, value) for value in (change.old, change.new))
+    if change.var.lock:
+        return lock_change(name, change)
+    old, new = (value_name(system, change.var.domain, value) for value in (change.old, change.new))
     return f"sets {name} from {old} to {new}"
 
 

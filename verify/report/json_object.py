@@ -1,0 +1,126 @@
+"""The answer as one JSON object, `verify/1`; its schema is `verify-1.schema.json` beside this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import assert_never
+
+from verify.diagnostics import Diagnostic
+from verify.engine.verdict import Scope, Trace
+from verify.instances import THREAD
+from verify.ir import LIFE, Domain, Ptr, Range, System, Threads
+from verify.report.result import ClaimResult, FileResult
+from verify.report.steps import LIFE_NAMES, Change, Line, cell_name, lines, members
+
+SCHEMA = "verify/1"
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+def text(result: FileResult) -> str:
+    """The object, indented, without a newline at the end."""
+    return json.dumps(file_object(result), indent=2, ensure_ascii=False)
+
+
+def schema() -> Mapping[str, object]:
+    """The JSON Schema that every object satisfies."""
+    loaded: Mapping[str, object] = json.loads(
+        files("verify.report").joinpath("verify-1.schema.json").read_text(encoding="utf-8")
+    )
+    return loaded
+
+
+def file_object(result: FileResult) -> dict[str, Json]:
+    """Everything about one file."""
+    return {
+        "schema": SCHEMA,
+        "file": result.file,
+        "versions": dict(result.versions),
+        "errors": [_error(error) for error in result.errors],
+        "claims": [_claim(claim) for claim in result.claims],
+    }
+
+
+def _error(error: Diagnostic) -> Json:
+    line, column = error.span.source.position(error.span.start)
+    return {
+        "code": error.code,
+        "message": error.message,
+        "file": error.span.source.path,
+        "line": line,
+        "column": column,
+        "hint": error.hint,
+    }
+
+
+def _claim(claim: ClaimResult) -> Json:
+    return {
+        "name": claim.name,
+        "kind": claim.kind,
+        "invariant": claim.invariant,
+        "guard": claim.guard,
+        "system": claim.system,
+        "verdict": claim.verdict,
+        "holds": claim.holds,
+        "scope": _scope(claim.scope),
+        "engine": claim.engine,
+        "seconds": round(claim.seconds, 3),
+        "trace": None if claim.trace is None else _trace(claim.trace),
+        "invariant_found": None if claim.invariant_found is None else list(claim.invariant_found),
+        "certificate": claim.certificate,
+        "reason": claim.reason,
+        "shown": claim.shown,
+    }
+
+
+def _scope(scope: Scope | None) -> Json:
+    if scope is None:
+        return None
+    return {
+        "tasks": "any" if scope.tasks is None else scope.tasks,
+        "steps": "any" if scope.steps is None else scope.steps,
+    }
+
+
+def _trace(trace: Trace) -> Json:
+    return [_step(trace.instance.system, line) for line in lines(trace)]
+
+
+def _step(system: System, line: Line) -> Json:
+    return {
+        "step": line.number,
+        "thread": line.thread,
+        "function": line.main.function,
+        "label": line.main.label or None,
+        "file": line.main.span.source.path,
+        "line": line.main.span.line,
+        "text": line.text,
+        "changes": {_key(system, change): _change(system, change) for change in line.changes},
+    }
+
+
+def _key(system: System, change: Change) -> str:
+    slot = change.slot
+    if not slot.cell:
+        return slot.name
+    cell = f"thread {slot.index}" if slot.cell == THREAD else cell_name(system, slot.cell, slot.index)
+    return f"{cell}.{slot.name}"
+
+
+def _change(system: System, change: Change) -> Json:
+    if change.slot.name == LIFE:
+        return [LIFE_NAMES[change.old], LIFE_NAMES[change.new]]
+    return [_value(system, change.var.domain, change.old), _value(system, change.var.domain, change.new)]
+
+
+def _value(system: System, domain: Domain, value: int) -> Json:
+    match domain:
+        case Ptr(cls):
+            return cell_name(system, cls, value) if value else None
+        case Threads():
+            return list(members(value))
+        case Range():
+            return value
+        case _:
+            assert_never(domain)

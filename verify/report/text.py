@@ -1,0 +1,97 @@
+"""Claims as lines of text: a mark, what was claimed, how far the answer reaches, and the run where one is due."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from verify.diagnostics import Diagnostic
+from verify.report.result import ClaimResult, FileResult
+from verify.report.run import Styled, run
+
+MARKS = {True: ("✓", "holds", "green"), False: ("✗", "fails", "bold red"), None: ("?", "unknown", "yellow")}
+FINITE_RUNS = frozenset({"refute"})  # claims whose run is shown although they hold
+DETAILS = 3 + 30 + 3 + 5 + 3 + 8  # what stands to the right of a claim's name
+INDENT = " " * 11
+NARROW = 24
+PLAIN = str.maketrans({"✓": "+", "✗": "x", "→": ">", "⇒": "=", "│": "|", "·": ".", "…": "~"})
+
+
+def name_width(names: Sequence[str], width: int) -> int:
+    """The width of the column of claims."""
+    return min(max(map(len, names), default=0), max(NARROW, width - len(INDENT) - DETAILS))
+
+
+def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = False) -> Iterator[Styled]:
+    """The report on one claim: its line, the reason it is unknown or fails, and its run.
+
+    A run is shown for a claim that fails, for `refute`, and for any claim that the user has `chosen` by name.
+    """
+    mark, word, style = MARKS[claim.holds]
+    first, *rest = textwrap.wrap(claim.name, names, subsequent_indent="  ", break_on_hyphens=False) or [""]
+    yield (
+        (f"{mark} {word:7}  ", style),
+        (f"{first:{names}}", ""),
+        (f"   {scope(claim):30}   {claim.engine:5}   {seconds(claim.seconds):>8}", "dim"),
+    )
+    for row in rest:
+        yield ((INDENT + row, ""),)
+    for text in _because(claim):
+        for row in textwrap.wrap(text, max(NARROW, width - len(INDENT)), break_on_hyphens=False):
+            yield ((INDENT + row, style if claim.holds is not True else "dim"),)
+    if claim.trace is not None and (claim.holds is not True or claim.kind in FINITE_RUNS or chosen):
+        yield ()
+        yield from run(claim, width)
+        yield ()
+
+
+def scope(claim: ClaimResult) -> str:
+    """How far the answer reaches."""
+    if claim.verdict == "vacuous":
+        return "vacuous"
+    if claim.trace is not None:
+        steps, tasks = len(claim.trace.steps), claim.trace.instance.tasks
+        return f"a run of {steps} step{'s' * (steps != 1)}, {tasks} task{'s' * (tasks != 1)}"
+    return str(claim.scope) if claim.scope is not None else ""
+
+
+def seconds(value: float) -> str:
+    """A time with three digits, as far as they mean something."""
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s" if value < 100 else f"{value:.0f} s"  # noqa: PLR2004
+
+
+def _because(claim: ClaimResult) -> Iterator[str]:
+    if claim.holds is False and claim.expected:
+        yield f"expected: {claim.expected}"
+    if claim.reason:
+        yield claim.reason
+    if claim.shown:
+        yield f"shown: {claim.shown}"
+
+
+def summary(result: FileResult) -> Styled:
+    """The count of claims that hold, fail and are unknown, and the time they took."""
+    if not result.claims:
+        return ((f"{result.file}: no claims", "yellow"),)
+    counts = Counter(claim.holds for claim in result.claims)
+    words = {True: "hold" + "s" * (counts[True] == 1), False: "fail" + "s" * (counts[False] == 1), None: "unknown"}
+    parts = [f"{counts[holds]} {word}" for holds, word in words.items() if counts[holds]]
+    total = len(result.claims)
+    style = MARKS[False if counts[False] else None if counts[None] else True][2]
+    time = seconds(sum(claim.seconds for claim in result.claims))
+    return ((f"{total} claim{'s' * (total != 1)}: {', '.join(parts)}", style), (f"   {time}", "dim"))
+
+
+def error_lines(errors: Sequence[Diagnostic]) -> Iterator[Styled]:
+    """Every error of the input, with the user's own line."""
+    for error in errors:
+        header, *rest = error.render().splitlines()
+        yield ((header, "bold red"),)
+        for row in rest:
+            yield ((row, ""),)
+
+
+def plain(lines: Iterator[Styled]) -> str:
+    """The lines without their styles."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
