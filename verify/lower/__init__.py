@@ -43,7 +43,7 @@ from verify.lower.uniprocessor import on_one_cpu
 from verify.lower.without import without
 from verify.syntax import ast
 from verify.syntax.program import Program
-from verify.syntax.types import Int, Lock, Pointer, Struct, Type
+from verify.syntax.types import Int, Lock, Struct, Type
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,16 +86,16 @@ def _holds_none(system: System, me: Expr) -> Expr:
     """No lock has `me` as its owner or among its readers. Locks are the pointers that the source did not declare."""
     free = list[Expr]()
     for var in system.globals:
-        free += [_not_owner(Global(var.name), var, system, me)]
+        free += [_not_owner(Global(var.name), var, me)]
     for cls in system.classes.values():
         member = Binder(f"each {cls.name}", Ptr(cls.name))
         for var in cls.fields:
-            absent = _not_owner(Field(Bound(member.name), cls.name, var.name), var, system, me)
+            absent = _not_owner(Field(Bound(member.name), cls.name, var.name), var, me)
             free += [Quant("forall", member, absent)] if absent != Const(1) else []
     return conj(free)
 
 
-def _not_owner(cell: Expr, var: Var, system: System, me: Expr) -> Expr:
+def _not_owner(cell: Expr, var: Var, me: Expr) -> Expr:
     if isinstance(var.domain, Threads):
         return negate(binary("has", cell, me))
     return binary("!=", cell, me) if var.lock else Const(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.ir import (
@@ -52,31 +52,33 @@ class Mover:
     left: bool
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the other threads of a system may do."""
+
+    touches: Mapping[Key, Sequence[Touch]]
+    impure: Collection[Key]  # locks that somebody does more with than take them and let them go
+    asked: Collection[str]  # classes of which somebody asks who refers to an object
+    recycled: Collection[str]  # classes whose cells are used again once nobody refers to them
+
+
 def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     """The mover of every action, by its number."""
     known = facts(system, roots)
     nothing = Facts(frozenset(), frozenset())
     touches = [list(_touches(system, action, known.get(action.source, nothing))) for action in system.actions]
-    by_key = defaultdict[Key, list[tuple[int, Touch]]](list)
-    for number, found in enumerate(touches):
-        for touch in found:
-            by_key[touch.key].append((number, touch))
-    impure = {key for key, found in by_key.items() if any(t.kind in ("plain", "all") for _, t in found if _counts(t))}
-    asked = {part.cls for a in system.actions for e in _exprs(a) for part in parts(e) if _asks_sole(part)}
+    by_key = defaultdict[Key, list[Touch]](list)
+    for touch in (touch for found in touches for touch in found):
+        by_key[touch.key].append(touch)
+    impure = {key for key, found in by_key.items() if any(t.kind in ("plain", "all") and not t.private for t in found)}
+    questions = [part for a in system.actions for e in _exprs(a) for part in parts(e) if isinstance(part, Referenced)]
+    asked = {part.cls for part in questions if not part.mine}
     recycled = {part.cls for a in system.actions for part in parts(a.guard) if isinstance(part, Referenced)}
+    world = World(by_key, impure, asked, recycled)
     return {
-        number: _mover(system, action, touches[number], by_key, impure, (asked, recycled))
+        number: _mover(system, action, touches[number], world)
         for number, action in enumerate(system.actions)
     }
-
-
-def _counts(touch: Touch) -> bool:
-    """Whether an access spoils a lock: one by a thread that alone can reach it does not."""
-    return not touch.private
-
-
-def _asks_sole(part: Expr) -> bool:
-    return isinstance(part, Referenced) and not part.mine
 
 
 def _exprs(action: Action) -> Iterable[Expr]:
@@ -88,16 +90,8 @@ def _exprs(action: Action) -> Iterable[Expr]:
             yield update.place.pointer
 
 
-def _mover(
-    system: System,
-    action: Action,
-    touches: Sequence[Touch],
-    by_key: Mapping[Key, Sequence[tuple[int, Touch]]],
-    impure: set[Key],
-    pointers: tuple[set[str], set[str]],
-) -> Mover:
+def _mover(system: System, action: Action, touches: Sequence[Touch], world: World) -> Mover:
     right = left = True
-    asked, recycled = pointers
     for update in action.updates:
         place = update.place
         if isinstance(place, Local) and place.name == PC and place.of is not None:
@@ -105,16 +99,17 @@ def _mover(
             continue
         domain = system.var(place).domain
         if isinstance(domain, Ptr) and not system.var(place).lock:
-            right = right and domain.cls not in asked and not (domain.cls in recycled and update.value == Const(0))
-            left = left and domain.cls not in asked
+            dropped = domain.cls in world.recycled and update.value == Const(0)
+            right = right and domain.cls not in world.asked and not dropped
+            left = left and domain.cls not in world.asked
     if any(isinstance(part, Referenced) for expr in _exprs(action) for part in parts(expr)):
         return Mover(right=False, left=False)
     for touch in touches:
-        if touch.kind == "lock" and touch.key not in impure:
+        if touch.kind == "lock" and touch.key not in world.impure:
             taking = _taking(action, touch)
             right, left = right and taking, left and not taking
             continue
-        if any(_conflict(touch, other) for _, other in by_key[touch.key]):
+        if any(_conflict(touch, other) for other in world.touches[touch.key]):
             return Mover(right=False, left=False)
     return Mover(right, left)
 

@@ -1,0 +1,222 @@
+"""The slice of a system that a property can see (Weiser 1981, on a control-flow graph with locks).
+
+Starting from what the property reads, a variable is relevant if a relevant store or the guard of a step that still
+decides something reads it. A location is passed over if every way on from it leads, without a relevant store, to the
+same place. A lock is relevant if some step that matters may be taken while it is held.
+
+The slice allows at least the runs of the whole system, seen through the property: pointers that are cut away no longer
+keep an ended thread's cell from being used again. So a proof on the slice is a proof, and a run of the slice counts
+only once the whole system has taken it too (`verify.lower.expand`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from verify.ir import (
+    LIFE,
+    PC,
+    TRUE,
+    Action,
+    Class,
+    Expr,
+    Field,
+    Global,
+    Group,
+    Local,
+    Place,
+    Ptr,
+    System,
+    Update,
+)
+from verify.lower.facts import acquires
+from verify.lower.flow import outgoing, reachable, spawned
+from verify.lower.graph import END, FIXED
+from verify.lower.reduce import always
+from verify.lower.simplify import operands, parts
+from verify.lower.visible import Key, roots, seen
+
+
+@dataclass(slots=True)
+class Cut:
+    """The slice under construction."""
+
+    relevant: set[Key]
+    kept: frozenset[int]  # locations that stay whatever they do
+    onward: dict[int, int] = field(default_factory=dict)
+
+    def final(self, location: int) -> int:
+        """Where control really is once it is at `location`."""
+        while location in self.onward:
+            location = self.onward[location]
+        return location
+
+
+def slice_for(system: System, prop: Expr) -> System:
+    """The part of the system that decides whether `prop` can be violated."""
+    to = seen(prop)
+    relevant: set[Key] = set(to.keys) | {(cls, LIFE) for cls in system.classes}
+    kept = frozenset({*roots(system), *range(len(FIXED)), *to.locations, *(e for a in system.actions for e in spawned(a))})
+    held = _may_hold(system)
+    while True:
+        cut = Cut(set(relevant), kept)
+        _pass_over(system, cut)
+        grown = relevant | _needed(system, cut, held)
+        if grown == relevant:
+            return _built(system, cut)
+        relevant = grown
+
+
+def key_of(place: Place) -> Key:
+    """The variable of a place, in any cell."""
+    match place:
+        case Global(name):
+            return ("", name)
+        case Local(name):
+            return ("thread", name)
+        case Field(_, cls, name):
+            return (cls, name)
+
+
+def _matters(update: Update, relevant: Collection[Key]) -> bool:
+    place = update.place
+    return key_of(place) in relevant or (isinstance(place, Local) and place.of is not None)
+
+
+def _pass_over(system: System, cut: Cut) -> None:
+    """Find, until nothing changes, the locations that only lead on to one other."""
+    leaving = outgoing(system.actions)
+    changed = True
+    while changed:
+        changed = False
+        for location, found in leaving.items():
+            if location in cut.kept or location in cut.onward:
+                continue
+            targets = {cut.final(a.target) for a in found} - {location}
+            if len(targets) != 1 or any(_matters(u, cut.relevant) for a in found for u in a.updates):
+                continue
+            if always(found) or all(_is_acquire(system, a) or a.target in range(len(FIXED)) for a in found):
+                cut.onward[location] = targets.pop()
+                changed = True
+
+
+def _is_acquire(system: System, action: Action) -> bool:
+    """Whether waiting for a lock is all that the step can wait for."""
+    places = [u for u in action.updates if isinstance(u.place, Global | Field) and system.var(u.place).lock]
+    return bool(places) and all(acquires(action, u.place, u.value) is not None for u in places)
+
+
+def _surviving(system: System, cut: Cut) -> Iterable[Action]:
+    """The steps that still do or decide something."""
+    for action in system.actions:
+        if action.source in cut.onward:
+            continue
+        if cut.final(action.target) == action.source and not any(_matters(u, cut.relevant) for u in action.updates):
+            continue
+        yield action
+
+
+def _needed(system: System, cut: Cut, held: Mapping[int, Collection[Key]]) -> set[Key]:
+    """What the surviving steps read, and the locks that may be held where they are taken."""
+    found = set[Key]()
+    for action in _surviving(system, cut):
+        exprs: list[Expr] = [action.guard]
+        for update in action.updates:
+            if _matters(update, cut.relevant):
+                exprs += [update.value, update.when, *operands(update.place)]
+        found |= {key_of(p) for e in exprs for p in parts(e) if isinstance(p, Global | Local | Field)}
+        found |= set(held.get(action.source, ()))
+    found = {key for key in found if key[1] != PC}
+    return found | {twin for key in found for twin in _twins(system, key)}
+
+
+def _twins(system: System, key: Key) -> Iterable[Key]:
+    """Both halves of an rwlock go together."""
+    stem = key[1].removesuffix(".readers")
+    pool = system.globals if key[0] == "" else system.classes[key[0]].fields if key[0] in system.classes else ()
+    names = {var.name for var in pool}
+    return [(key[0], name) for name in (stem, f"{stem}.readers") if name in names]
+
+
+def _may_hold(system: System) -> Mapping[int, set[Key]]:
+    """The locks that a thread may hold at each location."""
+    held: dict[int, set[Key]] = defaultdict(set)
+    leaving = outgoing(system.actions)
+    todo = list(leaving)
+    while todo:
+        location = todo.pop()
+        for action in leaving.get(location, []):
+            after = set(held[location])
+            for update in action.updates:
+                place = update.place
+                if isinstance(place, Global | Field) and system.var(place).lock:
+                    taken = acquires(action, place, update.value) is not None
+                    after = after | {key_of(place)} if taken else after - {key_of(place)}
+            if not after <= held[action.target]:
+                held[action.target] |= after
+                todo.append(action.target)
+    return held
+
+
+# ---- building the slice ------------------------------------------------------------------------------
+
+
+def _built(system: System, cut: Cut) -> System:
+    actions = list(dict.fromkeys(_trimmed(action, cut) for action in _surviving(system, cut)))
+    starts = roots(system)
+    actions = reachable(_merged(actions), [*starts, END])
+    used = {part.name for a in actions for part in _everything(a) if isinstance(part, Local) and part.of is None}
+
+    def fields(cls: Class) -> Class:
+        return replace(cls, fields=tuple(v for v in cls.fields if (cls.name, v.name) in cut.relevant))
+
+    classes = {name: fields(cls) for name, cls in system.classes.items()}
+    return replace(
+        system,
+        classes=classes,
+        globals=tuple(v for v in system.globals if ("", v.name) in cut.relevant),
+        locals=tuple(v for v in system.locals if v.name == PC or v.name in used),
+        actions=tuple(actions),
+        groups=tuple(_group(group, system.thread, cut) for group in system.groups),
+        created=frozenset(cls for cls in system.created if _is_created(actions, cls)),
+        initial={key: value for key, value in system.initial.items() if key in cut.relevant},
+    )
+
+
+def _everything(action: Action) -> Iterable[Expr]:
+    for expr in (action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))):
+        yield from parts(expr)
+
+
+def _is_created(actions: Sequence[Action], cls: str) -> bool:
+    return any(isinstance(b.domain, Ptr) and b.domain.cls == cls and _births(a, cls) for a in actions for b in a.binders)
+
+
+def _births(action: Action, cls: str) -> bool:
+    return any(isinstance(u.place, Field) and u.place.cls == cls and u.place.name == LIFE for u in action.updates)
+
+
+def _trimmed(action: Action, cut: Cut) -> Action:
+    updates = tuple(u for u in action.updates if _matters(u, cut.relevant))
+    return replace(action, target=cut.final(action.target), updates=updates)
+
+
+def _merged(actions: Sequence[Action]) -> list[Action]:
+    """Steps between the same locations that do the same, together always possible, as one that always is."""
+    groups = defaultdict[tuple[int, int, tuple[Update, ...]], list[Action]](list)
+    for action in actions:
+        groups[action.source, action.target, action.updates].append(action)
+    result = list[Action]()
+    for found in groups.values():
+        if len(found) > 1 and not any(a.binders for a in found) and always(found):
+            result.append(replace(found[0], guard=TRUE))
+        else:
+            result += found
+    return result
+
+
+def _group(group: Group, thread: str, cut: Cut) -> Group:
+    return replace(group, values={name: v for name, v in group.values.items() if (thread, name) in cut.relevant})
+
