@@ -1,0 +1,21 @@
+"""The Z3 reader of the IR: bounded search, and the judges of runs and of proofs. Nothing else imports z3."""
+
+from verify.smt.accept import accepts, accepts_deadlock
+from verify.smt.bmc import Bmc, bmc
+from verify.smt.judge import FailedObligation, Judgement, Obligation, judge, obligations
+from verify.smt.solver import version
+from verify.smt.widths import EncodingError
+
+__all__ = [
+    "Bmc",
+    "EncodingError",
+    "FailedObligation",
+    "Judgement",
+    "Obligation",
+    "accepts",
+    "accepts_deadlock",
+    "bmc",
+    "judge",
+    "obligations",
+    "version",
+]
