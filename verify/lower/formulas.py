@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import assert_never
 
+from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
     FREE,
     LIFE,
@@ -26,13 +28,18 @@ from verify.syntax.types import Bool, Int, Lock, Pointer, Struct, Type
 
 Names = Callable[[ast.Name], Expr]  # the value of a name
 Labels = Mapping[str, frozenset[int]]
+Functions = Mapping[str, ast.FunctionDecl]
+NO_FUNCTIONS: Functions = MappingProxyType({})
 
 
-def formula(expr: ast.Expr, names: Names, labels: Labels) -> Expr:
-    """The value of an expression without effects, all of it read in one state."""
+def formula(expr: ast.Expr, names: Names, labels: Labels, functions: Functions = NO_FUNCTIONS) -> Expr:
+    """The value of an expression without effects, all of it read in one state.
+
+    Raises InputError for a call of a function that does more than return an expression.
+    """
 
     def value(part: ast.Expr) -> Expr:
-        return formula(part, names, labels)
+        return formula(part, names, labels, functions)
 
     match expr:
         case ast.Number(value=number):
@@ -55,9 +62,9 @@ def formula(expr: ast.Expr, names: Names, labels: Labels) -> Expr:
         case ast.Binary(op="||", left=left, right=right):
             return disj([truth(value(left)), truth(value(right))])
         case ast.Binary(op=op, left=left, right=right):
-            result = binary(op, value(left), value(right))
+            both = binary(op, value(left), value(right))
             plain = op in ("==", "!=", "<", ">", "<=", ">=", "&", "|", "^")
-            return result if plain else _in_type(result, expr.type)
+            return both if plain else _in_type(both, expr.type)
         case ast.Conditional(cond=cond, then=then, other=other):
             return ite(value(cond), value(then), value(other))
         case ast.Cast(to=Bool(), operand=operand):
@@ -65,23 +72,35 @@ def formula(expr: ast.Expr, names: Names, labels: Labels) -> Expr:
         case ast.Cast(to=to, operand=operand):
             return _in_type(value(operand), to)
         case ast.Quantified(quantifier=quantifier, variables=variables, body=body):
-            result = truth(value(body))
+            whole = truth(value(body))
             for name, struct in reversed(variables):
                 binder = Binder(name, Ptr(struct))
                 free = binary("==", Field(Bound(name), struct, LIFE), Const(FREE))
-                inner = disj([free, result]) if quantifier == "forall" else conj([negate(free), result])
-                result = Quant(quantifier, binder, inner)
-            return result
+                inner = disj([free, whole]) if quantifier == "forall" else conj([negate(free), whole])
+                whole = Quant(quantifier, binder, inner)
+            return whole
         case ast.Held(lock=lock):
             return held(value(lock), lock.type)
         case ast.At(thread=thread, label=label):
             return at(value(thread), labels.get(label, frozenset()))
-        case (
-            ast.Assign() | ast.PostIncrement() | ast.Call() | ast.New() | ast.AnyOf() | ast.Nondet()
-        ):
-            raise AssertionError("the checker keeps effects and calls out of formulas")
+        case ast.Call(callee=callee, args=args):
+            match functions.get(callee):
+                case ast.FunctionDecl(params=params, body=ast.Block(body=(ast.Return(value=result),))):
+                    given = {p.name: value(arg) for p, arg in zip(params, args, strict=True)}
+                    inside = result or ast.Number(0)
+                    return formula(inside, lambda name: given.get(name.name) or names(name), labels, functions)
+                case _:
+                    raise InputError([_not_a_formula(expr)])
+        case ast.Assign() | ast.PostIncrement() | ast.New() | ast.AnyOf() | ast.Nondet():
+            raise InputError([_not_a_formula(expr)])
         case _:
             assert_never(expr)
+
+
+def _not_a_formula(expr: ast.Expr) -> Diagnostic:
+    message = "what is read at one instant can have no effect and take no step"
+    hint = "call functions that are a single `return EXPR;`, or work the value out before, in a local"
+    return Diagnostic("KC202", message, expr.span, hint=hint)
 
 
 def _name(expr: ast.Expr) -> ast.Name:

@@ -20,6 +20,7 @@ from verify.ir import (
     PC,
     TRUE,
     Action,
+    Bound,
     Class,
     Expr,
     Field,
@@ -27,7 +28,6 @@ from verify.ir import (
     Group,
     Local,
     Place,
-    Ptr,
     System,
     Update,
 )
@@ -58,7 +58,8 @@ def slice_for(system: System, prop: Expr) -> System:
     """The part of the system that decides whether `prop` can be violated."""
     to = seen(prop)
     relevant: set[Key] = set(to.keys) | {(cls, LIFE) for cls in system.classes}
-    kept = frozenset({*roots(system), *range(len(FIXED)), *to.locations, *(e for a in system.actions for e in spawned(a))})
+    entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
+    kept = frozenset({*entries, *range(len(FIXED)), *to.locations})
     held = _may_hold(system)
     while True:
         cut = Cut(set(relevant), kept)
@@ -191,11 +192,8 @@ def _everything(action: Action) -> Iterable[Expr]:
 
 
 def _is_created(actions: Sequence[Action], cls: str) -> bool:
-    return any(isinstance(b.domain, Ptr) and b.domain.cls == cls and _births(a, cls) for a in actions for b in a.binders)
-
-
-def _births(action: Action, cls: str) -> bool:
-    return any(isinstance(u.place, Field) and u.place.cls == cls and u.place.name == LIFE for u in action.updates)
+    places = (update.place for action in actions for update in action.updates)
+    return any(isinstance(p, Field) and p.cls == cls and isinstance(p.pointer, Bound) for p in places)
 
 
 def _trimmed(action: Action, cut: Cut) -> Action:

@@ -63,9 +63,9 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
             _choose(graph, scope, branches)
         case ast.Assume(cond=cond):
             graph.waits.add(graph.here)
-            graph.step(guard=_formula(scope, cond))
+            graph.step(guard=_formula(graph, scope, cond))
         case ast.Assert(cond=cond):
-            holds = _formula(scope, cond)
+            holds = _formula(graph, scope, cond)
             graph.error("assert", negate(holds))
             graph.step(guard=holds)
         case ast.Atomic(body=body):
@@ -83,8 +83,8 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
             assert_never(stmt)
 
 
-def _formula(scope: Scope, expr: ast.Expr) -> Expr:
-    return truth(formula(expr, lambda name: name_value(scope, name), {}))
+def _formula(graph: Graph, scope: Scope, expr: ast.Expr) -> Expr:
+    return truth(formula(expr, lambda name: name_value(scope, name), {}, graph.program.functions))
 
 
 def _jump(graph: Graph, target: int) -> None:
@@ -216,14 +216,15 @@ def _foreach(graph: Graph, scope: Scope, stmt: ast.Foreach) -> None:
     def names(name: ast.Name) -> Expr:
         return member if name.kind == "bound" or name.name == stmt.variable else name_value(scope, name)
 
+    functions = graph.program.functions
     found = binary("==", Field(member, stmt.struct, LIFE), Const(PUBLISHED))
-    when = conj([found] if stmt.cond is None else [found, truth(formula(stmt.cond, names, {}))])
+    when = conj([found] if stmt.cond is None else [found, truth(formula(stmt.cond, names, {}, functions))])
     body = stmt.body.body if isinstance(stmt.body, ast.Block) else (stmt.body,)
     updates = list[Update]()
     for inner in body:
         match inner:
             case ast.Do(expr=ast.Assign(target=ast.Member(field=name) as target, value=value, op=op)):
-                stored = formula(value, names, {})
+                stored = formula(value, names, {}, functions)
                 if op is not None:
                     stored = binary(op, formula(target, names, {}), stored)
                 cell = Field(member, stmt.struct, name)
