@@ -71,7 +71,9 @@ INVARIANT: Expr = Quant(
     Unary(
         "!",
         Binary(
-            "&&", Field(Bound("k"), "task", "is_kernel_thread"), Binary("&", Field(Bound("k"), "task", "ptrace"), Const(1))
+            "&&",
+            Field(Bound("k"), "task", "is_kernel_thread"),
+            Binary("&", Field(Bound("k"), "task", "ptrace"), Const(1)),
         ),
     ),
 )
@@ -95,14 +97,15 @@ def span(text: str, label: str) -> Span:
 
 
 ME = Me()
-T, NEW = Local("t"), Local("new")
+T, NEW = Local("ptrace_attach.t#2"), Local("kernel_thread.new")
 ROWS: tuple[tuple[Row, ...], ...] = (
     (
         Row(
             "kernel_thread.spin", "task_lock(task);", (Update(Field(ME, "task", "alloc_lock"), ME),),
             Binary("==", Field(ME, "task", "alloc_lock"), Const(0)),
         ),
-        Row("kernel_thread", "old = task->task_dumpable;", (Update(Local("old"), Field(ME, "task", "task_dumpable")),)),
+        Row("kernel_thread", "old = task->task_dumpable;",
+            (Update(Local("kernel_thread.old"), Field(ME, "task", "task_dumpable")),)),
         Row("kernel_thread.flag", "task->task_dumpable = 0;", (Update(Field(ME, "task", "task_dumpable"), Const(0)),)),
         Row("kernel_thread.unlock", "task_unlock(task);", (Update(Field(ME, "task", "alloc_lock"), Const(0)),)),
         Row(
@@ -154,12 +157,15 @@ def system(*, checked: bool = False) -> System:
     """Tasks that fork kernel threads, tasks that trace."""
     made, locations, entries = actions(checked=checked)
     task = Class("task", (
-        LIFE_VAR, Var("alloc_lock", Ptr("task"), lock=True), Var("ptrace", Range(0, 0xFFFF)), Var("task_dumpable", BOOL),
-        Var("p_pptr", Ptr("task")), Var("is_kernel_thread", BOOL),
+        LIFE_VAR, Var("alloc_lock", Ptr("task"), lock=True), Var("ptrace", Range(0, 0xFFFF)),
+        Var("task_dumpable", BOOL), Var("p_pptr", Ptr("task")), Var("is_kernel_thread", BOOL),
     ))
     return System(
         "kmod", {"task": task}, "task", (Var("tasklist_lock", Threads(), lock=True),),
-        (Var(PC, Range(0, len(locations) - 1)), Var("old", BOOL), Var("new", Ptr("task")), Var("t", Ptr("task"))),
+        (
+            Var(PC, Range(0, len(locations) - 1)), Var("kernel_thread.old", BOOL),
+            Var("kernel_thread.new", Ptr("task")), Var("ptrace_attach.t#2", Ptr("task")),
+        ),
         locations, made,
         (Group("caller", 1, entries[0], {"task_dumpable": (0, 1)}), Group("tracer", 1, entries[1], {})),
         created=frozenset({"task"}), initial={("task", "task_dumpable"): 1},

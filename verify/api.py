@@ -22,11 +22,11 @@ from verify.ir import Expr
 from verify.report.result import ClaimResult, FileResult
 from verify.resources import specs_root
 from verify.source import Source, Span
-from verify.syntax.ast import ClaimDecl
-from verify.syntax.program import Program
 
 if TYPE_CHECKING:
     from verify.lower import Lowered
+    from verify.syntax.ast import ClaimDecl
+    from verify.syntax.program import Program
 
 __all__ = [
     "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection", "check_file", "exit_code",
@@ -69,7 +69,7 @@ class Judgement(NamedTuple):
     prop: Expr | None = None
 
 
-Judge = Callable[[ClaimDecl], Judgement]
+Judge = Callable[["ClaimDecl"], Judgement]
 Each = Callable[[ClaimResult, Selection], None]
 
 

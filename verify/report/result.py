@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Scope, Trace
 from verify.ir import Expr
 from verify.source import NOWHERE, Span
-from verify.syntax.ast import ClaimKind
+
+if TYPE_CHECKING:
+    from verify.syntax.ast import ClaimKind  # the parser takes a while to import, and a report can do without it
 
 Word = Literal["proved", "refuted", "unknown", "vacuous"]
 
