@@ -116,16 +116,14 @@ def _moved(place: Place, updates: Sequence[Update]) -> Place:
 
 
 def _tidy(updates: Sequence[Update]) -> tuple[Update, ...]:
-    """Drop an update that a later one to the same plain variable overwrites, and those that change nothing."""
+    """Drop an update that a later one surely overwrites, and those of a local that keep it as it is."""
     kept = list[Update]()
     last = {update.place: number for number, update in enumerate(updates) if update.when == TRUE and not update.each}
     for number, update in enumerate(updates):
-        fixed = isinstance(update.place, Global) or (isinstance(update.place, Local) and update.place.of is None)
-        if fixed and update.each is None and last.get(update.place, -1) > number:
-            continue
-        kept.append(update)
-    fields = [u for u in kept if not (u.value == u.place and isinstance(u.place, Global | Local))]
-    return tuple(fields)
+        overwritten = last.get(update.place, -1) > number and update.each is None
+        if not overwritten and update.value != update.place:
+            kept.append(update)
+    return tuple(kept)
 
 
 def _readable(updates: Sequence[Update], second: Action) -> bool:

@@ -107,7 +107,8 @@ def _after(system: System, action: Action, before: Facts, dangling: frozenset[st
                 private.discard(name)
                 source = value.name if isinstance(value, Local) and value.of is None else None
                 birth = isinstance(value, Bound) and is_birth(action, value)
-                if source in before.private or (birth and not _dangles(system, name, dangling)):
+                nothing = value == Const(0)  # NULL is nobody's
+                if source in before.private or nothing or (birth and not _dangles(system, name, dangling)):
                     gained.add(name)
             case Local(name, _) if name == PC:
                 private.clear()

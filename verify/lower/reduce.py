@@ -12,12 +12,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from verify.ir import Action, Binary, Const, Expr, Global, Local, System, Unary
+from verify.ir import Action, Binary, Const, Expr, Field, Global, Local, System, Unary, Update
 from verify.lower.compose import compose
 from verify.lower.flow import is_skip, reachable, reset_dead, spawned
 from verify.lower.graph import END, FIXED
 from verify.lower.movers import Mover, movers
-from verify.lower.simplify import conj, disj, negate, rebuild
+from verify.lower.simplify import conj, conjuncts, disj, negate, rebuild
 from verify.lower.visible import is_visible, roots, seen
 
 MOST_ATOMS = 8
@@ -45,13 +45,30 @@ def reduce(system: System, prop: Expr | None, *, deadlocks: bool = False) -> Sys
     found = movers(system, starts)
     steps = [Step(a, found[n], is_visible(a, to)) for n, a in enumerate(system.actions)]
     steps = _cut_all(steps, kept | to.locations, deadlocks=deadlocks)
-    actions = reachable([s.action for s in steps if not _idle(s.action)], [*starts, END])
+    actions = reachable([a for a in (_settled(s.action) for s in steps) if not _idle(a)], [*starts, END])
     return replace(system, actions=tuple(reset_dead(actions, system.locals[1:])))
 
 
 def _idle(action: Action) -> bool:
     """Whether the step leaves everything as it is."""
     return action.source == action.target and not action.updates
+
+
+def _settled(action: Action) -> Action:
+    """The action without stores of what its guard has found there, as by a lock taken and let go at once."""
+    known = {part.left: part.right for part in conjuncts(action.guard) if isinstance(part, Binary) and part.op == "=="}
+    rest = tuple(u for u in action.updates if u.each or known.get(u.place) != u.value or _crossed(u, action.updates))
+    return replace(action, updates=rest)
+
+
+def _crossed(update: Update, updates: Sequence[Update]) -> bool:
+    """Whether another update may be to the same variable."""
+    place = update.place
+    return any(
+        other is not update and isinstance(place, Field) and isinstance(other.place, Field)
+        and (other.place.cls, other.place.name) == (place.cls, place.name)
+        for other in updates
+    )
 
 
 def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -> list[Step]:

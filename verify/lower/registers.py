@@ -1,0 +1,85 @@
+"""Few locals: those of one kind that are never live at once share one variable (Chaitin 1982, by colouring).
+
+Finders pay for every variable of a thread cell; the source has a local for each temporary. Dead locals hold their
+default, so the shared variable means the one that is live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from verify.ir import PC, Action, Domain, Expr, Field, Local, Place, Ptr, Range, System, Update, Var
+from verify.lower.flow import live
+from verify.lower.simplify import rebuild
+
+NARROW = 1 << 8
+
+
+def share_locals(system: System) -> System:
+    """The system with its locals coloured: as few variables as are live at once, kind by kind."""
+    alive = live(system.actions)
+    together: dict[str, set[str]] = {var.name: set() for var in system.locals}
+    for names in alive.values():
+        for name in names:
+            together[name] |= names - {name}
+    colour: dict[str, str] = {PC: PC}
+    shared = list[Var]()
+    for var in system.locals:
+        if var.name == PC:
+            continue
+        taken = {colour[other] for other in together[var.name] if other in colour}
+        home = next((s for s in shared if s.name not in taken and _kind(s) == _kind(var)), None)
+        if home is None:
+            home = Var(f"{_kind(var)}#{len(shared)}", var.domain, var.default)
+            shared.append(home)
+        else:
+            shared[shared.index(home)] = replace(home, domain=_hull(home.domain, var.domain))
+        colour[var.name] = home.name
+    actions = tuple(_renamed(action, colour, alive) for action in system.actions)
+    return replace(system, locals=(system.locals[0], *shared), actions=actions)
+
+
+def _kind(var: Var) -> str:
+    match var.domain:
+        case Ptr(cls):
+            return cls
+        case Range(lo, hi) if hi - lo < NARROW and var.default == 0:
+            return "small"
+        case other:
+            return f"{other} {var.default}"
+
+
+def _hull(one: Domain, other: Domain) -> Domain:
+    if isinstance(one, Range) and isinstance(other, Range):
+        return Range(min(one.lo, other.lo), max(one.hi, other.hi))
+    return one
+
+
+def _renamed(action: Action, colour: Mapping[str, str], alive: Mapping[int, frozenset[str]]) -> Action:
+    def leaf(part: Expr) -> Expr | None:
+        return Local(colour[part.name]) if isinstance(part, Local) and part.of is None else None
+
+    def expr(old: Expr) -> Expr:
+        return rebuild(old, leaf)
+
+    def place(old: Place) -> Place:
+        match old:
+            case Field(pointer, cls, name):
+                return Field(expr(pointer), cls, name)
+            case Local(name, None):
+                return Local(colour[name])
+            case Local(name, of) if of is not None:
+                return Local(name, expr(of))
+            case _:
+                return old
+
+    after = alive[action.target]
+    homes = {colour[name] for name in after}
+    updates = tuple(
+        Update(place(u.place), expr(u.value), u.each, expr(u.when))
+        for u in action.updates
+        if not (isinstance(u.place, Local) and u.place.of is None and u.place.name not in after
+                and colour[u.place.name] in homes)
+    )
+    return replace(action, guard=expr(action.guard), updates=updates)
