@@ -13,7 +13,7 @@ from verify.source import Source, Span
 from verify.syntax.ast import Decl, Unit
 from verify.syntax.check import check
 from verify.syntax.files import checked, read
-from verify.syntax.limits import Budget
+from verify.syntax.limits import MAX_ERRORS, Budget
 from verify.syntax.parse import parse
 from verify.syntax.preprocess import preprocess
 from verify.syntax.program import Program
@@ -27,7 +27,7 @@ def load(path: Path | str, *, defines: Mapping[str, str] = NOTHING, include_root
     """Return the checked program in the file at `path`.
 
     `defines` are macros as `-D NAME=VALUE` gives them. An `#include` is looked up beside the including file, then in
-    `include_roots`, then among the bundled specs. Raises InputError with every error found, in source order.
+    `include_roots`, then among the bundled specs. Raises InputError with the errors found, in source order.
     """
     return check(parse_file(path, defines=defines, include_roots=include_roots))
 
@@ -59,12 +59,9 @@ def _unit(
 ) -> Unit:
     run = preprocess(source, path, defines, (*roots, specs_root()), budget)
     length = len(source.text)
-    try:
-        declarations, errors = parse(run.output, Span(source, length, length), "unit")
-    except InputError as error:
-        declarations, errors = None, list(error.diagnostics)
+    declarations, errors = parse(run.output, Span(source, length, length), "unit")
     if run.errors or errors or declarations is None:
-        raise InputError(_ordered([*run.errors, *errors], run.sources))
+        raise InputError(_ordered([*run.errors, *errors], run.sources)[:MAX_ERRORS])
     return Unit(source.path, cast("tuple[Decl, ...]", declarations))
 
 

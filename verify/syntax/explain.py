@@ -8,22 +8,46 @@ from difflib import get_close_matches
 
 from verify.diagnostics import Diagnostic
 from verify.source import Span
-from verify.syntax.grammar import C_WORDS, DECIDES, tables
+from verify.syntax.grammar import tables
 from verify.syntax.lex import Word
 from verify.syntax.rows.declarations import TYPES
 
-_EXPRESSION = frozenset(
-    "NAME NUMBER CONSTANT LPAR BANG MINUS PLUS TILDE STAR AMPERSAND STEP NEW ANY NONDET HELD AT QUANTIFIER".split()
-)
-_TYPE = frozenset("TYPE STRUCT ENUM CONST STATIC INLINE VOLATILE EXTERN REGISTER".split())
-_OPERATORS = (
-    "* / % + - << >> < > <= >= == != & ^ | && || ? = *= /= %= += -= <<= >>= &= ^= |= -> . ++ --".split()
-)
+# What begins an expression, a type, or goes on after an operand, as terminals of the grammar and as texts.
+_EXPRESSION = frozenset({
+    "NAME", "NUMBER", "CONSTANT", "QUANTIFIER", "STEP", "(", "!", "-", "+", "~", "*", "&", "new", "any", "nondet",
+    "held", "at",
+})
+_TYPE = frozenset({"TYPE", "struct", "enum", "const", "static", "inline", "volatile", "extern", "register"})
+_OPERATORS = frozenset({
+    "*", "/", "%", "+", "-", "<<", ">>", "<", ">", "<=", ">=", "==", "!=", "&", "^", "|", "&&", "||", "?", "=", "*=",
+    "/=", "%=", "+=", "-=", "<<=", ">>=", "&=", "^=", "|=", "->", ".", "STEP",
+})
+_STATEMENT = _EXPRESSION | {
+    "TAG", ";", "{", "if", "while", "do", "for", "switch", "break", "continue", "goto", "return", "choose", "atomic",
+    "foreach", "assume", "assert",
+}
+_ITEM = _TYPE | {
+    "GHOST", "system", "invariant", "CLAIM_INVARIANT", "CLAIM_GUARD", "CLAIM_PLACE", "CLAIM_SYSTEM", "minimal",
+    "race_free", "writers",
+}
 
-# A phrase stands for all the terminals of its set when every one of its marks could come next.
-_Phrase = tuple[str, frozenset[str], frozenset[str]]
+# A phrase stands for all words of its set when all of them could come next.
+_PHRASES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("a declaration, a system or a claim", _ITEM),
+    ("a statement", _STATEMENT),
+    ("an expression", _EXPRESSION),
+    ("an expression", _EXPRESSION - {"QUANTIFIER"}),
+    ("an operator", _OPERATORS),
+    ("an operator", frozenset(op for op in _OPERATORS if op[-1] != "=") - {"->", ".", "STEP"}),
+    ("a declaration", _TYPE),
+    ("a type", frozenset({"TYPE", "struct", "enum"})),
+    ("a name", frozenset({"NAME"})),
+    ("a number", frozenset({"NUMBER"})),
+    ("`on` or `off`", frozenset({"SWITCH"})),
+)
 
 MAX_SHOWN = 5  # of what could stand in a place
+MAX_TEXT = 60  # of a word in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +57,7 @@ class Spot:
     words: Sequence[Word]
     at: int
     end: Word
-    expected: frozenset[str]  # terminals
+    expected: frozenset[str]  # texts, and names of terminals that are no single text
     opened: Word | None  # the innermost open brace
 
     def word(self, ahead: int = 0) -> Word:
@@ -46,49 +70,32 @@ class Spot:
         return Diagnostic(code, message, self.word().span, label, hint)
 
 
-def explain(
-    words: Sequence[Word], at: int, end: Word, expected: frozenset[str], opened: Word | None
-) -> Diagnostic:
-    """Say why the word at index `at` cannot stand there."""
-    spot = Spot(words, at, end, expected, opened)
-    for reason in REASONS:
-        found = reason(spot)
-        if found is not None:
-            return found
-    return spot.error("KC030", f"unexpected `{_shown(spot.word().text)}`", label=wanted(expected))
+def reason(spot: Spot) -> Diagnostic | None:
+    """Say why the word cannot stand here if there is a particular reason."""
+    return next((found for known in REASONS if (found := known(spot)) is not None), None)
+
+
+def unexpected(spot: Spot) -> Diagnostic:
+    """Say that the word cannot stand here, and what could."""
+    word = spot.word()
+    hint = "the word comes out of the macro used here" if word.hidden else ""
+    return spot.error("KC030", f"unexpected `{_shown(word.text)}`", hint, wanted(spot.expected))
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."
 
 
 def wanted(expected: frozenset[str]) -> str:
-    """Return "expected ..." for a set of terminals."""
-    named = {name: text for text, name in tables().terminals.items()}
-    operators = frozenset(name for name, text in named.items() if text in _OPERATORS) | {"STEP"}
-    statement = _EXPRESSION | {"SEMICOLON", "LBRACE", "TAG"} | frozenset(
-        name for name, text in named.items()
-        if text in C_WORDS - {"case", "default", "else"} or text in DECIDES or text == "{"
-    ) - _TYPE
-    phrases: tuple[_Phrase, ...] = (
-        ("a declaration, a system or a claim", frozenset({"SYSTEM", "INVARIANT"}), frozenset(named) | {"TYPE", "GHOST"}),
-        ("a statement", frozenset({"RETURN", "GOTO"}), statement),
-        ("an expression", frozenset({"NAME", "NUMBER", "BANG"}), _EXPRESSION),
-        ("a type", frozenset({"TYPE", "STRUCT"}), _TYPE),
-        ("a name", frozenset({"NAME"}), frozenset({"NAME"})),
-        ("a number", frozenset({"NUMBER"}), frozenset({"NUMBER"})),
-        ("an operator", frozenset({"PLUS", "SLASH"}), operators),
-    )
+    """Return "expected ..." for a set of terminals, as texts or names."""
     rest, parts = set(expected), list[str]()
-    for phrase, marks, covered in phrases:
-        if marks <= rest:
+    for phrase, covered in _PHRASES:
+        if covered <= rest:
             parts.append(phrase)
             rest -= covered
-    texts = sorted(f"`{named[name]}`" for name in rest if name in named)
-    shown = (texts + parts)[:MAX_SHOWN] if len(texts) <= MAX_SHOWN else (parts + texts)[:MAX_SHOWN]
-    if not shown:
-        return ""
-    return "expected " + (", ".join(shown[:-1]) + " or " if len(shown) > 1 else "") + shown[-1]
+    texts = sorted(f"`{text}`" for text in rest if not text.isupper() and text != "$END")
+    shown = (texts + parts if len(texts) < MAX_SHOWN else parts + texts)[:MAX_SHOWN]
+    return "expected " + (", ".join(shown[:-1]) + " or " if len(shown) > 1 else "") + shown[-1] if shown else ""
 
 
 # ---- particular reasons, most particular first ---------------------------------------------------
@@ -141,9 +148,10 @@ def _literal(spot: Spot) -> Diagnostic | None:
 
 
 def _array(spot: Spot) -> Diagnostic | None:
-    if spot.word().text != "[":
+    if spot.word().text != "[" or "NAME" in spot.expected:
         return None
-    return spot.error("KC034", "arrays are not part of the language", "use a field for each element, or objects of a struct")
+    hint = "use a field for each element, or objects of a struct"
+    return spot.error("KC034", "arrays are not part of the language", hint)
 
 
 def _function_pointer(spot: Spot) -> Diagnostic | None:
@@ -154,7 +162,7 @@ def _function_pointer(spot: Spot) -> Diagnostic | None:
 
 
 def _nested_function(spot: Spot) -> Diagnostic | None:
-    declares = {"SEMICOLON", "COMMA", "EQUAL"} <= spot.expected and "PLUS" not in spot.expected
+    declares = {";", ",", "="} <= spot.expected and "/" not in spot.expected
     if spot.word().text != "(" or spot.opened is None or not declares:
         return None
     found = spot.error("KC030", "a function cannot be declared here", "is a `}` missing before?", wanted(spot.expected))
@@ -165,7 +173,8 @@ def _nested_function(spot: Spot) -> Diagnostic | None:
 def _initializer(spot: Spot) -> Diagnostic | None:
     if spot.word().text != "{" or spot.word(-1).text != "=":
         return None
-    return spot.error("KC035", "initializer lists are not part of the language", "initialize the fields where they are declared")
+    hint = "give each field its initial value where the struct declares it"
+    return spot.error("KC035", "initializer lists are not part of the language", hint)
 
 
 def _nested_struct(spot: Spot) -> Diagnostic | None:
@@ -176,9 +185,9 @@ def _nested_struct(spot: Spot) -> Diagnostic | None:
 
 
 def _comma(spot: Spot) -> Diagnostic | None:
-    if spot.word().text != "," or "PLUS" not in spot.expected:
+    if spot.word().text != "," or spot.opened is None or not spot.expected & {";", ")"}:
         return None
-    return spot.error("KC035", "the comma operator is not part of the language", "write two statements", wanted(spot.expected))
+    return spot.error("KC035", "the comma operator is not part of the language", "write two statements")
 
 
 def _variadic(spot: Spot) -> Diagnostic | None:
@@ -188,8 +197,8 @@ def _variadic(spot: Spot) -> Diagnostic | None:
 
 
 def _declaration(spot: Spot) -> Diagnostic | None:
-    starts = tables().terminal(spot.word()) in _TYPE
-    if not starts or "RETURN" not in spot.expected or "TYPE" in spot.expected:
+    starts = spot.word().text in _TYPE or tables().terminal(spot.word()) == "TYPE"
+    if not starts or "return" not in spot.expected or "TYPE" in spot.expected:
         return None
     return spot.error("KC030", "a declaration cannot stand here", "put it into a block `{ ... }`, or before the label")
 
@@ -207,7 +216,8 @@ def _case(spot: Spot) -> Diagnostic | None:
     if word == "else":
         return spot.error("KC030", "`else` without `if`", "are there two statements between them without `{ }`?")
     if word in ("case", "default"):
-        return spot.error("KC030", f"`{word}` cannot stand here", "only directly within a `switch`, after a whole statement")
+        hint = "it may stand directly within a `switch`, after a whole statement"
+        return spot.error("KC030", f"`{word}` cannot stand here", hint)
     return None
 
 
@@ -221,20 +231,24 @@ def _unknown_type(spot: Spot) -> Diagnostic | None:
     here, before = spot.word(), spot.word(-1)
     if here.kind == "name" and "TYPE" in spot.expected and spot.word(1).kind == "name":
         word = here
-    elif here.kind == "name" and before.kind == "name" and "PLUS" in spot.expected:
+    elif here.kind == "name" and before.kind == "name" and "/" in spot.expected:
         word = before
     elif here.kind == "name" and "TYPE" in spot.expected and "NAME" not in spot.expected:
         word = here
+    elif here.text == "=" and before.kind == "name" and spot.word(-2).text == "*" and spot.word(-4).text in "{};":
+        word = spot.word(-3)  # `foo_t *p = x` reads as a product
     else:
         return None
     if tables().terminal(word) != "NAME" or word.text in REFUSED:
         return None
     structs = {b.text for a, b in zip(spot.words, spot.words[1:], strict=False) if a.text == "struct"}
+    near = get_close_matches(word.text[:MAX_TEXT], TYPES, 1)
+    hint = "the types are C's integers, `bool`, `enum`, `struct` and the locks"
     if word.text in structs:
-        return Diagnostic("KC032", f"unknown type `{_shown(word.text)}`", word.span, hint=f"write `struct {word.text}`")
-    near = get_close_matches(word.text[:80], TYPES, 1)
-    hint = f"did you mean `{near[0]}`?" if near else "the types are C's integers, `bool`, `enum`, `struct` and the locks"
-    return Diagnostic("KC032", f"unknown type `{_shown(word.text)}`", word.span, wanted(spot.expected), hint)
+        hint = f"write `struct {word.text}`"
+    elif near:
+        hint = f"did you mean `{near[0]}`?"
+    return Diagnostic("KC032", f"unknown type `{_shown(word.text)}`", word.span, hint=hint)
 
 
 Reason = Callable[[Spot], Diagnostic | None]

@@ -20,10 +20,11 @@ Start = Literal["unit", "condition"]
 
 # Words of the language that C does not have are names wherever the grammar has no place for them. Where it has a place
 # for both, the next word decides.
-C_WORDS = frozenset(
-    "break case char const continue default do else enum extern for goto if inline int long register return short "
-    "signed static struct switch unsigned void volatile while bool _Bool true false NULL".split()
-)
+C_WORDS = frozenset({
+    "break", "case", "char", "const", "continue", "default", "do", "else", "enum", "extern", "for", "goto", "if",
+    "inline", "int", "long", "register", "return", "short", "signed", "static", "struct", "switch", "unsigned", "void",
+    "volatile", "while", "bool", "_Bool", "true", "false", "NULL",
+})
 DECIDES: Mapping[str, str] = {
     "any": "(", "assert": "(", "assume": "(", "at": "(", "atomic": "{", "choose": "{", "exists": "(", "forall": "(",
     "foreach": "(", "held": "(", "new": "struct", "nondet": "(",

@@ -25,7 +25,8 @@ PATTERN = re.compile(
     | (?P<open>       /\*(?s:.*) | "(?:\\.|[^"\\\n])*(?=\n|\Z) | '(?:\\.|[^'\\\n])*(?=\n|\Z) )
     | (?P<string>     "(?:\\.|[^"\\\n])*" )
     | (?P<char>       '(?:\\.|[^'\\\n])*' )
-    | (?P<punctuator> \.\.\.|<<=|>>=|->|\+\+|--|<=|>=|==|!=|&&|\|\||<<|>>|\#\#|[-+*/%&|^]=|[][(){}<>+\-*/%&|^~!?:;,.=\#] )
+    | (?P<punctuator> \.\.\. | <<= | >>= | -> | \+\+ | -- | && | \|\| | << | >> | \#\# | [-+*/%&|^<>=!]=
+                    | [][(){}<>+\-*/%&|^~!?:;,.=\#] )
     | (?P<bad>        (?s:.) )
     """,
     re.VERBOSE,
@@ -66,7 +67,8 @@ def problem(word: Word) -> Diagnostic:
             start = Span(word.span.source, word.span.start, word.span.start + 2)
             return Diagnostic("KC011", "the comment is not closed", start, "opened here", "close it with `*/`")
         case '"' | "'" as quote:
-            return Diagnostic("KC011", "the literal is not closed", word.span, hint=f"close it with `{quote}` on this line")
+            hint = f"close it with `{quote}` on this line"
+            return Diagnostic("KC011", "the literal is not closed", word.span, hint=hint)
         case char if char.isprintable() and char.isascii():
             return Diagnostic("KC010", f"`{char}` is not a character of the language", word.span)
         case char:

@@ -8,13 +8,21 @@ from verify.diagnostics import Diagnostic, InputError
 from verify.source import Span
 
 MAX_BYTES = 8 * 1024 * 1024  # of text, over all files
-MAX_WORDS = 200_000  # read, over all files; the same again may come out of macros
-MAX_STEPS = 500_000  # of macro expansion
+MAX_WORDS = 100_000  # read, over all files; as many may come out of macros
+MAX_STEPS = 300_000  # of macro expansion
 MAX_INCLUDE_DEPTH = 20
 MAX_MACRO_DEPTH = 100  # of macro calls within the arguments of macro calls
 MAX_BRACKETS = 200  # open at once
 MAX_DEPTH = 100  # of the syntax tree: a recursive reader of the tree needs a few frames of Python for each level
 MAX_ERRORS = 50  # reported in one run
+
+
+class LimitError(InputError):
+    """A bound on the whole run is passed: nothing more is read."""
+
+    def __init__(self, code: str, message: str, at: Span, hint: str = "") -> None:
+        """Say which bound, and where."""
+        super().__init__([Diagnostic(code, message, at, hint=hint)])
 
 
 @dataclass(slots=True)
@@ -26,23 +34,19 @@ class Budget:
     steps: int = MAX_STEPS
 
     def read_bytes(self, count: int, at: Span) -> None:
-        """Pay for `count` bytes of text, or raise InputError."""
+        """Pay for `count` bytes of text, or raise LimitError."""
         self.size -= count
         if self.size < 0:
-            raise InputError([
-                Diagnostic("KC003", f"more than {MAX_BYTES // 1024 // 1024} MB of text", at, hint="split the file")
-            ])
+            raise LimitError("KC003", f"more than {MAX_BYTES // 1024 // 1024} MB of text", at, "split the file")
 
     def read_word(self, at: Span) -> None:
-        """Pay for one word, or raise InputError."""
+        """Pay for one word, or raise LimitError."""
         self.words -= 1
         if self.words < 0:
-            raise InputError([Diagnostic("KC003", f"more than {MAX_WORDS} words of text", at, hint="split the file")])
+            raise LimitError("KC003", f"more than {MAX_WORDS} words of text", at, "split the file")
 
     def expand(self, count: int, at: Span) -> None:
-        """Pay for `count` steps of macro expansion, or raise InputError."""
+        """Pay for `count` steps of macro expansion, or raise LimitError."""
         self.steps -= count
         if self.steps < 0:
-            raise InputError([
-                Diagnostic("KC025", "macros expand to too much text", at, "after this one", "look for macros that double")
-            ])
+            raise LimitError("KC025", "macros expand to too much text", at, "look for a macro that doubles its text")

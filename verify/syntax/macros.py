@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from verify.diagnostics import Diagnostic, InputError
+from verify.diagnostics import Diagnostic
 from verify.source import Span
 from verify.syntax.lex import Word
-from verify.syntax.limits import MAX_BRACKETS, MAX_MACRO_DEPTH, Budget
+from verify.syntax.limits import MAX_BRACKETS, MAX_MACRO_DEPTH, Budget, LimitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Expander:
     errors: list[Diagnostic]
 
     def expand(self, text: Sequence[Word], depth: int = 0) -> list[Word]:
-        """Return `text` with every macro expanded; raises InputError if that takes too much."""
+        """Return `text` with every macro expanded; raises LimitError if that takes too much."""
         todo, done = list(reversed(text)), []
         while todo:
             word = todo.pop()
@@ -66,7 +66,7 @@ class Expander:
             if word.text in ("(", ")") and word.kind == "punctuator":
                 opened += 1 if word.text == "(" else -1
                 if opened > MAX_BRACKETS:
-                    raise InputError([Diagnostic("KC004", f"more than {MAX_BRACKETS} brackets are open", word.span)])
+                    raise LimitError("KC004", f"more than {MAX_BRACKETS} brackets are open", word.span)
                 if opened == 0:
                     return self._counted(name, macro, arguments, word)
                 if opened == 1 and word.text == "(":
@@ -99,8 +99,7 @@ class Expander:
         """Return the body with the expanded arguments in place of the parameters."""
         span = name.span.to(close.span)
         if depth >= MAX_MACRO_DEPTH:
-            message = f"macro calls nest more than {MAX_MACRO_DEPTH} deep in arguments"
-            raise InputError([Diagnostic("KC004", message, span)])
+            raise LimitError("KC004", f"macro calls nest more than {MAX_MACRO_DEPTH} deep in arguments", span)
         hidden = (name.hidden & close.hidden) | {macro.name}
         self.budget.expand(sum(map(len, arguments)), span)
         given = {

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from lark import Tree
 
-from verify.diagnostics import Diagnostic, InputError
+from verify.diagnostics import Diagnostic
 from verify.source import Span
-from verify.syntax.explain import explain
+from verify.syntax.explain import REFUSED, Spot, reason, unexpected
 from verify.syntax.grammar import DECIDES, Start, Tables, tables
 from verify.syntax.lex import Word
-from verify.syntax.limits import MAX_BRACKETS, MAX_DEPTH, MAX_ERRORS
+from verify.syntax.limits import MAX_BRACKETS, MAX_DEPTH, MAX_ERRORS, LimitError
 from verify.syntax.rows import ROWS, Place
 
 END = "$END"
@@ -27,9 +27,9 @@ REPAIRS = {"SEMICOLON": ";", "RPAR": ")"}  # what is most often forgotten
 
 @dataclass(slots=True)
 class Level:
-    """An open brace, or the file: where the stack stood when the current statement or item began."""
+    """An open brace, or the file."""
 
-    base: int
+    floor: int  # the height of the stack at its beginning
     brackets: int = 0  # open within it
     opened: Word | None = None
 
@@ -50,7 +50,6 @@ class Parser:
     at: int = 0
     last: Span = field(init=False)  # of the word read last
     fresh: bool = True  # a word was read since the last error
-    boundary: bool = True  # the next word begins a statement or an item
     memo: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,11 +74,12 @@ class Parser:
             return "TAG"
         known = self.memo.get(word.text)
         if known is None:
-            known = self.memo[word.text] = (self.tables.terminal(word), self.tables.fixed(word.text))
+            plain = "" if word.text in REFUSED else self.tables.terminal(word)
+            known = self.memo[word.text] = (plain, self.tables.fixed(word.text))
         plain, soft = known
         if plain != "NAME" or not soft or not self.fits([soft]):
             return plain
-        return soft if mark.text == DECIDES.get(word.text) or not self.fits(["NAME"]) else plain
+        return soft if mark.text == DECIDES.get(word.text, mark.text) or not self.fits(["NAME"]) else plain
 
     def fits(self, terminals: Sequence[str]) -> bool:
         """Whether these terminals could come next, found by running the automaton without values."""
@@ -98,10 +98,11 @@ class Parser:
         return True
 
     def expected(self) -> frozenset[str]:
-        """Return the terminals that could come next."""
+        """Return what could come next: texts, and the names of terminals that are no single text."""
+        text = {name: text for text, name in self.tables.terminals.items()}
         state = self.states[-1]
         known = self.tables.shifts[state].keys() | self.tables.reductions[state].keys()
-        return frozenset(t for t in known if t.lstrip("_$").isupper() and self.fits([t]))
+        return frozenset(text.get(t, t) for t in known if t.lstrip("_$")[:1].isupper() and self.fits([t]))
 
     # ---- the automaton ----
 
@@ -137,7 +138,7 @@ class Parser:
             depth += 1
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} operators or statements within each other"
-                raise InputError([*self.errors, Diagnostic("KC004", message, span, hint="split it up")])
+                raise LimitError("KC004", message, span, "split it up")
             value = ROWS[name](Place(span, self.errors), *value.children)
         self.values.append(value)
         self.spans.append(span)
@@ -146,9 +147,6 @@ class Parser:
     def shift(self, terminal: str, target: int) -> None:
         """Read the next word."""
         word = self.words[self.at]
-        if self.boundary and not self.levels[-1].brackets:
-            self.levels[-1].base = len(self.states)
-        self.boundary = terminal in ("SEMICOLON", "LBRACE", "RBRACE")
         self.last = word.span
         self.at += 1
         if terminal == "TAG":
@@ -175,24 +173,29 @@ class Parser:
             self.levels[-1].brackets += 1
         if len(self.levels) > MAX_BRACKETS or self.levels[-1].brackets > MAX_BRACKETS:
             message = f"more than {MAX_BRACKETS} brackets are open"
-            raise InputError([*self.errors, Diagnostic("KC004", message, word.span)])
+            raise LimitError("KC004", message, word.span)
 
     # ---- errors ----
 
     def recover(self, terminal: str) -> bool:
         """Report that the next word cannot stand here and get past it; False at the end of the words."""
-        if self.fresh:
-            if self.mend(terminal):
-                return True
-            self.errors.append(explain(self.words, self.at, self.end, self.expected(), self.levels[-1].opened))
+        if self.fresh and self.mend(terminal):
+            return True
+        found = reason(self.spot()) or unexpected(self.spot())
+        if self.fresh or found.code != "KC030":  # else it may only follow from the error before
+            self.errors.append(found)
         self.fresh = False
         return self.resume()
+
+    def spot(self) -> Spot:
+        """Return what an error message may speak of."""
+        return Spot(self.words, self.at, self.end, self.expected(), self.levels[-1].opened)
 
     def mend(self, terminal: str) -> bool:
         """Put in one word that is missing if the next then fits."""
         here = self.word()
         if here.kind in ("number", "string", "char") and self.fits(["NUMBER"]) and not terminal:
-            self.errors.append(explain(self.words, self.at, self.end, self.expected(), None))
+            self.errors.append(reason(self.spot()) or unexpected(self.spot()))
             self.replace(1, Word("number", "0", here.span, here.tight))
             return True
         if self.at == 0 or not terminal:
@@ -217,7 +220,10 @@ class Parser:
         return here.source is not before.source or here.line > before.line or self.word().text == "}"
 
     def resume(self) -> bool:
-        """Skip to the end of the statement or item and forget what was read of it; False at the end of the words."""
+        """Skip to the end of the statement or item, and begin its block anew; False at the end of the words.
+
+        What was read of the block is forgotten: there will be no tree.
+        """
         opened = 0
         while self.at < len(self.words):
             text = self.words[self.at].text
@@ -240,13 +246,12 @@ class Parser:
         return False
 
     def forget(self) -> None:
-        """Cut the stack back to where the current statement or item began."""
+        """Cut the stack back to the beginning of the innermost block, or of the file."""
         level = self.levels[-1]
         level.brackets = 0
-        del self.states[level.base :]
+        del self.states[level.floor :]
         for part in (self.values, self.spans, self.depths):
-            del part[level.base - 1 :]  # the first state has no value
-        self.boundary = True
+            del part[level.floor - 1 :]  # the first state has no value
 
 
 def _joined(first: Span, last: Span) -> Span:
@@ -259,17 +264,20 @@ def _joined(first: Span, last: Span) -> Span:
 def parse(words: Sequence[Word], end: Span, start: Start) -> tuple[object, list[Diagnostic]]:
     """Parse the words as the rule `start`; `end` is the place of the end of the text.
 
-    Returns what the row of `start` makes, or None where the text is not whole, and every error found. Raises
-    InputError with the errors found so far if the text nests too deeply.
+    Returns what the row of `start` makes, or None where the text is not whole, and every error found. Text that nests
+    too deeply is not read further.
     """
     automaton = tables()
     last = Word("newline", "", end, tight=False)
     run = Parser(words, last, [automaton.first[start]], [], [], [], [Level(1)], automaton, [])
-    while len(run.errors) < MAX_ERRORS:
-        terminal = run.terminal()
-        if run.step(terminal):
-            if terminal == END:
-                return run.values[-1], run.errors
-        elif not run.recover(terminal):
-            break
+    try:
+        while len(run.errors) < MAX_ERRORS:
+            terminal = run.terminal()
+            if run.step(terminal):
+                if terminal == END:
+                    return run.values[-1], run.errors
+            elif not run.recover(terminal):
+                break
+    except LimitError as error:
+        run.errors.extend(error.diagnostics)
     return None, run.errors

@@ -10,7 +10,7 @@ from verify.source import Span
 from verify.syntax.ast import Block, Declare, EnumDecl, Expr, FieldDecl, FunctionDecl, GlobalDecl, Param, StructDecl
 from verify.syntax.lex import Word
 from verify.syntax.rows.place import Place, integer, only
-from verify.syntax.types import Bool, Enum, Function, Int, Lock, Pointer, Struct, Type, Void
+from verify.syntax.types import INT, Bool, Enum, Function, Int, Lock, Pointer, Struct, Type, Void
 
 Where = Literal["local variable", "global", "field", "parameter", "result", "cast"]
 
@@ -73,7 +73,7 @@ def plain_type(at: Place, *words: Word) -> Spec:
     found = TYPES.get(" ".join(sorted(word.text for word in words)))
     if found is None:
         at.refuse("KC033", f"`{' '.join(word.text for word in words)}` is no type")
-    return Spec(found or Void() if len(words) == 1 else found or TYPES["int"], at.span)
+    return Spec(found or INT, at.span)
 
 
 def struct_type(at: Place, name: Word) -> Spec:
@@ -119,8 +119,8 @@ def _declared(at: Place, spec: Spec, stars: int, where: Where, span: Span) -> Ty
         case Struct() if stars < 2:  # noqa: PLR2004 - one star
             pass
         case _ if stars and where != "parameter":
-            hint = "a pointer that is no parameter points to a struct"
-            at.refuse("KC038", f"a {where} cannot be a pointer to {'a pointer' if stars > 1 else 'this type'}", hint, span)
+            what = "a pointer" if stars > 1 else "this type"
+            at.refuse("KC038", f"a {where} cannot be a pointer to {what}", "only a parameter can", span)
     for _ in range(stars):
         base = Pointer(base)
     return base

@@ -8,6 +8,7 @@ from verify.syntax.ast import (
     Assert,
     Assume,
     Atomic,
+    Binary,
     Block,
     Break,
     Case,
@@ -22,6 +23,7 @@ from verify.syntax.ast import (
     If,
     Labeled,
     Loop,
+    Name,
     Return,
     Stmt,
     Switch,
@@ -154,6 +156,9 @@ def assert_(at: Place, cond: Expr) -> Assert:
 
 def do(at: Place, expr: Expr) -> Do:
     """`expr;`."""
+    match expr:
+        case Binary("*", Name(type_), Name(name)):  # a product that nobody uses
+            at.refuse("KC032", f"unknown type `{type_}`", f"write `struct {type_} *{name}`", expr.left.span)
     return Do(expr, span=at.span)
 
 
