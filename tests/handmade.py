@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import replace
 from typing import NamedTuple
 
-from verify.engine.verdict import Scope, Trace
+from verify.api import Judge, Judgement, Options, Selection, quiet
+from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Report, Scope, Trace, Unknown
 from verify.instances import Instance, State, Step, instance
 from verify.ir import (
     BOOL,
@@ -41,6 +42,7 @@ from verify.ir import (
 from verify.report.result import ClaimResult
 from verify.semantics import holds, initial_states, successors
 from verify.source import Source, Span
+from verify.syntax.ast import ClaimDecl
 
 TEXT = """\
 int kernel_thread(void)
@@ -222,3 +224,52 @@ def unknown() -> ClaimResult:
         scope=None, engine="", trace=None, broken=None, reason="not decided by this engine",
         shown="no violation in any run of up to 23 steps with up to 3 tasks",
     )
+
+
+KC = """\
+struct task { bool flag = false; ghost bool seen = false; };
+
+void user(void)
+{
+    for (;;)
+        choose {
+set>        current->flag = true;
+check>      if (current->flag)
+look>           current->seen = true;
+        }
+}
+
+system { task init[*] runs user; }
+system pair { task init[2] runs user; }
+
+invariant good = forall (struct task *k) (!k->seen || k->flag);
+invariant bad = forall (struct task *k) !k->flag;
+invariant hard = forall (struct task *k) (!k->flag || k->seen);
+
+prove     good;
+refute    bad in pair;
+reach     user.look;
+redundant user.check for good;
+"""
+
+
+def fake_judge(claim: ClaimDecl) -> Judgement:
+    """Decide by the name of the invariant: `good` is proved, `bad` refuted, anything else unknown."""
+    match claim.invariant:
+        case "good":
+            return Judgement(Proved(Scope(3, None), Invariant((), ("all is well",)), "views"))
+        case "bad" | None:
+            return Judgement(Refuted(Scope(3, 10), attack(), "bfs"), INVARIANT)
+        case _:
+            return Judgement(Unknown("out of time", "no violation in any run of up to 7 steps", "bmc"))
+
+
+def fake_judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
+    """Stand in for `api.judge_of`, with some progress."""
+    del selection, options
+
+    def judge(claim: ClaimDecl) -> Judgement:
+        report(Progress("search", {"states": 1234, "depth": 5}))
+        return fake_judge(claim)
+
+    return judge

@@ -243,7 +243,7 @@ def wants(claim: ClaimDecl) -> Literal["proved", "refuted"]:
 def expectation(claim: ClaimDecl) -> str:
     """What the claim says, in a sentence."""
     targets = ", ".join(claim.targets)
-    without = f" without {', '.join(claim.without)}" if claim.without else ""
+    without = f", without `{', '.join(claim.without)}`" if claim.without else ""
     match claim.kind:
         case "prove":
             said = f"`{claim.invariant}` holds in every reachable state"

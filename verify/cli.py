@@ -43,15 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = app(args=args, prog_name="verify", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:
+            sys.stderr.write("verify: interrupted\n")
         return code if isinstance(code, int) else 0
     except typer.TyperException as error:
         return _usage_error(error, as_json=as_json)
     except BrokenPipeError:
         _drop_stdout()
         return UNKNOWN
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("verify: interrupted\n")
-        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a message and a code
         return _internal_error(error, as_json=as_json)
 
@@ -149,9 +148,6 @@ def _show_rest(show: Show, result: FileResult, done: int, *, chosen: bool) -> No
     for claim in result.claims[done:]:
         _show_claim(show, claim, [c.name for c in result.claims], chosen=chosen)
     show([summary(result)])
-    sys.stdout.flush()
-    if result.interrupted:
-        sys.stderr.write("verify: interrupted\n")
 
 
 def _write_json(result: FileResult) -> None:
