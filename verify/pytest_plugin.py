@@ -88,8 +88,8 @@ class ClaimItem(pytest.Item):
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the claim stands."""
-        return self.path, self.line - 1, self.name
+        """Where the claim stands, and its name as a heading."""
+        return self.path, self.line - 1, f"{self.path.name}: {self.name}"
 
 
 def item_names(claims: Sequence[ClaimDecl]) -> list[str]:
