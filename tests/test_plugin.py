@@ -8,7 +8,7 @@ import sys
 import pytest
 from handmade import KC
 
-import verify.api  # noqa: F401 - what is loaded before them is not loaded by each run inside a test again
+import verify.api
 import verify.syntax  # noqa: F401 - the same
 from verify.pytest_plugin import item_names
 from verify.syntax.ast import ClaimDecl

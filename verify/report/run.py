@@ -157,7 +157,8 @@ def _step(page: Page, line: Line, changes: Sequence[str]) -> Iterator[Styled]:
     column = page.threads.index(line.thread)
     room = page.widths[column]
     file = where(line.main.span)
-    texts = [(row, colour(line.thread)) for text in line.statements for row in _wrap(text, room)]
+    last = line.number == len(page.trace.steps)
+    texts = [(row, f"{'bold ' * last}{colour(line.thread)}") for text in line.statements for row in _wrap(text, room)]
     label = _cut(line.place, page.place)
     places = [f"{label:{page.place}}{GAP}{file}"] if page.changes else [label, _cut(file, page.place)]
     if not page.changes:
