@@ -7,7 +7,7 @@ hold defaults; statics are never freed; pointers are compared for equality only,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from hypothesis import assume
@@ -268,7 +268,7 @@ def values(draw: st.DrawFn, scope: Scope, domain: Domain) -> Expr:
 
 def _variables(draw: st.DrawFn, prefix: str, most: int, classes: Sequence[str]) -> tuple[Var, ...]:
     made = []
-    for number in range(draw(st.integers(0, most))):
+    for number in range(draw(st.sampled_from((1, most, most, 0)))):
         ranges: list[Domain] = [draw(st.sampled_from(RANGES))]
         domain = draw(st.sampled_from([*ranges, *ranges, *(Ptr(cls) for cls in classes), TASKS, Threads()]))
         default = draw(st.integers(domain.lo, domain.hi)) if isinstance(domain, Range) else 0
@@ -420,15 +420,16 @@ def systems(draw: st.DrawFn, *, ordered: bool = False) -> System:
     )
     actions = []
     created = set()
-    for number in range(draw(st.integers(3, 9))):
-        kind = draw(st.sampled_from(KINDS))
+    for number in range(draw(st.integers(4, 10))):
+        first = number < count - 2  # gives each location an action that is often enabled
+        kind = draw(st.sampled_from(KINDS[:5] if first else KINDS))
         step = kind(draw, scope) or _assign(draw, scope)
         created |= {binder.domain.cls for binder in step.binders if kind is _create and isinstance(binder.domain, Ptr)}
-        source = 1 + number if number < count - 2 else draw(st.integers(1, count - 2))
+        source = 1 + number if first else draw(st.integers(1, count - 2))
         inner = reduce(Scope.bind, step.binders, scope)
-        extra = conditions(draw, inner, 1) if draw(st.integers(0, 3)) == 0 else TRUE
+        extra = conditions(draw, inner, 1) if not first and draw(st.booleans()) else TRUE
         micro = (Micro(f"f.a{number}", "f", NOWHERE),)
-        target = draw(st.integers(1, count - 1))
+        target = draw(st.sampled_from([*range(1, count), *range(1, count - 1), source + 1]))
         actions.append(Action(source, target, every(step.guard, extra), step.updates, micro, step.binders))
     kinds = [Location("idle", "idle"), *(Location(f"f:{i}", function="f") for i in range(1, count - 1))]
     return System(
@@ -457,7 +458,7 @@ def _initial(draw: st.DrawFn, scope: Scope) -> Mapping[tuple[str, str], int]:
 
 def _groups(draw: st.DrawFn, scope: Scope) -> tuple[Group, ...]:
     groups = []
-    for number in range(draw(st.integers(1, 2))):
+    for number in range(draw(st.sampled_from((1, 1, 2)))):
         given: dict[str, InitValue] = {}
         for var in scope.classes[TASK].fields[1:]:
             kind = draw(st.integers(0, 3))
@@ -467,7 +468,7 @@ def _groups(draw: st.DrawFn, scope: Scope) -> tuple[Group, ...]:
                 given[var.name] = (var.domain.hi,)
             elif kind > 1 and var.domain == Ptr(MM):
                 given[var.name] = Fresh(MM) if kind == 2 or not scope.statics[MM] else (1,)
-        groups.append(Group(f"g{number}", draw(st.sampled_from((None, None, 1))), draw(st.integers(1, 2)), given))
+        groups.append(Group(f"g{number}", draw(st.sampled_from((None, None, None, 1))), draw(st.integers(1, 2)), given))
     return tuple(groups)
 
 
@@ -478,11 +479,11 @@ def properties(draw: st.DrawFn, system: System, *, ordered: bool = False) -> Exp
         system.classes, system.globals, system.locals, len(system.locations), {MM: len(system.statics)},
         me=False, ordered=ordered,
     )  # fmt: skip
-    if draw(st.booleans()):
+    if draw(st.integers(0, 3)) == 0:
         return conditions(draw, scope, 3)
     binders = [Binder(name, TASKS) for name in ("s", "t")[: draw(st.integers(1, 2))]]
     inner = reduce(Scope.bind, binders, scope)
-    places = st.integers(1, scope.locations - 1)
+    places = st.sampled_from([*range(1, scope.locations), *[scope.locations - 1] * 4])
     bad: list[Expr] = [equal(Local(PC, Bound(binder.name)), draw(places)) for binder in binders]
     if len(binders) > 1:
         bad.append(Binary("!=", Bound("s"), Bound("t")))
@@ -498,9 +499,9 @@ class Space:
     """All that a naive search over `semantics` finds: every state with its depth, and every step."""
 
     instance: Instance
-    depths: Mapping[tuple[int, ...], int]
-    states: Sequence[State]
-    steps: Sequence[tuple[int, Step, int]]  # by number of state
+    depths: Mapping[tuple[int, ...], int] = field(repr=False)
+    states: Sequence[State] = field(repr=False)
+    steps: Sequence[tuple[int, Step, int]] = field(repr=False)  # by number of state
 
     def depth(self, bad: Callable[[State], bool]) -> int | None:
         """The length of a shortest run to a bad state."""
@@ -543,10 +544,10 @@ def explore(inst: Instance, limit: int) -> Space | None:
 
 
 @st.composite
-def spaces(draw: st.DrawFn, *, limit: int = 300, tasks: int = 3, ordered: bool = False) -> Space:
+def spaces(draw: st.DrawFn, *, limit: int = 400, tasks: int = 3, ordered: bool = False) -> Space:
     """A random instance of up to `tasks` tasks with at most `limit` reachable states, explored by the definition."""
     system = draw(systems(ordered=ordered))
-    most = draw(st.integers(1, tasks))
+    most = draw(st.sampled_from([*range(1, tasks), *[tasks] * 3]))
     least = least_tasks(system)
     for count in range(max(most, least), least - 1, -1):
         space = explore(instance(system, count), limit)

@@ -384,7 +384,9 @@ def _fixed_store(made: _Effect, place: Where, code: Code) -> None:
     if clash or place.key in made.phases[-1].dirty:
         made.phases.append(_Phase())
     phase = made.phases[-1]
-    phase.stores[place.shifts] = (place.width, made.checked(code, place, phase.checks))
+    code = made.checked(code, place, phase.checks)
+    if place.width:  # a variable that can have one value only shares its first bit with the next one
+        phase.stores[shifts] = (place.width, code)
 
 
 def _kept(writer: Writer, place: Where) -> str:
