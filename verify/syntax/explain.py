@@ -18,10 +18,7 @@ _EXPRESSION = frozenset({
     "held", "at",
 })
 _TYPE = frozenset({"TYPE", "struct", "enum", "const", "static", "inline", "volatile", "extern", "register"})
-_OPERATORS = frozenset({
-    "*", "/", "%", "+", "-", "<<", ">>", "<", ">", "<=", ">=", "==", "!=", "&", "^", "|", "&&", "||", "?", "=", "*=",
-    "/=", "%=", "+=", "-=", "<<=", ">>=", "&=", "^=", "|=", "->", ".", "STEP",
-})
+_OPERATORS = frozenset({"*", "/", "%", "+", "-", "SHIFT", "RELATION", "EQUALITY", "&", "^", "|", "&&", "||", "?"})
 _STATEMENT = _EXPRESSION | {
     "TAG", ";", "{", "if", "while", "do", "for", "switch", "break", "continue", "goto", "return", "choose", "atomic",
     "foreach", "assume", "assert",
@@ -37,8 +34,9 @@ _PHRASES: tuple[tuple[str, frozenset[str]], ...] = (
     ("a statement", _STATEMENT),
     ("an expression", _EXPRESSION),
     ("an expression", _EXPRESSION - {"QUANTIFIER"}),
+    ("an operator", _OPERATORS | {"=", "ASSIGN", "->", ".", "STEP"}),
+    ("an operator", _OPERATORS | {"->", ".", "STEP"}),
     ("an operator", _OPERATORS),
-    ("an operator", frozenset(op for op in _OPERATORS if op[-1] != "=") - {"->", ".", "STEP"}),
     ("a declaration", _TYPE),
     ("a type", frozenset({"TYPE", "struct", "enum"})),
     ("a name", frozenset({"NAME"})),

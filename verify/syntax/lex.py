@@ -15,16 +15,17 @@ WordKind = Literal["name", "number", "string", "char", "punctuator", "newline", 
 
 NO_NAMES: frozenset[str] = frozenset()
 
-# Every character belongs to some match. Spaces and comments come first; the punctuators are longest first.
+# Every character belongs to some match. The order matters: comments before `/`, longer punctuators before shorter.
+# Repetitions are possessive, so that no text is looked at more than a few times.
 PATTERN = re.compile(
     r"""
-      (?P<space>      (?:[ \t\r\f\v]|\\\r?\n)+ | //(?:\\\r?\n|[^\n])* | /\*(?s:.*?)\*/ )
+      (?P<space>      (?:[ \t\r\f\v]++|\\\r?\n)++ | //[^\\\n]*+(?:\\(?:\r?\n)?[^\\\n]*+)*+ | /\*(?s:.*?)\*/ )
     | (?P<newline>    \n )
-    | (?P<name>       [A-Za-z_][A-Za-z_0-9]* )
-    | (?P<number>     \.?[0-9][A-Za-z_0-9.]* )
-    | (?P<open>       /\*(?s:.*) | "(?:\\.|[^"\\\n])*(?=\n|\Z) | '(?:\\.|[^'\\\n])*(?=\n|\Z) )
-    | (?P<string>     "(?:\\.|[^"\\\n])*" )
-    | (?P<char>       '(?:\\.|[^'\\\n])*' )
+    | (?P<name>       [A-Za-z_][A-Za-z_0-9]*+ )
+    | (?P<number>     \.?[0-9][A-Za-z_0-9.]*+ )
+    | (?P<string>     "[^"\\\n]*+(?:\\.[^"\\\n]*+)*+" )
+    | (?P<char>       '[^'\\\n]*+(?:\\.[^'\\\n]*+)*+' )
+    | (?P<open>       /\*(?s:.*) | ["'][^\n]*+ )
     | (?P<punctuator> \.\.\. | <<= | >>= | -> | \+\+ | -- | && | \|\| | << | >> | \#\# | [-+*/%&|^<>=!]=
                     | [][(){}<>+\-*/%&|^~!?:;,.=\#] )
     | (?P<bad>        (?s:.) )

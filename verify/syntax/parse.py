@@ -217,7 +217,7 @@ class Parser:
     def line_break(self) -> bool:
         """Whether the next word stands on a later line than the one before, or closes a block."""
         before, here = self.words[self.at - 1].span, self.word().span
-        return here.source is not before.source or here.line > before.line or self.word().text == "}"
+        return self.at >= len(self.words) or here.source is not before.source or here.line > before.line or self.word().text == "}"
 
     def resume(self) -> bool:
         """Skip to the end of the statement or item, and begin its block anew; False at the end of the words.
@@ -238,9 +238,7 @@ class Parser:
                 return True
             self.at += 1
             opened += (text == "{") - (text == "}")
-            if not opened and text in (";", "}"):
-                if text == "}" and self.word().text == ";":
-                    self.at += 1
+            if not opened and (text == ";" or (text == "}" and self.line_break())):
                 self.forget()
                 return True
         return False

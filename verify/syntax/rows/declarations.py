@@ -204,7 +204,7 @@ def function(at: Place, spec: Spec, name: Declarator, *rest: Param | Block | Non
     bodies = only(Block, rest)
     params = _taken(only(Param, rest))
     for p in params:
-        if p.declared == Void():
+        if p.declared == Void() and not p.name:  # one with a name is refused already
             at.refuse("KC039", "a parameter of type `void`", span=p.span)
         elif bodies and not p.name:
             at.refuse("KC040", "the parameter has no name", span=p.span)
