@@ -8,19 +8,21 @@ written out in invariants and `foreach`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.syntax.ast import ClaimDecl, Decl, EnumDecl, StructDecl, Unit
+from verify.syntax.ast import ClaimDecl, Decl, EnumDecl, FunctionDecl, StructDecl, Unit
 from verify.syntax.check import specification
 from verify.syntax.check.cfg import graph
 from verify.syntax.check.declarations import collect
 from verify.syntax.check.flow import check_flow
 from verify.syntax.check.guards import guards
+from verify.syntax.check.locks import check_balance
 from verify.syntax.check.pure import expand_broadcasts
 from verify.syntax.check.recursion import call_graph, recursion
 from verify.syntax.check.scope import File
 from verify.syntax.check.statements import function
+from verify.syntax.check.walk import expressions
 from verify.syntax.program import Program
 
 __all__ = ["check"]
@@ -36,7 +38,8 @@ def check(unit: Unit) -> Program:
     file = collect(declarations, errors)
     checked = {name: function(decl, file) for name, decl in file.functions.items()}
     checked = {name: expand_broadcasts(decl, file, checked) for name, decl in checked.items()}
-    recursion(call_graph(checked, file), file)
+    calls = call_graph(checked, file)
+    cycles = recursion(calls, file)
     for decl in checked.values():
         check_flow(decl, graph(decl), file)
     named = specification.systems(declarations, file)
@@ -45,6 +48,9 @@ def check(unit: Unit) -> Program:
     claims = tuple(
         specification.claim(d, file, labels, known, named) for d in declarations if isinstance(d, ClaimDecl)
     )
+    entries = {group.entry for system in named.values() for group in system.groups}
+    if not cycles and not _broken(checked):
+        check_balance(checked, calls, entries, file)
     if errors:
         raise InputError(in_order(errors, declarations))
     return Program(
@@ -60,6 +66,12 @@ def check(unit: Unit) -> Program:
         guards=labels,
         thread=file.thread,
     )
+
+
+def _broken(functions: Mapping[str, FunctionDecl]) -> bool:
+    """Whether an expression of some function has no type: then paths through it say nothing."""
+    bodies = (f.body for f in functions.values() if f.body is not None)
+    return any(e.type is None for body in bodies for e in expressions(body))
 
 
 def _structs(declarations: Sequence[Decl], file: File) -> dict[str, StructDecl]:

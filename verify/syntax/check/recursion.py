@@ -61,13 +61,21 @@ def _calls(function: FunctionDecl) -> tuple[Call, ...]:
 
 
 def _edges(context: Context, calls: tuple[Call, ...], functions: Mapping[str, FunctionDecl]) -> Iterator[Edge]:
-    given = dict(context.given)
     for call in calls:
-        name = given.get(call.callee, "") if call.kind == "parameter" else call.callee
-        if name in functions:
-            pairs = zip(functions[name].params, call.args, strict=True)
-            bound = ((p.name, _named(a, given)) for p, a in pairs if isinstance(p.declared, Function))
-            yield Edge(Context(name, tuple(b for b in bound if b[1] in functions)), call.span)
+        to = called(call, context, functions)
+        if to is not None:
+            yield Edge(to, call.span)
+
+
+def called(call: Call, context: Context, functions: Mapping[str, FunctionDecl]) -> Context | None:
+    """Return what a call in a context calls; None if it calls a parameter that nothing is known of."""
+    given = dict(context.given)
+    name = given.get(call.callee, "") if call.kind == "parameter" else call.callee
+    if name not in functions:
+        return None
+    pairs = zip(functions[name].params, call.args, strict=True)
+    bound = ((p.name, _named(a, given)) for p, a in pairs if isinstance(p.declared, Function))
+    return Context(name, tuple(b for b in bound if b[1] in functions))
 
 
 def _named(arg: Expr, given: Mapping[str, str]) -> str:

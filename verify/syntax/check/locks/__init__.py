@@ -1,0 +1,224 @@
+"""Lock balance: every lock that a path takes is released on it, once, and is not taken again while it is held.
+
+Each function is followed once in each context, callees first. What it does to locks, in terms of its parameters, is
+applied at its calls; so a function may take a lock for its caller, and the error is where nobody releases it. Errors
+are reported only for paths that no correlation between tests can explain away (`correlation`); what this static
+check leaves open, the engines decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from verify.diagnostics import Diagnostic
+from verify.source import Span
+from verify.syntax.ast import Call, FunctionDecl, Name
+from verify.syntax.check.cfg import graph as flow_graph
+from verify.syntax.check.locks.correlation import certain, events
+from verify.syntax.check.locks.effects import Effects, effects
+from verify.syntax.check.locks.explore import explore
+from verify.syntax.check.locks.run import Exit, Run, Trouble, calls, kept
+from verify.syntax.check.locks.state import State, Status, Trail, field_of
+from verify.syntax.check.locks.summary import Summary, apply, summarize
+from verify.syntax.check.locks.symbols import Sym
+from verify.syntax.check.locks.values import Paths, Reader, fresh
+from verify.syntax.check.recursion import Context, Graph, called
+from verify.syntax.check.scope import File
+from verify.syntax.check.walk import expressions
+
+MAX_STEPS = 60_000  # of all functions together
+MAX_NOTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    file: File
+    functions: Mapping[str, FunctionDecl]
+    graph: Graph
+    effects: Mapping[str, Effects]
+    summaries: dict[Context, Summary] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
+    budget: list[int] = field(default_factory=lambda: [MAX_STEPS])
+    reported: dict[tuple[str, int, int], str] = field(default_factory=dict)  # where a lock was taken: in which function
+
+
+def check_balance(
+    functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterable[str], file: File
+) -> None:
+    """Report locks that are kept, released without being held, or taken twice; the call graph is acyclic."""
+    work = _Work(file, functions, graph, effects(functions, graph, file))
+    names = _roots(functions, graph, entries)
+    order = list(_callees_first([Context(n) for n in functions if n in names], graph))
+    for context in order:
+        work.summaries[context] = _followed(context, work)
+    callers = _callers(order, graph)
+    for context in order:
+        _report_kept(context, names, callers, work)
+    for context in order:
+        _report_troubles(context, names, work)
+
+
+def _roots(functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterable[str]) -> frozenset[str]:
+    """Return the functions that must be balanced: those nobody calls, entries of systems and targets of `spawn`."""
+    inner = {edge.to.function for edges in graph.values() for edge in edges}
+    spawned = {
+        arg.name
+        for f in functions.values() if f.body is not None
+        for e in expressions(f.body) if isinstance(e, Call) and e.callee == "spawn"
+        for arg in e.args[1:] if isinstance(arg, Name)
+    }
+    return frozenset(n for n in functions if n not in inner or n in spawned or n in set(entries))
+
+
+def _callees_first(roots: list[Context], graph: Graph) -> Iterator[Context]:
+    seen: set[Context] = set()
+    stack = [(root, False) for root in reversed(roots)]
+    while stack:
+        context, finished = stack.pop()
+        if finished:
+            yield context
+        elif context not in seen:
+            seen.add(context)
+            stack.append((context, True))
+            stack.extend((edge.to, False) for edge in graph[context])
+
+
+def _callers(order: list[Context], graph: Graph) -> Mapping[str, frozenset[str]]:
+    """Return for each function all that call it, directly or not."""
+    direct: dict[str, set[str]] = {}
+    for context in order:
+        for edge in graph[context]:
+            direct.setdefault(edge.to.function, set()).add(context.function)
+    above: dict[str, frozenset[str]] = {}
+    for name in {c.function for c in order}:
+        seen: set[str] = set()
+        todo = [name]
+        while todo:
+            new = direct.get(todo.pop(), set()) - seen
+            seen |= new
+            todo.extend(new)
+        above[name] = frozenset(seen)
+    return above
+
+
+def _followed(context: Context, work: _Work) -> Summary:
+    function = work.functions[context.function]
+    run = Run(context, function, flow_graph(function))
+
+    def functions(call: Call, state: State, reader: Reader, run: Run) -> Paths:
+        to = called(call, context, work.functions)
+        if to is None or to not in work.summaries:
+            return [fresh(state, call, reader)]
+        return apply(call, state, reader, run, work.summaries[to], work.effects[to.function])
+
+    reader = Reader(work.file, calls(run, functions), work.numbers)
+    complete = explore(run, State(), reader, work.budget)
+    return summarize(run, complete=complete)
+
+
+# ---- reports -------------------------------------------------------------------------------------------------
+
+
+def _report_kept(context: Context, roots: frozenset[str], callers: Mapping[str, frozenset[str]], work: _Work) -> None:
+    """Report the locks with which a function returns although no caller releases them."""
+    summary = work.summaries[context]
+    if not summary.complete:
+        return
+    run = summary.run
+    name = context.function
+    for leaving in run.exits:
+        for lock, status in kept(leaving.state):
+            if not certain(run, lock, leaving.state.trail):
+                continue
+            if name in roots or _never_released(name, lock, _mixed(run, lock), callers, work):
+                _report_leak(leaving, status, name, work)
+
+
+def _mixed(run: Run, lock: Sym) -> bool:
+    return any(not any(k == lock for k, _ in kept(e.state)) for e in run.exits)
+
+
+def _never_released(
+    name: str, lock: Sym, mixed: bool, callers: Mapping[str, frozenset[str]], work: _Work  # noqa: FBT001
+) -> bool:
+    """Whether no caller can release what a function keeps, and the function is the one to blame.
+
+    One that always returns with the lock takes it for its callers; they are to blame, unless none of them returns.
+    """
+    above = [s for c, s in work.summaries.items() if c.function in callers[name]]
+    if lock.kind == "param" or any(field_of(lock) in s.run.releases or not s.complete for s in above):
+        return False
+    direct = [
+        s for c, s in work.summaries.items() if any(edge.to.function == name for edge in work.graph[c])
+    ]
+    return mixed or any(not s.outcomes for s in direct)
+
+
+def _report_leak(leaving: Exit, status: Status, name: str, work: _Work) -> None:
+    span, where = leaving.span, name
+    for escape in status.escapes:
+        if escape.mixed:
+            span, where = escape.span, escape.function
+            break
+    key = _key(status.taken.span)
+    if work.reported.setdefault(key, where) != where:
+        return
+    what = "returns" if span.text.startswith("return") else "ends"
+    _add(work, Diagnostic(
+        "KC170", f"`{where}` {what} with {status.text} held", span, f"{status.text} is not released on this path",
+        "release it before, or `goto` a label that does",
+        _notes(leaving.state.trail, status.taken, (f"{what} here", span)),
+    ))  # fmt: skip
+
+
+def _report_troubles(context: Context, roots: frozenset[str], work: _Work) -> None:
+    summary = work.summaries[context]
+    if not summary.complete:
+        return
+    run = summary.run
+    wants = run.wants if context.function in roots else []
+    for trouble in (*run.troubles, *wants):
+        if not certain(run, trouble.lock, trouble.state.trail):
+            continue
+        taken = None if trouble.status is None or not trouble.status.count else trouble.status.taken
+        if taken is not None and _key(taken.span) in work.reported:
+            continue  # a consequence of the lock that is kept
+        if trouble.code == "KC170" and taken is not None:
+            work.reported[_key(taken.span)] = context.function
+        _add(work, Diagnostic(
+            trouble.code, trouble.message, trouble.span, trouble.label, _hint(trouble),
+            _notes(trouble.state.trail, taken, ("and again here" if trouble.code == "KC172" else "here", trouble.span)),
+        ))  # fmt: skip
+
+
+def _hint(trouble: Trouble) -> str:
+    match trouble.code:
+        case "KC172":
+            return "release it first; only `lock_kernel` may be taken again by its holder"
+        case "KC171":
+            return "take it on every path that leads here, or release it only on those that took it"
+        case _:
+            return "release it in the same round of the loop"
+
+
+def _add(work: _Work, found: Diagnostic) -> None:
+    """Add an error unless the same thing was said of this place: the first path found is the shortest."""
+    if not any(e.code == found.code and e.span == found.span and e.message == found.message for e in work.file.errors):
+        work.file.errors.append(found)
+
+
+def _key(span: Span) -> tuple[str, int, int]:
+    return span.source.path, span.start, span.end
+
+
+def _notes(trail: Trail | None, first: Trail | None, last: tuple[str, Span]) -> tuple[tuple[str, Span], ...]:
+    """Return the path from `first` on, or all of it, without repeated lines."""
+    path: list[tuple[str, Span]] = []
+    for event in events(trail):
+        path.append((event.text, event.span))
+        if event is first:
+            break
+    path.reverse()
+    middle = path if len(path) <= MAX_NOTES else [path[0], *path[len(path) - MAX_NOTES + 1 :]]
+    return tuple(dict.fromkeys((*middle, last)))

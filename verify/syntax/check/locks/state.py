@@ -1,0 +1,241 @@
+"""What is known at a place on a path: values of locals, conditions that were tested, locks that are held."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from verify.source import Span
+from verify.syntax.check.locks.symbols import ADDRESSES, KERNEL, NOTHING, Sym, Value, atom, mapped, mentions, operation
+
+Mode = Literal["write", "read"]  # exclusive locks are held for writing
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The last event of a path, and the events before it. `point` is a test that could go both ways."""
+
+    before: Trail | None
+    text: str
+    span: Span
+    point: int | None = None
+    state: State | None = None  # at that test
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A function returned with the lock held; `mixed` if it also returns without it."""
+
+    function: str
+    span: Span
+    mixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A lock that this path has taken. `count` 0 is released again; only the big kernel lock counts beyond 1."""
+
+    count: int
+    mode: Mode
+    site: tuple[int, ...]  # where it was taken: call sites, then the call of the primitive
+    text: str = field(compare=False)  # the lock as the source names it
+    taken: Trail = field(compare=False)
+    escapes: tuple[Escape, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a path relies on at the entry of the function: the lock is free, or held `count` times."""
+
+    count: int  # 0: free
+    mode: Mode
+    text: str = field(compare=False)
+    trail: Trail = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One path's knowledge at a point. Two states are equal if they differ only in how they were reached."""
+
+    env: Mapping[str, Value] = field(default_factory=dict)
+    memory: Mapping[str, tuple[int, Value, Value]] = field(default_factory=dict)  # last store: version, base, value
+    facts: Mapping[Sym, bool] = field(default_factory=dict)
+    known: Mapping[Sym, int] = field(default_factory=dict)
+    locks: Mapping[Sym, Status] = field(default_factory=dict)
+    needs: Mapping[Sym, Need] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()  # fields whose locks are not followed any more: they may be aliases
+    shared: frozenset[Sym] = frozenset()  # pointers that were stored in memory
+    rounds: int = 0  # of loops so far, up to 2
+    trail: Trail | None = None
+
+    def key(self) -> Hashable:
+        """What makes two states the same."""
+        return (self.signature(), *(frozenset(m.items()) for m in (self.env, self.memory, self.facts, self.known)))
+
+    def signature(self) -> Hashable:
+        """The part of the key that speaks of locks."""
+        return (frozenset(self.locks.items()), frozenset(self.needs.items()), self.unsure, self.shared, self.rounds)
+
+
+def noted(state: State, text: str, span: Span) -> State:
+    """Return the state with an event added to its path."""
+    return replace(state, trail=Trail(state.trail, text, span))
+
+
+def resolved(state: State, value: Value) -> Value:
+    """Return the number that a value is known to be, else the value."""
+    return state.known.get(value, value) if isinstance(value, Sym) else value
+
+
+def truth(state: State, value: Value) -> bool | None:
+    """Return whether the value is nonzero, None if both may be."""
+    value = resolved(state, value)
+    if isinstance(value, int):
+        return bool(value)
+    condition, same = atom(value)
+    found = _atom_truth(state, condition)
+    return None if found is None else found == same
+
+
+def _atom_truth(state: State, condition: Sym) -> bool | None:
+    if condition in state.facts:
+        return state.facts[condition]
+    if condition in state.known:
+        return bool(state.known[condition])
+    if condition.kind in ADDRESSES:
+        return True
+    if condition.kind in ("==", "<"):
+        left, right = condition.parts
+        if isinstance(left, Sym) and not isinstance(right, str):
+            a, b = resolved(state, left), resolved(state, right)
+            if isinstance(a, int) and isinstance(b, int):
+                return bool(operation("==" if condition.kind == "==" else "<", a, b))
+            if condition.kind == "==" and isinstance(b, int) and b != 0 and state.facts.get(left) is False:
+                return False
+    return None
+
+
+def assumed(state: State, value: Value, outcome: bool) -> State:  # noqa: FBT001
+    """Return the state in which an undecided value turned out nonzero or zero."""
+    value = resolved(state, value)
+    if isinstance(value, int):
+        return state
+    condition, same = atom(value)
+    holds = outcome == same
+    facts, known = {**state.facts, condition: holds}, dict(state.known)
+    if condition.kind in ("==", "<"):
+        left, right = condition.parts
+        if isinstance(left, Sym) and isinstance(right, int):
+            if condition.kind == "==" and holds:
+                known[left] = right
+            elif condition.kind == "<" and (right <= 0 if holds else right > 0):
+                facts[left] = True
+    elif not holds:
+        known[condition] = 0
+    return replace(state, facts=facts, known=known)
+
+
+def field_of(lock: Sym) -> str:
+    """Return the field or variable that a lock is, without whose it is."""
+    name = lock.parts[-1] if lock.parts else ""
+    return name if isinstance(name, str) else lock.kind
+
+
+def renewed(state: State, made: Sym) -> State:
+    """Return the state in which `made` is about to be made again: what it was until now is old."""
+    old = Sym("old", (made,))
+    ancient = Sym("old", (old,))  # all that is older still
+
+    def rename(sym: Sym) -> Value | None:
+        return old if sym == made else ancient if sym in (old, ancient) else None
+
+    def moved(value: Value) -> Value:
+        return mapped(value, rename)
+
+    terms = (*state.env.values(), *state.facts, *state.known, *state.locks, *state.needs, *state.shared)
+    stored = (part for _, base, value in state.memory.values() for part in (base, value))
+    if not any(mentions(t, made) for t in (*terms, *stored)):
+        return state
+    locks = {moved(k): s for k, s in state.locks.items() if not mentions(k, old)}
+    needs = {moved(k): n for k, n in state.needs.items() if not mentions(k, old)}
+    return replace(
+        state,
+        env={name: moved(v) for name, v in state.env.items()},
+        memory={f: (n, moved(b), moved(v)) for f, (n, b, v) in state.memory.items()},
+        facts={s: t for s, t in state.facts.items() if not mentions(s, made)},
+        known={s: n for s, n in state.known.items() if not mentions(s, made)},
+        locks={k: s for k, s in locks.items() if isinstance(k, Sym)},
+        needs={k: n for k, n in needs.items() if isinstance(k, Sym)},
+        shared=frozenset(m for s in state.shared if isinstance(m := moved(s), Sym)),
+    )
+
+
+UNKNOWN = -1  # version of memory that was stored to, when nothing speaks of its earlier versions
+
+
+def trimmed(state: State, live: frozenset[str]) -> State:
+    """Return the state without what no expression can speak of any more: dead locals, lost pointers, old versions."""
+    env = {name: v for name, v in state.env.items() if name in live}
+    kept = {m for t in (*env.values(), *state.locks, *state.needs, *state.shared) for m in _made(t)}
+    memory = {}
+    for name, (version, base, value) in state.memory.items():
+        if version != UNKNOWN and _made(base) <= kept and not (isinstance(base, Sym) and base.kind == "old"):
+            kept |= _made(value)
+            memory[name] = (version, base, value)
+        else:
+            memory[name] = (version, NOTHING, 0)
+    facts = {s: t for s, t in state.facts.items() if _made(s) <= kept}
+    known = {s: n for s, n in state.known.items() if _made(s) <= kept}
+    spoken = {n for t in (*env.values(), *facts, *known, *state.locks, *state.needs) for n in _fields(t)}
+    for name, (_, base, _) in memory.items():
+        if base == NOTHING and name not in spoken:
+            memory[name] = (UNKNOWN, NOTHING, 0)
+    return replace(state, env=env, memory=memory, facts=facts, known=known)
+
+
+def _made(value: object) -> frozenset[Sym]:
+    """Return the new values in a term: what no expression gives a second time."""
+    if not isinstance(value, Sym):
+        return frozenset()
+    if value.kind in ("site", "old"):
+        return frozenset({value})
+    return frozenset().union(*(_made(p) for p in value.parts))
+
+
+def _fields(value: object) -> frozenset[str]:
+    """Return the fields and variables whose loads are in a term."""
+    if not isinstance(value, Sym):
+        return frozenset()
+    inner = frozenset[str]().union(*(_fields(p) for p in value.parts))
+    name = value.parts[1] if value.kind == "load" else value.parts[0] if value.kind == "global" else None
+    return inner | {name} if isinstance(name, str) else inner
+
+
+def common(a: State, b: State) -> State:
+    """Return what two states with the same locks both know."""
+    return replace(
+        b,
+        env={k: v for k, v in b.env.items() if a.env.get(k) == v},
+        memory={k: v for k, v in b.memory.items() if a.memory.get(k) == v},
+        facts={k: v for k, v in b.facts.items() if a.facts.get(k) == v},
+        known={k: v for k, v in b.known.items() if a.known.get(k) == v},
+    )
+
+
+def held(state: State, lock: Sym) -> bool:
+    """Whether the path holds the lock, as far as it took it itself."""
+    status = state.locks.get(lock)
+    return status is not None and status.count > 0
+
+
+def may_be_same(a: Sym, b: Sym) -> bool:
+    """Whether two different locks may be one: the same field of what may be the same object."""
+    if KERNEL in (a, b):
+        return False
+    if a.kind != b.kind or a.kind == "param":
+        return "param" in (a.kind, b.kind)
+    if field_of(a) != field_of(b) or a.kind == "variable":
+        return False
+    fixed = ("param", "current", "object")
+    return not all(isinstance(p, Sym) and p.kind in fixed for p in (a.parts[0], b.parts[0]))
