@@ -12,7 +12,7 @@ from verify.engine.verdict import Scope, Trace
 from verify.instances import THREAD
 from verify.ir import LIFE, Domain, Ptr, Range, System, Threads
 from verify.report.result import ClaimResult, FileResult
-from verify.report.steps import LIFE_NAMES, Change, Line, cell_name, lines, members
+from verify.report.steps import LIFE_NAMES, Change, Line, cell_name, members, steps
 
 SCHEMA = "verify/1"
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
@@ -84,7 +84,7 @@ def _scope(scope: Scope | None) -> Json:
 
 
 def _trace(trace: Trace) -> Json:
-    return [_step(trace.instance.system, line) for line in lines(trace)]
+    return [_step(trace.instance.system, line) for line in steps(trace)]
 
 
 def _step(system: System, line: Line) -> Json:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
-from verify.ir import IDLE, PC
+from verify.ir import IDLE, PC, Fresh
 from verify.report.result import ClaimResult
 from verify.report.steps import Line, cell_name, change_name, lines, owners, slot_name, value_name, where
 from verify.report.story import story
@@ -22,7 +22,9 @@ from verify.report.story import story
 Styled = tuple[tuple[str, str], ...]  # pieces of one line, each with its style: "", "dim", "bold red", ...
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")
 GAP = "  "
-MAX_PLACE, MIN_COLUMN, ROOMY = 44, 24, 34
+MAX_LABEL, NARROWEST, MIN_COLUMN, ROOMY, MOST_ROWS = 32, 8, 24, 34, 3
+ARROW = "→ "
+NO_BREAK = "\N{NO-BREAK SPACE}"
 STORY = "  ⇒ "
 
 
@@ -39,6 +41,7 @@ class Page:
     widths: Sequence[int]  # what each may fill
     changes: int  # width of the column of changes; 0 if they stand below the source
     place: int  # the width of the column of labels
+    beside: bool  # whether file and line stand beside the label or below it
 
     @property
     def source(self) -> int:
@@ -85,7 +88,10 @@ def _changes(trace: Trace, line: Line) -> list[str]:
 def _start(trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
     """What the run begins with, as far as there was a choice, and the letters of the locks."""
     system, state = trace.instance.system, trace.states[0]
-    chosen = {name for group in system.groups for name in group.values}
+    chosen = {
+        name for group in system.groups for name, values in group.values.items()
+        if not isinstance(values, Fresh) and len(values) > 1
+    }
     facts = [
         f"{slot_name(system, slot)} = {value_name(system, var.domain, state[slot])}"
         for slot, var in trace.instance.slots().items()
@@ -93,7 +99,7 @@ def _start(trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
     ]
     names = [f"{_letter(i)} = {slot_name(system, slot)}" for i, slot in enumerate(lanes)]
     for title, items in (("start", facts), ("locks", names)):
-        for number, row in enumerate(_wrap(",  ".join(items), width - 9, hang="")):
+        for number, row in enumerate(_listed(items, width - 9)):
             yield ((f"  {title if number == 0 else '':7}", "dim"), (row, "dim"))
 
 
@@ -107,25 +113,28 @@ def _page(
     digits = len(str(told[-1].number))
     width -= 2 + digits + 2 + 2 * len(lanes)
     threads = sorted({line.thread for line in told})
-    labels, files = max(len(line.place) for line in told), max(len(where(line.main.span)) for line in told)
-    place = min(MAX_PLACE, labels + len(GAP) + files)
+    labels = min(MAX_LABEL, max(len(line.place) for line in told))
+    files = max(len(where(line.main.span)) for line in told)
     headings = [_heading(trace, thread) for thread in threads]
     natural = [
         max(len(heading), *(len(text) for line in told if line.thread == thread for text in line.statements))
         for thread, heading in zip(threads, headings, strict=True)
     ]
+    page = Page(trace, lanes, digits, threads, headings, [], [], 0, labels, beside=True)
+    room = width - labels - files - 2 * len(GAP)
     changes = max(len(name) for row in names.values() for name in [*row, ""])
-    room = width - changes - place - len(GAP) * 2
-    widths = _shares(natural, room - len(GAP) * (len(threads) - 1))
-    if all(share >= min(need, ROOMY) for share, need in zip(widths, natural, strict=True)):
-        starts = [sum(widths[:i]) + len(GAP) * i for i in range(len(threads))]
-        return Page(trace, lanes, digits, threads, headings, starts, widths, changes, place - len(GAP) - files)
-    place = min(max(labels, files), max(MIN_COLUMN, width // 3))
-    room = max(MIN_COLUMN, width - place - len(GAP))
-    last = max(MIN_COLUMN, min(natural[-1], room // 2)) if len(threads) > 1 else room
-    stride = (room - last) // (len(threads) - 1) if len(threads) > 1 else 0
-    starts = [i * stride for i in range(len(threads))]
-    return Page(trace, lanes, digits, threads, headings, starts, [room - start for start in starts], 0, place)
+    shares = _shares(natural, room - changes - len(GAP) * len(threads))
+    if all(share >= min(need, ROOMY) for share, need in zip(shares, natural, strict=True)):
+        offsets = [sum(shares[:i]) + len(GAP) * i for i in range(len(threads))]
+        return replace(page, offsets=offsets, widths=shares, changes=changes)
+    if room < ROOMY + NARROWEST * (len(threads) - 1):
+        labels = min(max(labels, files), max(MIN_COLUMN, width // 3))
+        room = max(MIN_COLUMN, width - labels - len(GAP))
+        page = replace(page, place=labels, beside=False)
+    others = len(threads) - 1
+    last = max(NARROWEST, min(natural[-1], max(room // 2, ROOMY), room - NARROWEST * others))
+    offsets = [i * (room - last) // max(1, others) for i in range(len(threads))]
+    return replace(page, offsets=offsets, widths=[room - offset for offset in offsets])
 
 
 def _shares(natural: Sequence[int], room: int) -> list[int]:
@@ -148,7 +157,8 @@ def _header(page: Page) -> Styled:
     pieces = [(" " * (2 + page.digits + 2), ""), *((f"{_letter(i)} ", "dim") for i in range(len(page.lanes)))]
     ends = [*page.offsets[1:], page.source + 1]
     for thread, heading, start, end in zip(page.threads, page.headings, page.offsets, ends, strict=True):
-        pieces.append((_cut(heading, end - start - 1).ljust(end - start), f"bold {colour(thread)}"))
+        fits = heading if len(heading) < end - start else _cut(heading.split(" (")[0], end - start - 1)
+        pieces.append((fits.ljust(end - start), f"bold {colour(thread)}"))
     return tuple(pieces)
 
 
@@ -157,30 +167,45 @@ def _step(page: Page, line: Line, changes: Sequence[str]) -> Iterator[Styled]:
     column = page.threads.index(line.thread)
     room = page.widths[column]
     file = where(line.main.span)
-    last = line.number == len(page.trace.steps)
-    texts = [(row, f"{'bold ' * last}{colour(line.thread)}") for text in line.statements for row in _wrap(text, room)]
+    style = f"{'bold ' * (line.last == len(page.trace.steps))}{colour(line.thread)}"
+    texts: list[Styled] = [((row, style),) for text in line.statements for row in _rows(text, room)]
     label = _cut(line.place, page.place)
-    places = [f"{label:{page.place}}{GAP}{file}"] if page.changes else [label, _cut(file, page.place)]
-    if not page.changes:
-        texts += [(row, "") for change in changes for row in _wrap("→ " + change, room, hang="  ")]
-    for number, (text, change, place) in enumerate(zip_longest(texts, changes if page.changes else (), places)):
-        words, style = text or ("", "")
+    places = [f"{label:{page.place}}{GAP}{file}"] if page.beside else [label, _cut(file, page.place)]
+    middle = _listed(changes, page.changes) if page.changes else []
+    if changes and not page.changes:
+        texts = _with_changes(texts, changes, room)
+    for number, (text, change, place) in enumerate(zip_longest(texts, middle, places)):
+        words = text or ()
         first = number == 0
         yield (
             (f"  {line.number if first else '':>{page.digits}}  ", "dim"),
             *_gutter(page, line),
             *_guides(page.offsets[: column + 1], 0),
-            (words, style),
-            *_guides([*page.offsets[column:], page.source], len(words)),
+            *words,
+            *_guides([*page.offsets[column:], page.source], sum(len(word) for word, _ in words)),
             (GAP + (change or "").ljust(page.changes) if page.changes else "", "bold" if line.stop else ""),
             (GAP + (place or ""), "bold" if first and line.main.label else "dim"),
         )
 
 
+def _with_changes(texts: list[Styled], changes: Sequence[str], room: int) -> list[Styled]:
+    """The source with the changes after it where they fit, else below it."""
+    rows = _listed(changes, room - len(ARROW))
+    if len(texts) == len(rows) == 1 and len(texts[0][0][0]) + len(GAP) + len(ARROW) + len(rows[0]) <= room:
+        return [(*texts[0], (GAP + ARROW + rows[0], ""))]
+    return texts + [(((" " * len(ARROW) if number else ARROW) + row, ""),) for number, row in enumerate(rows)]
+
+
+def _listed(items: Sequence[str], width: int) -> list[str]:
+    """The items in rows, each in one piece where that is possible."""
+    whole = [item.replace(" ", NO_BREAK) if len(item) < width else item for item in items]
+    return _wrap(",  ".join(whole), width, hang="")
+
+
 def _gutter(page: Page, line: Line) -> Iterator[tuple[str, str]]:
     """The owner of each lock after the step."""
     for slot in page.lanes:
-        held = owners(page.trace, slot, page.trace.states[line.number])
+        held = owners(page.trace, slot, page.trace.states[line.last])
         text = str(held[0]) if len(held) == 1 else "+" if held else "·"
         yield f"{text[-1]} ", colour(held[0]) if held else "dim"
 
@@ -190,14 +215,20 @@ def _guides(offsets: Sequence[int], used: int) -> Iterator[tuple[str, str]]:
     for number, (left, right) in enumerate(pairwise(offsets)):
         start = left + used if number == 0 else max(left, offsets[0] + used)
         if start < right:
-            yield ("│" if start == left else "").ljust(right - start), "dim"
+            yield ("│" if start == left and (left > offsets[0] + used or not used) else "").ljust(right - start), "dim"
 
 
 def _wrap(text: str, width: int, *, hang: str = "    ") -> list[str]:
     """Rows of at most `width`; a number stays with the word before it."""
-    joined = re.sub(r"(\w) (?=\d)", "\\1\N{NO-BREAK SPACE}", text)
-    rows = textwrap.wrap(joined, max(width, MIN_COLUMN), subsequent_indent=hang, break_on_hyphens=False)
-    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows]
+    joined = re.sub(r"(\w) (?=\d)", rf"\1{NO_BREAK}", text)
+    rows = textwrap.wrap(joined, max(width, NARROWEST), subsequent_indent=hang, break_on_hyphens=False)
+    return [row.replace(NO_BREAK, " ") for row in rows]
+
+
+def _rows(text: str, width: int) -> list[str]:
+    """A statement in a few rows."""
+    rows = _wrap(text, width)
+    return rows if len(rows) <= MOST_ROWS else [*rows[: MOST_ROWS - 1], _cut(rows[MOST_ROWS - 1] + "…", width)]
 
 
 def _cut(text: str, width: int) -> str:

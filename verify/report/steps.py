@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from verify.engine.verdict import Trace
+from verify.engine.verdict import Step, Trace
 from verify.instances import THREAD, Slot, State
 from verify.ir import (
     FREE,
@@ -16,14 +16,27 @@ from verify.ir import (
     PRIVATE,
     PUBLISHED,
     Action,
+    Binary,
+    Bound,
+    Const,
     Domain,
+    Expr,
+    Field,
+    Global,
+    Ite,
+    Local,
     LocationKind,
+    Me,
     Micro,
     Ptr,
+    Quant,
     Range,
+    Referenced,
     System,
     Threads,
+    Unary,
     Var,
+    Wrap,
 )
 from verify.source import Span
 
@@ -58,23 +71,25 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step of a run, counted from 1."""
+    """One step of a run, counted from 1, or several that a thread takes in a row in one statement."""
 
     number: int
+    last: int  # the same as `number` for a single step
     thread: int
-    action: Action
-    changes: tuple[Change, ...]  # those a reader cares for
+    micro: tuple[Micro, ...]
+    changes: tuple[Change, ...]
     stop: str  # the error at which the thread stops for ever, or ""
+    quiet: bool  # nothing but control moved, and nothing shared was read
 
     @property
     def statements(self) -> tuple[str, ...]:
         """The statements that make up the step, as the source has them, each once."""
-        return tuple(dict.fromkeys(filter(None, (head(clean(m.span.text)) for m in self.action.micro))))
+        return tuple(dict.fromkeys(filter(None, (statement(m.span) for m in self.micro))))
 
     @property
     def main(self) -> Micro:
         """The access that the step is named after: the first with a label, else the first."""
-        return next((m for m in self.action.micro if m.label), self.action.micro[0])
+        return next((m for m in self.micro if m.label), self.micro[0])
 
     @property
     def text(self) -> str:
@@ -92,10 +107,18 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def statement(span: Span) -> str:
+    """The statement at a place, without what it governs; a condition with the word that it belongs to."""
+    before = re.search(r"\b(if|while|switch) *\($", span.source.text[: span.start])
+    if before:
+        return clean(f"{before[1]} ({span.text})")
+    return clean(head(span.text))
+
+
 def head(text: str) -> str:
-    """A statement without the body that an `if` or loop governs."""
+    """A statement without the body that it governs."""
     if not re.match(r"(if|while|for|switch) ?\(", text):
-        return text
+        return text.split("{", maxsplit=1)[0].rstrip()
     depth = 0
     for position, char in enumerate(text):
         depth += (char == "(") - (char == ")")
@@ -169,38 +192,88 @@ def lock_change(name: str, change: Change) -> str:
     return f"{verb} {name.removesuffix(READERS)}{' for reading' * name.endswith(READERS)}"
 
 
+def steps(trace: Trace) -> tuple[Line, ...]:
+    """Every step of a run with everything that changed."""
+    return tuple(_line(trace, number, number) for number in range(1, len(trace.steps) + 1))
+
+
 def lines(trace: Trace) -> tuple[Line, ...]:
-    """The steps of a run; those that neither change anything visible nor stand in the source are left out."""
+    """What a reader wants to see of a run: one line for a statement, none for steps that only move control."""
     made: list[Line] = []
+    first = 1
     for number, step in enumerate(trace.steps, start=1):
-        pre, post = trace.states[number - 1], trace.states[number]
-        kind = trace.instance.system.locations[post[Slot(THREAD, step.thread, PC)]].kind
-        changes = _changes(trace, pre, post, step.action)
-        line = Line(number, step.thread, step.action, changes, STOPS.get(kind, ""))
-        if line.changes or line.stop or line.text:
-            made.append(line)
-    return tuple(made)
+        following = trace.steps[number] if number < len(trace.steps) else None
+        if following is None or _statement_of(following) != _statement_of(step):
+            line = _line(trace, first, number)
+            changes = tuple(change for change in line.changes if _is_news(trace, line, change))
+            made.append(replace(line, changes=changes))
+            first = number + 1
+    return tuple(line for line in made if line.changes or line.stop or line.main.label or not line.quiet)
 
 
-def _changes(trace: Trace, pre: State, post: State, action: Action) -> tuple[Change, ...]:
-    text = " ".join(m.span.text for m in action.micro)
+def _statement_of(step: Step) -> Hashable:
+    return step.thread, tuple((micro.span, micro.calls) for micro in step.action.micro)
 
-    def visible(change: Change) -> bool:
-        slot = change.slot
-        if slot.name.startswith("#") and slot.name != LIFE:
-            return False
-        if slot.cell == THREAD:  # a dead local goes back to its default, which is no news
-            base = _bare(slot.name)
-            return bool(re.search(rf"\b{re.escape(base)}\b", text)) if base else False
-        life = Slot(slot.cell, slot.index, LIFE)
-        return slot.name == LIFE or slot.cell == "" or post[life] != FREE
 
-    found = (
+def _line(trace: Trace, first: int, last: int) -> Line:
+    pre, post = trace.states[first - 1], trace.states[last]
+    taken = trace.steps[first - 1 : last]
+    changes = tuple(
         Change(slot, var, pre[slot], post[slot])
         for slot, var in trace.instance.slots().items()
-        if pre[slot] != post[slot]
+        if pre[slot] != post[slot] and (slot.name == LIFE or not _is_internal(slot))
     )
-    return tuple(change for change in found if visible(change))
+    kind = trace.instance.system.locations[post[Slot(THREAD, taken[0].thread, PC)]].kind
+    quiet = not any(_reads_shared(step.action) for step in taken)
+    return Line(first, last, taken[0].thread, taken[0].action.micro, changes, STOPS.get(kind, ""), quiet)
+
+
+def _is_internal(slot: Slot) -> bool:
+    """Whether the source knows nothing of the variable; its locals have the name of their function before them."""
+    own = slot.cell != THREAD or "." in slot.name
+    return slot.name.startswith("#") or not own or not _bare(slot.name)
+
+
+def _is_news(trace: Trace, line: Line, change: Change) -> bool:
+    """Whether a change says more than that an object was made or given up, or that a local is no longer needed."""
+    slot = change.slot
+    if slot.name == LIFE or not slot.cell:
+        return True
+    if slot.cell == THREAD:
+        name = _bare(slot.name)
+        set_here = re.search(rf"\b{re.escape(name)} ?([-+*/%&|^]|<<|>>)?=(?!=)|(\+\+|--|put ?\() ?{name}\b", line.text)
+        return change.new != change.var.default or bool(set_here)
+    life = Slot(slot.cell, slot.index, LIFE)
+    born = trace.states[line.number - 1][life] == FREE
+    return trace.states[line.last][life] != FREE and not (born and change.new == _at_birth(trace, slot))
+
+
+def _at_birth(trace: Trace, slot: Slot) -> int:
+    var = trace.instance.slots()[slot]
+    return trace.instance.system.initial.get((slot.cell, slot.name), var.default)
+
+
+def _reads_shared(action: Action) -> bool:
+    return any(_is_shared(part) for part in (action.guard, *(update.value for update in action.updates)))
+
+
+def _is_shared(expr: Expr) -> bool:
+    """Whether the expression reads a global or a field."""
+    match expr:
+        case Global() | Field() | Referenced():
+            return True
+        case Const() | Me() | Bound() | Local():
+            return False
+        case Unary(_, arg) | Wrap(_, _, arg):
+            return _is_shared(arg)
+        case Binary(_, left, right):
+            return _is_shared(left) or _is_shared(right)
+        case Ite(cond, then, other):
+            return _is_shared(cond) or _is_shared(then) or _is_shared(other)
+        case Quant(_, _, body):
+            return _is_shared(body)
+        case _:
+            assert_never(expr)
 
 
 def owners(trace: Trace, slot: Slot, state: State) -> Sequence[int]:

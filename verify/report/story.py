@@ -57,13 +57,13 @@ def story(claim: ClaimResult) -> str:
     told = lines(trace)
     end = _end(claim)
     if not told:
-        return f"{end} at the start{_while(trace, facts, None)}."
+        return f"{end} at the start{_while(trace, facts, told)}."
     last = told[-1]
     touched = [change for change in last.changes if change.slot in {fact.slot for fact in facts}] or last.changes
     others = [fact for fact in facts if fact.slot not in {change.slot for change in last.changes}]
     place = f"{last.place}, {where(last.main.span)}"
     who = cell_name(trace.instance.system, THREAD, last.thread)
-    return f"{who} {_deed(trace, last, touched)} ({place}){_while(trace, others, last.number)}: {end}."
+    return f"{who} {_deed(trace, last, touched)} ({place}){_while(trace, others, told)}: {end}."
 
 
 def _end(claim: ClaimResult) -> str:
@@ -97,20 +97,25 @@ def _verb(trace: Trace, change: Change) -> str:
     return f"sets {name} from {old} to {new}"
 
 
-def _while(trace: Trace, facts: Sequence[Fact], last: int | None) -> str:
+def _while(trace: Trace, facts: Sequence[Fact], told: Sequence[Line]) -> str:
     system, state = trace.instance.system, trace.states[-1]
     slots = trace.instance.slots()
-    told: list[str] = []
+    texts: list[str] = []
     for fact in islice(facts, MAX_FACTS):
         if fact.slot.name == PC:
             location = system.locations[state[fact.slot]]
-            told.append(f"{cell_name(system, THREAD, fact.slot.index)} is at {location.name}")
+            texts.append(f"{cell_name(system, THREAD, fact.slot.index)} is at {location.name}")
             continue
-        since = "" if fact.step in (None, last) else f" (by {system.thread} {fact.thread} in step {fact.step})"
+        since = "" if fact.step is None else f" (by {system.thread} {fact.thread} in step {_shown(told, fact.step)})"
         owner = f"{cell_name(system, THREAD, fact.slot.index)}'s " if fact.slot.cell == THREAD else ""
         value = value_name(system, slots[fact.slot].domain, fact.value)
-        told.append(f"{owner}{slot_name(system, fact.slot)} is {value}{since}")
-    return f" while {' and '.join(told)}" if told else ""
+        texts.append(f"{owner}{slot_name(system, fact.slot)} is {value}{since}")
+    return f" while {' and '.join(texts)}" if texts else ""
+
+
+def _shown(told: Sequence[Line], step: int) -> int:
+    """The number under which a step is shown."""
+    return next((line.number for line in told if line.number <= step <= line.last), step)
 
 
 def _deadlock(trace: Trace) -> str:

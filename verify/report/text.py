@@ -19,8 +19,10 @@ PLAIN = str.maketrans({"✓": "+", "✗": "x", "→": ">", "⇒": "=", "│": "|
 
 
 def name_width(names: Sequence[str], width: int) -> int:
-    """The width of the column of claims."""
-    return min(max(map(len, names), default=0), max(NARROW, width - len(INDENT) - DETAILS))
+    """The width of the column of claims; where they have no room beside the details, the details go below them."""
+    longest = max((len(word) for name in names for word in name.split()), default=0)
+    beside = width - len(INDENT) - DETAILS
+    return min(max(map(len, names), default=0), beside if beside >= max(NARROW, longest + 2) else width - len(INDENT))
 
 
 def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = False) -> Iterator[Styled]:
@@ -30,13 +32,13 @@ def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = Fa
     """
     mark, word, style = MARKS[claim.holds]
     first, *rest = textwrap.wrap(claim.name, names, subsequent_indent="  ", break_on_hyphens=False) or [""]
-    yield (
-        (f"{mark} {word:7}  ", style),
-        (f"{first:{names}}", ""),
-        (f"   {scope(claim):30}   {claim.engine:5}   {seconds(claim.seconds):>8}", "dim"),
-    )
+    details = f"{scope(claim):30}   {claim.engine:5}   {seconds(claim.seconds):>8}"
+    beside = len(INDENT) + names + DETAILS <= width
+    yield ((f"{mark} {word:7}  ", style), (f"{first:{names}}", ""), (f"   {details}" if beside else "", "dim"))
     for row in rest:
         yield ((INDENT + row, ""),)
+    if not beside:
+        yield ((INDENT + details, "dim"),)
     for text in _because(claim):
         for row in textwrap.wrap(text, max(NARROW, width - len(INDENT)), break_on_hyphens=False):
             yield ((INDENT + row, style if claim.holds is not True else "dim"),)
