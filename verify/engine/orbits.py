@@ -1,295 +1,268 @@
-"""Blocks of cells, and the permutations of cells that map one block to another.
-
-Tasks are interchangeable unless the system or the property tells them apart (Ip & Dill 1996, scalarsets): then thread
-i and object i of the thread class move together. So are the objects of any other class, but for the statics.
-"""
+"""Renumbering tasks and objects: the cells of a state, what each looks like, and what becomes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import Literal, NamedTuple, assert_never
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from verify.engine.diagrams import Cell
-from verify.instances import THREAD, Instance, Slot
-from verify.ir import (
-    Binary,
-    Bound,
-    Const,
-    Domain,
-    Expr,
-    Field,
-    Fresh,
-    Global,
-    Ite,
-    Local,
-    Me,
-    Place,
-    Ptr,
-    Quant,
-    Referenced,
-    Threads,
-    Unary,
-    Wrap,
-)
+from verify.engine.packing import Layout
+from verify.instances import THREAD, Slot
+from verify.ir import Ptr, Threads
+
+Order = tuple[int, ...]  # the tasks (or objects), counted from 0, in their new order
+MEMORY = 1 << 18  # views of one cell that are kept
+SETS = ""  # what links that are sets of threads have as their target
 
 
-class Block(NamedTuple):
-    """Some threads and some objects, each in rising order."""
+class Link(NamedTuple):
+    """A pointer variable in a cell: its bits and what it points to."""
 
-    threads: tuple[int, ...]
+    shift: int
+    mask: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a state: its bits, the first of them, and its pointers."""
+
+    mask: int
+    shift: int
+    links: tuple[Link, ...]
+
+    @property
+    def pointers(self) -> int:
+        """The bits of all pointers."""
+        return sum(link.mask << link.shift for link in self.links)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The cells of a layout. Objects of all classes but the thread class have one numbering, from 0, by class."""
+
+    places: Layout
+    globals: Cell
+    tasks: tuple[Cell, ...]
     objects: tuple[Cell, ...]
+    owners: tuple[tuple[str, int], ...]  # class and number of each object
+    first: Mapping[str, int] = field(hash=False)  # class: number of its object 1 among `objects`
+    fixed: Mapping[str, int] = field(hash=False)  # class: objects 1 to this one keep their numbers
+
+    @property
+    def kept(self) -> int:
+        """How many tasks keep their numbers: the first ones."""
+        return self.fixed[self.places.instance.system.thread]
+
+    def free(self) -> Order:
+        """The objects that can be renumbered."""
+        return tuple(i for i, (cls, number) in enumerate(self.owners) if number > self.fixed[cls])
+
+    def statics(self) -> Order:
+        """The objects that cannot."""
+        return tuple(i for i, (cls, number) in enumerate(self.owners) if number <= self.fixed[cls])
 
 
-class Permutation(NamedTuple):
-    """For each class, the object that each object moves to; threads move with the thread class."""
-
-    images: tuple[tuple[str, tuple[int, ...]], ...]  # image of object i at place i - 1
-
-    def of(self, cls: str) -> tuple[int, ...]:
-        """The images of the objects of one class."""
-        return dict(self.images)[cls]
-
-
-class Freedom(NamedTuple):
-    """Which cells are interchangeable: for each class, all objects after the first `fixed`."""
-
-    thread: str
-    sizes: Mapping[str, int]
-    fixed: Mapping[str, int]
-
-
-# ---- permutations --------------------------------------------------------------------------------
-
-
-def identity(freedom: Freedom) -> Permutation:
-    """The permutation that moves nothing."""
-    return Permutation(tuple((cls, tuple(range(1, size + 1))) for cls, size in freedom.sizes.items()))
-
-
-def inverse(perm: Permutation) -> Permutation:
-    """The permutation that undoes `perm`."""
-    return Permutation(tuple((cls, tuple(image.index(i) + 1 for i in sorted(image))) for cls, image in perm.images))
-
-
-def move(perm: Permutation, block: Block, thread: str) -> Block:
-    """The image of a block."""
-    images = dict(perm.images)
-    threads = (images[thread][i - 1] for i in block.threads)
-    objects = ((cls, images[cls][i - 1]) for cls, i in block.objects)
-    return Block(tuple(sorted(threads)), tuple(sorted(objects)))
-
-
-def move_slot(perm: Permutation, slot: Slot, thread: str) -> Slot:
-    """The image of a slot."""
-    if not slot.cell:
-        return slot
-    return slot._replace(index=dict(perm.images)[thread if slot.cell == THREAD else slot.cell][slot.index - 1])
-
-
-def canonical(freedom: Freedom, block: Block) -> tuple[Block, Permutation]:
-    """Return the representative of a block's orbit, and a permutation that moves the block there."""
-    images = []
-    for cls, size in freedom.sizes.items():
-        first = freedom.fixed[cls]
-        order = sorted(range(first + 1, size + 1), key=lambda i: _role(freedom, block, cls, i))
-        places = {i: first + 1 + n for n, i in enumerate(order)}
-        images.append((cls, tuple(places.get(i, i) for i in range(1, size + 1))))
-    perm = Permutation(tuple(images))
-    return move(perm, block, freedom.thread), perm
-
-
-def _role(freedom: Freedom, block: Block, cls: str, index: int) -> tuple[bool, bool]:
-    """What an object, and the thread that goes with it, is in a block; those within sort first."""
-    return (not (cls == freedom.thread and index in block.threads), (cls, index) not in block.objects)
-
-
-def stabilizer(freedom: Freedom, block: Block) -> Iterator[Permutation]:
-    """Generators of the permutations that keep a block: exchanges of two cells with the same part in it."""
-    for cls, size in freedom.sizes.items():
-        for i, j in combinations(range(freedom.fixed[cls] + 1, size + 1), 2):
-            if _role(freedom, block, cls, i) == _role(freedom, block, cls, j):
-                swapped = tuple(j if k == i else i if k == j else k for k in range(1, size + 1))
-                yield Permutation(tuple((c, swapped if c == cls else image) for c, image in identity(freedom).images))
-
-
-def blocks(threads: Iterable[int], objects: Iterable[Cell], shape: tuple[int, int]) -> list[Block]:
-    """Every block of that many threads and objects out of those; of all of them where they are fewer."""
-    some, others = sorted(threads), sorted(objects)
-    return [
-        Block(t, o)
-        for t in combinations(some, min(shape[0], len(some)))
-        for o in combinations(others, min(shape[1], len(others)))
-    ]
-
-
-def all_objects(inst: Instance) -> list[Cell]:
-    """The object cells of an instance."""
-    return [(cls, i) for cls, size in inst.sizes.items() for i in range(1, size + 1)]
-
-
-# ---- what tells cells apart ----------------------------------------------------------------------
-
-Sort = Ptr | Threads | Literal["int", "null"]
-
-
-class _Distinguished(Exception):  # noqa: N818 - a finding, not an error
-    def __init__(self, *classes: str) -> None:
-        self.classes = classes
-        super().__init__(*classes)
-
-
-def freedom(inst: Instance, prop: Expr) -> Freedom:
-    """Return which cells neither the system nor the property tells apart."""
-    system = inst.system
-    statics = {cls: sum(s.cls == cls for s in system.statics) for cls in system.classes}
-    fixed = {cls: inst.sizes[cls] if cls == system.thread and statics[cls] else statics[cls] for cls in system.classes}
-
-    def check(expr: Expr, expected: Domain | None, bound: Mapping[str, Domain]) -> None:
-        try:
-            _expect(expr, expected, bound, inst, statics)
-        except _Distinguished as found:
-            fixed.update({cls: inst.sizes[cls] for cls in found.classes})
-
-    check(prop, None, {})
-    for action in system.actions:
-        bound: dict[str, Domain] = {b.name: b.domain for b in action.binders}
-        check(action.guard, None, bound)
-        for update in action.updates:
-            inner = bound if update.each is None else bound | {update.each.name: update.each.domain}
-            check(update.when, None, inner)
-            check(update.place, None, inner)
-            check(update.value, system.var(update.place).domain, inner)
-    for domain, value in _initial_values(inst):
-        if isinstance(domain, Ptr) and value > statics[domain.cls]:
-            fixed[domain.cls] = inst.sizes[domain.cls]
-        if isinstance(domain, Threads) and value:
-            fixed[system.thread] = inst.tasks
-    return Freedom(system.thread, dict(inst.sizes), fixed)
-
-
-def _initial_values(inst: Instance) -> Iterator[tuple[Domain, int]]:
-    system = inst.system
-    fields = {(cls.name, var.name): var for cls in system.classes.values() for var in cls.fields}
-    for var in (*system.globals, *system.locals, *fields.values()):
-        yield var.domain, var.default
-    for key, value in system.initial.items():
-        yield fields[key].domain, value
-    for group in system.groups:
-        for name, values in group.values.items():
-            if not isinstance(values, Fresh):
-                yield from ((fields[(system.thread, name)].domain, value) for value in values)
-
-
-def _expect(
-    expr: Expr, expected: Domain | None, bound: Mapping[str, Domain], inst: Instance, statics: Mapping[str, int]
-) -> None:
-    """Check an expression that is used as a value of `expected`; None is for its truth alone."""
-    thread = Ptr(inst.system.thread)
-
-    def sort(e: Expr) -> Sort:
-        match e:
-            case Const(value):
-                return "int" if value else "null"
-            case Me():
-                return thread
-            case Bound(name):
-                return _sort_of(bound[name])
-            case Global() | Local() | Field():
-                place(e)
-                return _sort_of(inst.system.var(e).domain)
-            case Unary(op, arg):
-                if op != "!":
-                    whole(arg)
-                else:
-                    sort(arg)
-                return "int"
-            case Binary("&&" | "||", left, right):
-                sort(left)
-                sort(right)
-                return "int"
-            case Binary("==" | "!=", left, right):
-                join(left, right)
-                return "int"
-            case Binary("has", left, right):
-                use(left, Threads())
-                use(right, thread)
-                return "int"
-            case Binary("with" | "without", left, right):
-                use(left, Threads())
-                use(right, thread)
-                return Threads()
-            case Binary(_, left, right):
-                whole(left)
-                whole(right)
-                return "int"
-            case Ite(cond, then, other):
-                sort(cond)
-                return join(then, other)
-            case Wrap(_, _, arg):
-                whole(arg)
-                return "int"
-            case Quant(_, binder, body):
-                _expect(body, None, {**bound, binder.name: binder.domain}, inst, statics)
-                return "int"
-            case Referenced(pointer, cls, _):
-                use(pointer, Ptr(cls))
-                return "int"
+def shape(places: Layout, fixed: Mapping[str, int]) -> Shape:
+    """Return the cells of a layout, where of each class the first `fixed` objects keep their numbers."""
+    inst = places.instance
+    links: dict[tuple[str, int], list[Link]] = {}
+    for slot, var in inst.slots().items():
+        match var.domain:
+            case Ptr(cls):
+                target = cls
+            case Threads():
+                target = SETS
             case _:
-                assert_never(e)
+                continue
+        owner = (inst.system.thread, slot.index) if slot.cell == THREAD else (slot.cell, slot.index)
+        bits = places.bits[slot]
+        links.setdefault(owner, []).append(Link(bits.shift, (1 << bits.width) - 1, target))
 
-    def place(e: Place) -> None:
-        match e:
-            case Global():
-                pass
-            case Local(_, of):
-                if of is not None:
-                    use(of, thread)
-            case Field(pointer, cls, _):
-                use(pointer, Ptr(cls))
-            case _:
-                assert_never(e)
+    def cell(owner: str, index: int, start: int, width: int) -> Cell:
+        return Cell((1 << width) - 1 << start, start, tuple(links.get((owner, index), ())))
 
-    def whole(e: Expr) -> None:
-        use(e, "int")
-
-    def join(left: Expr, right: Expr) -> Sort:
-        first, second = sort(left), sort(right)
-        wanted = second if first in ("null", "int") else first
-        use(left, wanted)
-        use(right, wanted)
-        return wanted
-
-    def use(e: Expr, wanted: Sort) -> None:
-        """The expression is used as a value of that sort."""
-        if isinstance(e, Const) and isinstance(wanted, Ptr):
-            if e.value > statics[wanted.cls]:
-                raise _Distinguished(wanted.cls)
-            return
-        if isinstance(e, Ite):
-            sort(e.cond)
-            use(e.then, wanted)
-            use(e.other, wanted)
-            return
-        found = sort(e)
-        if found not in (wanted, "null"):
-            raise _Distinguished(*_classes(found, thread.cls), *_classes(wanted, thread.cls))
-
-    if expected is None:
-        sort(expr)
-    else:
-        use(expr, _sort_of(expected))
+    tasks = places.tasks
+    first: dict[str, int] = {}
+    objects: list[Cell] = []
+    for cls, block in places.objects.items():
+        first[cls] = len(objects)
+        objects += [cell(cls, i, block.cell(i), block.stride) for i in range(1, block.count + 1)]
+    return Shape(
+        places,
+        cell("", 0, places.globals.base, places.globals.stride),
+        tuple(cell(inst.system.thread, i, tasks.cell(i), tasks.stride) for i in range(1, tasks.count + 1)),
+        tuple(objects),
+        tuple((cls, index) for cls, block in places.objects.items() for index in range(1, block.count + 1)),
+        first,
+        fixed,
+    )
 
 
-def _sort_of(domain: Domain) -> Sort:
-    return domain if isinstance(domain, Ptr | Threads) else "int"
+def blanks(of: Shape) -> list[int]:
+    """The bits of each object as a free cell has them; -1 if they say where some cell is that can move."""
+    bits, classes = of.places.bits, of.places.instance.system.classes
+    blank = []
+    for cls, index in of.owners:
+        fields = [(var.default, var.domain, bits[Slot(cls, index, var.name)]) for var in classes[cls].fields]
+        moves = any(isinstance(domain, Ptr | Threads) and default for default, domain, _ in fields)
+        blank.append(-1 if moves else sum(default - at.low << at.shift for default, _, at in fields))
+    return blank
 
 
-def _classes(sort: Sort, thread: str) -> Sequence[str]:
-    match sort:
-        case Ptr(cls):
-            return [cls]
-        case Threads():
-            return [thread]
-        case _:
-            return []
+# ---- what a cell looks like ----------------------------------------------------------------------
+
+
+class View(NamedTuple):
+    """What a cell holds: its mark, the free objects it points to in order (a number of them), plain bits, pointers."""
+
+    mark: int
+    refs: int
+    plain: int
+    links: int
+
+
+class Names(dict[Order, int]):
+    """Small numbers for sequences of objects; `known` takes a number back."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.known: list[Order] = []
+
+    def __missing__(self, sequence: Order) -> int:
+        self.known.append(sequence)
+        self[sequence] = len(self.known) - 1
+        return self[sequence]
+
+
+class Views(dict[int, View]):
+    """The views of one cell by its bits in the state, made when first asked for."""
+
+    def __init__(self, of: Shape, cell: Cell, names: Names, index: int | None = None) -> None:
+        """Prepare for `cell`; `index` is its number, if it is a task."""
+        super().__init__()
+        self.shape, self.cell, self.names, self.index = of, cell, names, index
+        self.links = cell.pointers
+
+    def __missing__(self, bits: int) -> View:
+        if len(self) >= MEMORY:
+            self.clear()
+        shift = self.cell.shift
+        mark = 0 if self.index is None else signature(self.shape, self.cell, self.index, bits)
+        refs = self.names[references(self.shape, self.cell, bits)]
+        self[bits] = view = View(mark, refs, (bits & ~self.links) >> shift, (bits & self.links) >> shift)
+        return view
+
+
+def signature(of: Shape, cell: Cell, index: int, bits: int) -> int:
+    """What a task looks like from inside, which no renumbering changes; less than 0 for one that cannot move.
+
+    Cells that cannot move stand for themselves, the task itself for one more than these, and others for the next
+    numbers as they first occur. Of a set it is known whether the task is in it, and how many others.
+    """
+    if index < of.kept:
+        return index - of.kept
+    seen: dict[tuple[str, int], int] = {}
+    thread, kept = of.places.instance.system.thread, of.kept
+    made = (bits & ~cell.pointers) >> cell.shift
+    for shift, mask, target in cell.links:
+        number = bits >> shift & mask
+        if target == SETS:
+            me = number >> index & 1
+            others = (number >> kept).bit_count() - me
+            number = (number & (1 << kept) - 1) | me << kept | (1 << others) - 1 << kept + 1
+        elif target == thread and number == index + 1:
+            number = kept + 1
+        elif number > of.fixed[target]:
+            before = sum(cls == target for cls, _ in seen)
+            number = seen.setdefault((target, number), of.fixed[target] + (2 if target == thread else 1) + before)
+        made |= number << shift - cell.shift
+    return made
+
+
+def references(of: Shape, cell: Cell, bits: int) -> Order:
+    """The objects that can be renumbered and that a cell points to, each once, as they first occur."""
+    found: dict[int, None] = {}
+    for shift, mask, target in cell.links:
+        number = bits >> shift & mask
+        if target in of.first and number > of.fixed[target]:
+            found[of.first[target] + number - 1] = None
+    return tuple(found)
+
+
+def extras(of: Shape, bits: int) -> Order:
+    """For each task, which global pointers point to it and which global sets it is in, above the bits of a mark."""
+    thread = of.places.instance.system.thread
+    made = [0] * len(of.tasks)
+    for place, (shift, mask, target) in enumerate(of.globals.links):
+        number = bits >> shift & mask
+        for index in range(of.kept, len(made)):
+            hit = number >> index & 1 if target == SETS else target == thread and number == index + 1
+            made[index] |= hit << place + of.places.tasks.stride
+    return tuple(made)
+
+
+# ---- renumbering ---------------------------------------------------------------------------------
+
+
+def renamed(of: Shape, order: Order, sequence: Order) -> Mapping[str, Order]:
+    """The new number of each object by class and number, and under SETS the new place of each task.
+
+    Tasks come in `order`, free objects of each class as they come in `sequence`.
+    """
+    thread = of.places.instance.system.thread
+    rename = {SETS: [0] * len(order), thread: [0] * (len(order) + 1)}
+    for place, index in enumerate(order):
+        rename[SETS][index] = place
+        rename[thread][index + 1] = place + 1
+    for cls, block in of.places.objects.items():
+        numbers = rename[cls] = list(range(block.count + 1))
+        free = [of.owners[i][1] for i in sequence if of.owners[i][0] == cls]
+        for place, number in enumerate(free, start=of.fixed[cls] + 1):
+            numbers[number] = place
+    return {target: tuple(numbers) for target, numbers in rename.items()}
+
+
+class Links(dict[int, int]):
+    """The pointers of a cell as they are after a renaming, at their new place; by what they were, moved down to 0."""
+
+    def __init__(self, cell: Cell, place: int, rename: Mapping[str, Order]) -> None:
+        """Prepare for the pointers of `cell` to move to bit `place`; `rename` gives new numbers by class and number."""
+        super().__init__()
+        self.cell, self.place, self.rename = cell, place, rename
+
+    def __missing__(self, bits: int) -> int:
+        made = 0
+        for shift, mask, target in self.cell.links:
+            number = bits >> shift - self.cell.shift & mask
+            new = self.rename[target]
+            if target == SETS:
+                number = sum(1 << place for i, place in enumerate(new) if number >> i & 1)
+            else:
+                number = new[number]
+            made |= number << shift - self.cell.shift
+        self[bits] = made << self.place
+        return self[bits]
+
+
+class Moves(dict[int, int]):
+    """Some objects as they are after a renaming, at their new places; by the bits that they were."""
+
+    def __init__(self, of: Shape, numbers: Sequence[int], rename: Mapping[str, Order]) -> None:
+        """Prepare for the objects `numbers`."""
+        super().__init__()
+        owners = [of.owners[number] for number in numbers]
+        places = [of.objects[of.first[cls] + rename[cls][number] - 1].shift for cls, number in owners]
+        self.mask = sum(of.objects[number].mask for number in numbers)
+        self.parts = [(of.objects[n], p, Links(of.objects[n], p, rename)) for n, p in zip(numbers, places, strict=True)]
+
+    def __missing__(self, bits: int) -> int:
+        if len(self) >= MEMORY:
+            self.clear()
+        made = 0
+        for cell, place, links in self.parts:
+            plain = bits & cell.mask & ~cell.pointers
+            made |= plain >> cell.shift << place | links[(bits & cell.pointers) >> cell.shift]
+        self[bits] = made
+        return made

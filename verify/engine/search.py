@@ -123,7 +123,7 @@ class _Run:
                 if bad is None:
                     bad = next((state for state in self.found[fresh:] if not self.holds(state)), None)
                 over = self.late()
-                if bad is not None and not deadlock or over:
+                if (bad is not None and not deadlock) or over:
                     self.depth -= deadlock  # not all of this level was looked at for deadlocks
                     return self.result(bad)
             if bad is not None:

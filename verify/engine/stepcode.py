@@ -1,7 +1,7 @@
 """Step functions as generated Python: one function for each location, made when a run first gets there.
 
-The only place where text becomes code. The text is written by `exprcode` and by this module from the numbers and the
-structure of the IR alone: no name of the user's program is in it.
+The text is written by `exprcode` and by this module from the numbers and the structure of the IR alone: no name of the
+user's program is in it.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import eq
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from verify.engine.execute import execute
 from verify.engine.exprcode import (
     ATOM,
     SHIFT,
     SUM,
+    YES,
     Code,
     Cond,
     Env,
-    YES,
     Vector,
     Where,
     Writer,
@@ -39,7 +40,6 @@ from verify.ir import (
     PC,
     Action,
     Binary,
-    Binder,
     Bound,
     Expr,
     Field,
@@ -112,7 +112,7 @@ def _driver(rows: Sequence[Sequence[Step]], calls: str) -> Callable[[Sequence[in
         "        return c",
         "    return drive",
     ]
-    drive: Callable[[Sequence[int], list[int] | None], int] = _execute(lines)(*rows)
+    drive: Callable[[Sequence[int], list[int] | None], int] = execute(lines)(*rows)
     return drive
 
 
@@ -131,15 +131,9 @@ def _function(writer: Writer, lines: Sequence[str], extra: Mapping[str, object] 
     body = finish(writer, lines)
     names = [*extra, *writer.given.values()]
     text = [f"def make({', '.join(names)}):", f"{INDENT}def step(s):", *(INDENT * 2 + line for line in body)]
-    make = _execute([*text, f"{INDENT}return step"])
+    make = execute([*text, f"{INDENT}return step"])
     columns = list(writer.given)
     return lambda index: make(*extra.values(), *(entries[index] for entries in columns))
-
-
-def _execute(lines: Sequence[str]) -> Callable[..., Any]:
-    scope: dict[str, Callable[..., Any]] = {}
-    exec(compile("\n".join(lines), "<steps>", "exec"), scope)  # noqa: S102 - positional names and integers only
-    return scope["make"]
 
 
 # ---- actions -------------------------------------------------------------------------------------
