@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from verify.source import Span
@@ -19,12 +19,13 @@ from verify.syntax.check.locks.state import (
     may_be_same,
     noted,
 )
-from verify.syntax.check.locks.symbols import KERNEL, Sym, Value
+from verify.syntax.check.locks.symbols import KERNEL, Sym, Value, subterms
 from verify.syntax.check.locks.values import Paths, Reader, paths, primitive
 from verify.syntax.check.locks.words import lock_name
 from verify.syntax.check.recursion import Context
 from verify.syntax.primitives import PRIMITIVES
 
+MAX_TAKES = 16  # of one lock, under different conditions
 MAX_NESTING = 8  # of the big kernel lock; beyond it a loop keeps taking it
 
 
@@ -51,6 +52,16 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """A path takes a lock that it does not hold itself, so no caller may; and what the path knows then."""
+
+    text: str
+    trail: Trail
+    facts: Mapping[Sym, bool]
+    known: Mapping[Sym, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """What is found while a function is followed. The collections grow; nothing else changes."""
 
@@ -60,6 +71,7 @@ class Run:
     exits: list[Exit] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     wants: list[Trouble] = field(default_factory=list)  # releases of locks that only a caller can hold
+    takes: dict[Sym, list[Take]] = field(default_factory=dict)
     states: dict[int, list[State]] = field(default_factory=dict)  # at each point
     seen: dict[int, set[Hashable]] = field(default_factory=dict)
     tests: dict[Sym, set[int]] = field(default_factory=dict)  # the points that test a condition
@@ -104,12 +116,21 @@ def acquire(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader, run
     """Return the state after a lock is taken."""
     status = state.locks.get(lock)
     if status is None:
-        need = Need(0, mode, lock_name(call), Trail(state.trail, f"{lock_name(call)} is taken here", call.span))
-        state = replace(state, needs={**state.needs, lock: state.needs.get(lock, need)})
+        event = Trail(state.trail, f"{lock_name(call)} is taken here", call.span)
+        take(run, lock, Take(lock_name(call), event, state.facts, state.known))
     elif status.count and (lock != KERNEL or status.count >= MAX_NESTING):
         _again(call, state, lock, status, run)
-        return state
+        return distrust(state, lock)
     return _taken(call, state, lock, mode, reader)
+
+
+def take(run: Run, lock: Sym, new: Take) -> None:
+    """Note that the function takes a lock, unless no caller can name it or enough paths are known to."""
+    known = run.takes.setdefault(lock, [])
+    inner = any(part.kind in ("site", "old", "local") for part in subterms(lock))
+    same = any(t.facts == new.facts and t.known == new.known for t in known)
+    if lock != KERNEL and not inner and not same and len(known) < MAX_TAKES:
+        known.append(new)
 
 
 def _again(call: Call, state: State, lock: Sym, status: Status, run: Run) -> None:
@@ -155,6 +176,7 @@ def release(call: Call, state: State, lock: Sym, mode: Mode, run: Run) -> State:
                 "KC171", f"{name} is released for {words[mode]} but held for {words[status.mode]}", call.span, "", lock,
                 state, status,
             ))  # fmt: skip
+            return distrust(state, lock)
         return replace(state, trail=trail, locks={**state.locks, lock: replace(status, count=status.count - 1)})
     need = state.needs.get(lock)
     if (status is None or lock == KERNEL) and not (need is not None and need.count >= MAX_NESTING):
@@ -166,7 +188,7 @@ def release(call: Call, state: State, lock: Sym, mode: Mode, run: Run) -> State:
             needs={**state.needs, lock: Need(count, mode, name, trail)},
         )
     run.troubles.append(replace(unheld(name, call.span, lock, state), label="released already"))
-    return state
+    return distrust(state, lock)
 
 
 def unheld(name: str, span: Span, lock: Sym, state: State) -> Trouble:

@@ -46,9 +46,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a path relies on at the entry of the function: the lock is free, or held `count` times."""
+    """What a path relies on at the entry of the function: the lock is held `count` times."""
 
-    count: int  # 0: free
+    count: int
     mode: Mode
     text: str = field(compare=False)
     trail: Trail = field(compare=False)

@@ -8,8 +8,30 @@ from dataclasses import dataclass, replace
 from verify.source import Span
 from verify.syntax.ast import Call
 from verify.syntax.check.locks.effects import ANYTHING, Effects, place_name
-from verify.syntax.check.locks.run import MAX_NESTING, Exit, Run, Trouble, distrust, kept, touch, unheld
-from verify.syntax.check.locks.state import Escape, Need, State, Status, Trail, assumed, field_of, may_be_same, truth
+from verify.syntax.check.locks.run import (
+    MAX_NESTING,
+    Exit,
+    Run,
+    Take,
+    Trouble,
+    distrust,
+    kept,
+    take,
+    touch,
+    unheld,
+)
+from verify.syntax.check.locks.state import (
+    Escape,
+    Need,
+    State,
+    Status,
+    Trail,
+    assumed,
+    field_of,
+    may_be_same,
+    resolved,
+    truth,
+)
 from verify.syntax.check.locks.symbols import KERNEL, Sym, Value, mapped
 from verify.syntax.check.locks.values import Paths, Reader, forget, fresh, paths, read
 from verify.syntax.types import Pointer, Struct
@@ -49,11 +71,10 @@ def summarize(run: Run, *, complete: bool) -> Summary:
     if not complete:
         return Summary(run, (Outcome({}, {}, None, {}, {}, run.function.span),), complete=False)
     outcomes = [_outcome(e, run) for e in run.exits]
-    if not any(o.locks or any(n.count for n in o.needs.values()) or o.unsure for o in outcomes):
-        needs = {lock: need for o in outcomes for lock, need in o.needs.items()}
+    if not any(o.locks or o.needs or o.unsure for o in outcomes):
         values = {o.value for o in outcomes}
         value = next(iter(values)) if len(values) == 1 else None
-        single = (Outcome(needs, {}, value, {}, {}, run.function.span),) if outcomes else ()
+        single = (Outcome({}, {}, value, {}, {}, run.function.span),) if outcomes else ()
         return Summary(run, single, complete=True)
     if len({o.key() for o in outcomes}) > MAX_OUTCOMES:
         outcomes = [replace(o, facts={}, known={}) for o in outcomes]
@@ -91,6 +112,7 @@ def apply(call: Call, state: State, reader: Reader, run: Run, summary: Summary, 
         given = [(t, (*values, v)) for s, values in given for t, v in paths(arg, s, reader)]
     done: Paths = []
     for s, values in given:
+        _takes(_Call(call, s, values, reader, run, summary, effects))
         for outcome in summary.outcomes:
             done += _applied(_Call(call, s, values, reader, run, summary, effects), outcome)
     return done
@@ -165,6 +187,38 @@ def _applied(at: _Call, outcome: Outcome) -> Paths:
     return [fresh(state, at.call, at.reader)]
 
 
+def _takes(at: _Call) -> None:
+    """Report the locks that the callee takes on a path that fits what the caller knows, and that the caller holds."""
+    state = at.state
+    for lock, ways in at.summary.run.takes.items():
+        key = at.translated(lock)
+        status = state.locks.get(key) if isinstance(key, Sym) else None
+        if not isinstance(key, Sym) or field_of(key) in state.unsure or (status is not None and not status.count):
+            continue
+        for way in ways:
+            facts = {at.translated(c): t for c, t in way.facts.items()}
+            known = {at.translated(v): n for v, n in way.known.items()}
+            if not _fits(state, facts, known):
+                continue
+            here = Trail(state.trail, f"{way.text} is taken here, in `{at.callee}`", way.trail.span)
+            if status is None:
+                both = {**state.facts, **{c: t for c, t in facts.items() if isinstance(c, Sym)}}
+                numbers = {**state.known, **{v: n for v, n in known.items() if isinstance(v, Sym)}}
+                take(at.run, key, Take(way.text, here, both, numbers))
+                continue
+            touch(at.run, key)
+            at.run.troubles.append(Trouble(
+                "KC172", f"`{at.callee}` takes {way.text}, which is already held", at.call.span,
+                "this thread waits for itself", key, replace(state, trail=here), status,
+            ))  # fmt: skip
+            break
+
+
+def _fits(state: State, facts: Mapping[Value, bool], known: Mapping[Value, int]) -> bool:
+    conflict = any(truth(state, c) == (not t) for c, t in facts.items())
+    return not conflict and all(resolved(state, v) in (n, v) for v, n in known.items())
+
+
 def _referred(name: str, args: tuple[Value, ...]) -> bool:
     return Sym("local", (name,)) in args
 
@@ -210,20 +264,10 @@ def _locks(at: _Call, outcome: Outcome, state: State) -> State:
 
 
 def _need(at: _Call, key: Sym, need: Need, lasting: bool, state: State) -> State:  # noqa: FBT001
-    """Check what the callee relies on: a lock that it takes is free, one that it releases is held."""
+    """Check that a lock is held which the callee releases first."""
     status, entry = state.locks.get(key), state.needs.get(key)
     count = 0 if status is None else status.count
     here = replace(need, trail=Trail(state.trail, f"{need.trail.text}, in `{at.callee}`", need.trail.span))
-    if need.count == 0:
-        if key == KERNEL:
-            return state
-        if count and status is not None:
-            at.run.troubles.append(Trouble(
-                "KC172", f"`{at.callee}` takes {need.text}, which is already held", at.call.span,
-                "this thread waits for itself", key, replace(state, trail=here.trail), status,
-            ))  # fmt: skip
-            return state
-        return state if status or entry else replace(state, needs={**state.needs, key: here})
     at.run.releases.add(field_of(key))
     touch(at.run, key)
     if not count:
@@ -237,7 +281,7 @@ def _need(at: _Call, key: Sym, need: Need, lasting: bool, state: State) -> State
     trouble = replace(trouble, message=f"`{at.callee}` releases {need.text}, which is not held here")
     if status is not None and key != KERNEL:
         at.run.troubles.append(trouble)
-        return state
+        return distrust(state, key)
     at.run.wants.append(trouble)
     before = 0 if entry is None else entry.count
     if before + missing > MAX_NESTING or not lasting:
