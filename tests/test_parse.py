@@ -272,8 +272,8 @@ def test_words_of_the_language_are_names_where_c_has_names() -> None:
     words = (
         "new", "any", "nondet", "held", "at", "forall", "exists", "ghost", "on", "off", "prove", "refute", "redundant",
         "necessary", "reach", "dead", "lock_balanced", "deadlock_free", "choose", "atomic", "foreach", "assume",
-        "assert", "where", "system", "runs", "with", "cpus", "preempt", "unless", "invariant", "minimal", "race_free", "writers",
-        "in", "without",
+        "assert", "where", "system", "runs", "with", "cpus", "preempt", "unless", "invariant", "minimal", "race_free",
+        "writers", "in", "without",
     )
     for word in words:
         text = f"struct {word} *{word}; x->{word} = {word} + f({word}); {word} = 1; goto {word}; {word}: {word}++;"

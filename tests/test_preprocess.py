@@ -109,7 +109,8 @@ def test_conditions(condition: str, expected: int) -> None:
     "condition",
     [
         "", "1 +", "1 / 0", "1 % 0", "1 << 64", "1 >> -1", "x = 1", "f(1)", '"a"', "'a'", "@", "defined", "defined(",
-        "a.b", "defined 1", "defined(A", "1 2", "09", "/* open",
+        "a.b", "defined 1", "defined(A", "1 2", "09", "/* open", "1++", "--1",
+        "*1", "&1",
     ],
 )
 def test_conditions_that_are_no_integer_constants(condition: str) -> None:

@@ -9,7 +9,7 @@ from verify.source import Span
 
 MAX_BYTES = 8 * 1024 * 1024  # of text, over all files
 MAX_WORDS = 100_000  # read, over all files; as many may come out of macros
-MAX_STEPS = 300_000  # of macro expansion
+MAX_STEPS = 200_000  # of macro expansion
 MAX_INCLUDE_DEPTH = 20
 MAX_MACRO_DEPTH = 100  # of macro calls within the arguments of macro calls
 MAX_BRACKETS = 200  # open at once

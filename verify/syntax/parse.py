@@ -215,9 +215,10 @@ class Parser:
         self.words = [*self.words[: self.at], word, *self.words[self.at + count :]]
 
     def line_break(self) -> bool:
-        """Whether the next word stands on a later line than the one before, or closes a block."""
+        """Whether the next word stands on a later line than the one before, closes a block, or is absent."""
         before, here = self.words[self.at - 1].span, self.word().span
-        return self.at >= len(self.words) or here.source is not before.source or here.line > before.line or self.word().text == "}"
+        apart = here.source is not before.source or here.line > before.line
+        return apart or self.at >= len(self.words) or self.word().text == "}"
 
     def resume(self) -> bool:
         """Skip to the end of the statement or item, and begin its block anew; False at the end of the words.

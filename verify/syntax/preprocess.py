@@ -11,7 +11,7 @@ from verify.syntax.conditional import elif_, else_, endif, if_, ifdef
 from verify.syntax.define import define, define_outside, undef
 from verify.syntax.files import find, read, shown
 from verify.syntax.lex import Word, problem, words
-from verify.syntax.limits import MAX_INCLUDE_DEPTH, MAX_WORDS, Budget, LimitError
+from verify.syntax.limits import MAX_ERRORS, MAX_INCLUDE_DEPTH, MAX_WORDS, Budget, LimitError
 from verify.syntax.reading import File, Run, extent
 
 
@@ -35,7 +35,7 @@ def preprocess(
             run.included.add(path.resolve())
         _file(run, File(source, path, 0))
     except InputError as error:
-        raise InputError([*run.errors, *error.diagnostics]) from error
+        raise InputError([*run.errors[: MAX_ERRORS - 1], *error.diagnostics]) from error
     return run
 
 
