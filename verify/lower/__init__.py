@@ -35,8 +35,8 @@ from verify.lower.expressions import choices
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import struct_of
 from verify.lower.graph import END, FIXED, Graph, domain_of
+from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
-from verify.lower.nonnull import without_null_checks
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
 from verify.lower.statements import statement
@@ -69,7 +69,7 @@ def lower(program: Program, system: str, *, removed: frozenset[str] = frozenset(
     groups = tuple(_group(graph, group, statics) for group in declared.groups)
     roots = {group.entry for group in groups} | {IDLE}
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
-    actions = reachable(without_null_checks(actions, roots | {END}), roots | {END})
+    actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
     actions = merge_inner(without_skips(actions, kept), graph.inner - kept)
     actions = reset_dead(reachable(actions, roots | {END}), tuple(graph.locals.values()))
     whole = System(

@@ -6,47 +6,90 @@ This is what makes both passes harmless to a refutation: a run counts only if th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from verify.instances import THREAD, Instance, Slot, State, Step, Trace, starts
-from verify.ir import PC, Action
+from verify.ir import PC, Action, Local
 from verify.lower.flow import outgoing
+from verify.lower.localize import reads
+from verify.lower.slice import key_of
+from verify.lower.visible import Key
 from verify.semantics import Context, apply, contexts
 
 MOST_STATES = 20_000  # how many states one step may pass through, all paths together
 
 
 @dataclass(frozen=True, slots=True)
+class Expansion:
+    """What came of a run of the small system in the whole one.
+
+    `trace` is the run, None if there is none; `marks` are the steps of it that the small system has too; `blocked` are
+    the shared variables that kept the whole system from going on where it failed.
+    """
+
+    trace: Trace | None
+    marks: frozenset[int] = frozenset()
+    blocked: frozenset[Key] = frozenset()
+
+
+@dataclass(slots=True)
 class Goal:
     """Where one step of the small system must lead the whole one: who steps, and what is known of the end."""
 
     thread: int
     known: Mapping[Slot, int]
+    wanted: frozenset[tuple[int, str, str]]  # the accesses that the step is made of
+    blocked: set[Action] = field(default_factory=set)  # actions found disabled on the way
 
 
-def expand(trace: Trace, whole: Instance) -> tuple[Trace, frozenset[int]] | None:
-    """The run of `whole` that goes where `trace` goes, and which of its steps the small system has too.
+def expand(trace: Trace, whole: Instance) -> Expansion:
+    """Find the run of `whole` that goes where `trace` goes.
 
-    Between two states of the trace only the thread that the trace names may step. None if there is no such run.
+    Between two states of the trace only the thread that the trace names may step.
     """
     leaving = outgoing(whole.system.actions)
-    goals = [Goal(step.thread, _known(trace, n + 1)) for n, step in enumerate(trace.steps)]
+    slots = whole.slots().keys()
+    goals = [
+        Goal(step.thread, {s: v for s, v in _known(trace, n + 1).items() if s in slots}, _accesses(step.action))
+        for n, step in enumerate(trace.steps)
+    ]
+    failed: Goal | None = None
     for first in _starts(whole, _known(trace, 0)):
         states, steps, marks = [first], list[Step](), set[int]()
-        for goal, small in zip(goals, trace.steps, strict=True):
+        for goal in goals:
             path = _path(whole, leaving, states[-1], goal)
             if path is None:
+                failed = goal
                 break
-            wanted = {(m.span.start, m.function, m.label) for m in small.action.micro}
             for step, state in path:
-                micro = step.action.micro[0]
-                if (micro.span.start, micro.function, micro.label) in wanted:
+                if _accesses(step.action) & goal.wanted:
                     marks.add(len(steps))
                 steps.append(step)
                 states.append(state)
         else:
-            return Trace(whole, tuple(states), tuple(steps)), frozenset(marks)
-    return None
+            return Expansion(Trace(whole, tuple(states), tuple(steps)), frozenset(marks))
+    return Expansion(None, blocked=_reasons(whole, failed) if failed else frozenset())
+
+
+def _accesses(action: Action) -> frozenset[tuple[int, str, str]]:
+    return frozenset((micro.span.start, micro.function, micro.label) for micro in action.micro)
+
+
+def _reasons(whole: Instance, failed: Goal) -> frozenset[Key]:
+    """The shared variables that the disabled actions read, through the locals that hold them."""
+    system = whole.system
+    sources: dict[Key, set[Key]] = {}
+    for action in system.actions:
+        for update in action.updates:
+            if isinstance(update.place, Local):
+                sources.setdefault(key_of(update.place), set()).update(reads(system, update.value))
+    chosen = [a for a in failed.blocked if _accesses(a) & failed.wanted] or list(failed.blocked)
+    found = {key for action in chosen for key in reads(system, action.guard)}
+    while True:
+        grown = found | {key for local in found for key in sources.get(local, ())}
+        if grown == found:
+            return frozenset(found)
+        found = grown
 
 
 def _known(trace: Trace, number: int) -> Mapping[Slot, int]:
@@ -74,7 +117,10 @@ def _path(
     while number < len(states) and len(states) < MOST_STATES:
         at = Context(whole, states[number], goal.thread)
         for action in leaving.get(states[number][Slot(THREAD, goal.thread, PC)], ()):
-            for choice, here in contexts(action, at):
+            found = list(contexts(action, at))
+            if not found:
+                goal.blocked.add(action)
+            for choice, here in found:
                 post = apply(action, here)
                 key = _key(post)
                 if key in seen and not all(post[slot] == value for slot, value in goal.known.items()):

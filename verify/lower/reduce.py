@@ -8,19 +8,20 @@ taken: it could as well have been taken at once. No state that the property can 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from verify.ir import Action, Binary, Const, Expr, Field, Global, Local, System, Unary, Update
+from verify.ir import Action, Binary, Const, Expr, Field, Local, System, Update
+from verify.lower.choices import always, fewest
 from verify.lower.compose import compose
-from verify.lower.flow import is_skip, reachable, reset_dead, spawned
+from verify.lower.flow import reachable, reset_dead, spawned
 from verify.lower.graph import END, FIXED
 from verify.lower.movers import Mover, movers
-from verify.lower.simplify import conj, conjuncts, disj, negate, rebuild
+from verify.lower.simplify import conjuncts
 from verify.lower.visible import is_visible, roots, seen
 
-MOST_ATOMS = 8
 MOST_GROWTH = 8  # how many actions a cut may add
 
 
@@ -86,9 +87,26 @@ def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -
                 continue
             changed = True
             gone = {id(s) for s in (*before, *after)}
-            result = [s for s in result if id(s) not in gone] + joined
+            result = [s for s in result if id(s) not in gone] + _fewest(joined)
             locations = [other for other in locations if other != location]
     return sorted(result, key=lambda s: (s.action.source, s.action.target))
+
+
+def _fewest(steps: Sequence[Step]) -> list[Step]:
+    """The steps without those that only repeat another; what is left moves as far as all that it stands for."""
+    alike = defaultdict[tuple[object, ...], list[Step]](list)
+    for step in steps:
+        alike[_deed(step.action)].append(step)
+    result = list[Step]()
+    for action in fewest([step.action for step in steps]):
+        found = alike[_deed(action)]
+        mover = Mover(all(s.mover.right for s in found), all(s.mover.left for s in found))
+        result.append(Step(action, mover, any(s.visible for s in found)))
+    return result
+
+
+def _deed(action: Action) -> tuple[object, ...]:
+    return action.source, action.target, action.updates, action.binders
 
 
 def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -> list[Step] | None:
@@ -118,49 +136,3 @@ def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -
 
 def _local(action: Action) -> bool:
     return all(isinstance(u.place, Local) and u.place.of is None for u in action.updates)
-
-
-def always(actions: Sequence[Action]) -> bool:
-    """Whether one of the actions out of a location can be taken in any state, as far as their guards show."""
-    if any(is_skip(action) or (action.guard == Const(1) and not action.binders) for action in actions):
-        return True
-    guards = [action.guard for action in actions if not action.binders]
-    return tautology(disj(guards))
-
-
-def tautology(expr: Expr) -> bool:
-    """Whether the expression is true whatever its atoms are: a sufficient test."""
-    atoms = list[Expr]()
-    shape = _abstract(expr, atoms)
-    if len(atoms) > MOST_ATOMS:
-        return False
-    for values in product((0, 1), repeat=len(atoms)):
-        state = {f"atom{n}": v for n, v in enumerate(values)}
-        ground = rebuild(shape, lambda e, s=state: Const(s[e.name]) if isinstance(e, Global) else None)  # type: ignore[misc]
-        if not (isinstance(ground, Const) and ground.value):
-            return False
-    return True
-
-
-def _abstract(expr: Expr, atoms: list[Expr]) -> Expr:
-    """The Boolean shape of an expression, with a variable for each atom."""
-    match expr:
-        case Const():
-            return expr
-        case Binary("&&", left, right):
-            return conj([_abstract(left, atoms), _abstract(right, atoms)])
-        case Binary("||", left, right):
-            return disj([_abstract(left, atoms), _abstract(right, atoms)])
-        case Unary("!", arg):
-            return negate(_abstract(arg, atoms))
-        case Binary("!=", left, right):
-            return negate(_abstract(Binary("==", left, right), atoms))
-        case Binary(">=", left, right):
-            return negate(_abstract(Binary("<", left, right), atoms))
-        case Binary("<=", left, right):
-            return negate(_abstract(Binary(">", left, right), atoms))
-        case _:
-            if expr not in atoms:
-                atoms.append(expr)
-            return Binary("!=", Global(f"atom{atoms.index(expr)}"), Const(0))
-

@@ -57,6 +57,8 @@ def negate(expr: Expr) -> Expr:
             return arg
         case Unary("!", arg):
             return binary("!=", arg, FALSE)
+        case _ if not is_boolean(expr):
+            return Binary("==", expr, FALSE)
         case Binary(op, left, right) if op in INVERSE:
             return Binary(INVERSE[op], left, right)
         case _:

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field, replace
 from verify.ir import (
     LIFE,
     PC,
-    TRUE,
     Action,
     Bound,
     Class,
     Expr,
     Field,
+    Fresh,
     Global,
     Group,
     Local,
@@ -31,10 +31,11 @@ from verify.ir import (
     System,
     Update,
 )
+from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
 from verify.lower.flow import outgoing, reachable, spawned
-from verify.lower.graph import END, FIXED
-from verify.lower.reduce import always
+from verify.lower.graph import END, ERRORS, FIXED
+from verify.lower.known import settle_locals
 from verify.lower.simplify import operands, parts
 from verify.lower.visible import Key, roots, seen
 
@@ -45,6 +46,7 @@ class Cut:
 
     relevant: set[Key]
     kept: frozenset[int]  # locations that stay whatever they do
+    observed: frozenset[int]  # locations that the property names
     onward: dict[int, int] = field(default_factory=dict)
 
     def final(self, location: int) -> int:
@@ -57,12 +59,12 @@ class Cut:
 def slice_for(system: System, prop: Expr) -> System:
     """The part of the system that decides whether `prop` can be violated."""
     to = seen(prop)
-    relevant: set[Key] = set(to.keys) | {(cls, LIFE) for cls in system.classes}
+    relevant: set[Key] = set(to.keys) | {(cls, LIFE) for cls in (system.thread, *to.exists)}
     entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
     kept = frozenset({*entries, *range(len(FIXED)), *to.locations})
     held = _may_hold(system)
     while True:
-        cut = Cut(set(relevant), kept)
+        cut = Cut(set(relevant), kept, to.locations)
         _pass_over(system, cut)
         grown = relevant | _needed(system, cut, held)
         if grown == relevant:
@@ -110,13 +112,16 @@ def _is_acquire(system: System, action: Action) -> bool:
 
 
 def _surviving(system: System, cut: Cut) -> Iterable[Action]:
-    """The steps that still do or decide something."""
+    """The steps that still do or decide something: a thread that an error stops might as well take no step."""
     for action in system.actions:
         if action.source in cut.onward:
             continue
-        if cut.final(action.target) == action.source and not any(_matters(u, cut.relevant) for u in action.updates):
+        acting = [u.place for u in action.updates if _matters(u, cut.relevant)]
+        lost = system.locations[action.target].kind in ERRORS and action.target not in cut.observed
+        if lost and all(isinstance(place, Local) and place.of is None for place in acting):
             continue
-        yield action
+        if acting or cut.final(action.target) != action.source:
+            yield action
 
 
 def _needed(system: System, cut: Cut, held: Mapping[int, Collection[Key]]) -> set[Key]:
@@ -165,13 +170,17 @@ def _may_hold(system: System) -> Mapping[int, set[Key]]:
 
 
 def _built(system: System, cut: Cut) -> System:
-    actions = list(dict.fromkeys(_trimmed(action, cut) for action in _surviving(system, cut)))
-    starts = roots(system)
-    actions = reachable(_merged(actions), [*starts, END])
+    trimmed = (_trimmed(action, cut) for action in _surviving(system, cut))
+    actions = list(dict.fromkeys(action for action in trimmed if action is not None))
+    starts = [*roots(system), END]
+    actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
     used = {part.name for a in actions for part in _everything(a) if isinstance(part, Local) and part.of is None}
 
+    owned = _owned(system, cut)
+
     def fields(cls: Class) -> Class:
-        return replace(cls, fields=tuple(v for v in cls.fields if (cls.name, v.name) in cut.relevant))
+        kept = cut.relevant | owned | {(cls.name, LIFE)}
+        return replace(cls, fields=tuple(v for v in cls.fields if (cls.name, v.name) in kept))
 
     classes = {name: fields(cls) for name, cls in system.classes.items()}
     return replace(
@@ -180,7 +189,7 @@ def _built(system: System, cut: Cut) -> System:
         globals=tuple(v for v in system.globals if ("", v.name) in cut.relevant),
         locals=tuple(v for v in system.locals if v.name == PC or v.name in used),
         actions=tuple(actions),
-        groups=tuple(_group(group, system.thread, cut) for group in system.groups),
+        groups=tuple(_group(group, system.thread, cut.relevant | owned) for group in system.groups),
         created=frozenset(cls for cls in system.created if _is_created(actions, cls)),
         initial={key: value for key, value in system.initial.items() if key in cut.relevant},
     )
@@ -196,25 +205,22 @@ def _is_created(actions: Sequence[Action], cls: str) -> bool:
     return any(isinstance(p, Field) and p.cls == cls and isinstance(p.pointer, Bound) for p in places)
 
 
-def _trimmed(action: Action, cut: Cut) -> Action:
+def _trimmed(action: Action, cut: Cut) -> Action | None:
+    """The action without irrelevant stores, and without choices that nothing depends on."""
     updates = tuple(u for u in action.updates if _matters(u, cut.relevant))
-    return replace(action, target=cut.final(action.target), updates=updates)
+    return without_idle_choices(replace(action, target=cut.final(action.target), updates=updates))
 
 
-def _merged(actions: Sequence[Action]) -> list[Action]:
-    """Steps between the same locations that do the same, together always possible, as one that always is."""
-    groups = defaultdict[tuple[int, int, tuple[Update, ...]], list[Action]](list)
-    for action in actions:
-        groups[action.source, action.target, action.updates].append(action)
-    result = list[Action]()
-    for found in groups.values():
-        if len(found) > 1 and not any(a.binders for a in found) and always(found):
-            result.append(replace(found[0], guard=TRUE))
-        else:
-            result += found
-    return result
+def _owned(system: System, cut: Cut) -> set[Key]:
+    """The fields that hold a fresh object at the start, of a class that matters: its cells must stay."""
+    matter = {cls for cls, name in cut.relevant if name != LIFE}
+    return {
+        (system.thread, name)
+        for group in system.groups
+        for name, value in group.values.items()
+        if isinstance(value, Fresh) and value.cls in matter
+    }
 
 
-def _group(group: Group, thread: str, cut: Cut) -> Group:
-    return replace(group, values={name: v for name, v in group.values.items() if (thread, name) in cut.relevant})
-
+def _group(group: Group, thread: str, relevant: Collection[Key]) -> Group:
+    return replace(group, values={name: v for name, v in group.values.items() if (thread, name) in relevant})

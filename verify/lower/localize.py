@@ -1,0 +1,164 @@
+"""Localization: the system with some shared variables forgotten, whose values are then anybody's guess.
+
+The result allows at least the runs of the whole (Kurshan 1994; Clarke et al., CEGAR, JACM 2003). A condition that reads
+a forgotten variable no longer restrains; a value that does may be anything. A proof of it is a proof; a run of it
+counts once `verify.lower.expand` has found it in the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from verify.ir import (
+    LIFE,
+    PC,
+    Action,
+    Binder,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    Place,
+    Ptr,
+    Range,
+    Referenced,
+    System,
+    Update,
+)
+from verify.lower.simplify import conj, conjuncts, ite, parts
+from verify.lower.slice import key_of
+from verify.lower.visible import Key, seen
+
+WIDEST_GUESS = 64
+
+
+def shared_keys(system: System) -> frozenset[Key]:
+    """Every variable that can be forgotten: globals and fields, but not whether a task exists."""
+    fields = {(name, var.name) for name, cls in system.classes.items() for var in cls.fields}
+    return frozenset(fields | {("", var.name) for var in system.globals}) - {(system.thread, LIFE)}
+
+
+def first_keys(system: System, prop: Expr) -> frozenset[Key]:
+    """What a localization begins with: what the property reads."""
+    to = seen(prop)
+    return (to.keys | {(cls, LIFE) for cls in to.exists}) & shared_keys(system)
+
+
+def localize(system: System, known: Collection[Key]) -> System:
+    """The system that knows only these of its shared variables."""
+    alive = {(cls, LIFE) for cls, _ in known}  # to know an object's fields is to know whether it exists
+    hidden = _hidden(system, shared_keys(system) - alive - set(known))
+    actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
+    return replace(system, actions=actions)
+
+
+def _hidden(system: System, unknown: Collection[Key]) -> frozenset[Key]:
+    """The unknown variables, and those that some step sets to an unknown value which is not worth guessing.
+
+    Guessed are the values of shared variables with few of them, and pointers.
+    """
+    hidden = set(unknown)
+    while True:
+        found = {
+            key_of(u.place)
+            for a in system.actions
+            for u in a.updates
+            if not _is_start(u.place) and reads(system, u.value) & hidden and not _guessable(system, u.place, hidden)
+        }
+        if found <= hidden:
+            return frozenset(hidden)
+        hidden |= found
+
+
+def _is_start(place: Place) -> bool:
+    return isinstance(place, Local) and place.name == PC
+
+
+def _guessable(system: System, place: Place, hidden: Collection[Key]) -> bool:
+    match system.var(place).domain:
+        case Ptr() if isinstance(place, Local):
+            return place.name in _followed(system, hidden)
+        case Ptr():
+            return True
+        case Range(lo, hi):
+            return not isinstance(place, Local) and hi - lo < WIDEST_GUESS
+        case _:
+            return False
+
+
+def _followed(system: System, hidden: Collection[Key]) -> set[str]:
+    """The locals through which some step comes to a variable that is known, or that it stores in one."""
+    found = set[str]()
+    copies = set[tuple[str, str]]()
+    for action in system.actions:
+        for update in action.updates:
+            value = {update.value.name} if isinstance(update.value, Local) else set[str]()
+            if isinstance(update.place, Local) and update.place.of is None:
+                copies |= {(update.place.name, source) for source in value}
+            elif key_of(update.place) not in hidden:
+                found |= value | {part.name for part in parts(update.place) if isinstance(part, Local)}
+        for expr in (action.guard, *(u.value for u in action.updates)):
+            for part in parts(expr):
+                if isinstance(part, Field) and key_of(part) not in hidden and part.name != LIFE:
+                    found |= {inner.name for inner in parts(part.pointer) if isinstance(inner, Local)}
+    while True:
+        grown = found | {source for copy, source in copies if copy in found}
+        if grown == found:
+            return found
+        found = grown
+
+
+def reads(system: System, expr: Expr) -> set[Key]:
+    """The variables that an expression reads."""
+    found = set[Key]()
+    for part in parts(expr):
+        match part:
+            case Global() | Field():
+                found.add(key_of(part))
+            case Local(name) if name != PC:
+                found.add(key_of(part))
+            case Referenced(_, cls, _):
+                found |= _pointers(system, cls)
+    return found
+
+
+def _pointers(system: System, cls: str) -> set[Key]:
+    """The shared variables that may point to an object of the class."""
+    fields = {(name, v.name) for name, c in system.classes.items() for v in c.fields if v.domain == Ptr(cls)}
+    return fields | {("", var.name) for var in system.globals if var.domain == Ptr(cls)}
+
+
+def _guessing(system: System, action: Action, hidden: Collection[Key]) -> Action:
+    """The action with what it cannot know guessed."""
+    unknown = set(hidden)
+    binders = list(action.binders)
+    updates = list[Update]()
+
+    def clear(expr: Expr) -> bool:
+        return not reads(system, expr) & unknown
+
+    def guess(domain: Range | Ptr) -> Expr:
+        binder = Binder(f"guess{len(binders)}", domain)
+        binders.append(binder)
+        return Bound(binder.name)
+
+    for update in action.updates:
+        place, value, when = update.place, update.value, update.when
+        if key_of(place) in unknown and not _is_start(place):
+            continue
+        if not clear(value):
+            match system.var(place).domain:
+                case Ptr() as domain:
+                    value = ite(guess(Range(0, 1)), guess(domain), Const(0))
+                case Range() as domain:
+                    value = guess(domain)
+        if not clear(when):
+            when = guess(Range(0, 1))
+        if isinstance(place, Field) and not clear(place.pointer):
+            place = Field(guess(Ptr(place.cls)), place.cls, place.name)
+        updates.append(Update(place, value, update.each, when))
+    guard = conj(part for part in conjuncts(action.guard) if clear(part))
+    return replace(action, guard=guard, updates=tuple(updates), binders=tuple(binders))
