@@ -8,11 +8,12 @@ variable that can hold one value only has no bits. Each bit has a primed twin be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from verify.engine.valuesets import Sets
+from verify.engine.valuesets import Key, Sets
 from verify.instances import THREAD, Instance, Slot
 from verify.ir import LIFE, PC, Binary, Const, Domain, Expr, Field, Global, Ite, Local, Ptr, Range, Threads, Unary, Var
 
@@ -35,7 +36,7 @@ class Space:
     slots: Mapping[Slot, Var] = field(repr=False)
     manager: Any = field(repr=False)
     bits: Mapping[Slot, tuple[str, ...]] = field(repr=False)
-    cells: Mapping[Cell, frozenset[Slot]] = field(repr=False)  # the slots with bits of each
+    cells: Mapping[Cell, frozenset[Slot]] = field(repr=False)  # the tracked slots of each
     owner: Mapping[str, Slot] = field(repr=False)  # of each bit, primed ones too
     codes: Mapping[Slot, Mapping[int, Mapping[str, bool]]] = field(repr=False)  # the bits of each value
     tests: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # "this slot has that value"
@@ -52,6 +53,16 @@ class Space:
     def false(self) -> Node:
         """No state."""
         return self.manager.false
+
+    def tracked(self, slot: Slot) -> bool:
+        """Whether sets of states say anything about a slot with bits."""
+        return slot in self.cells.get(cell_of(slot), ())
+
+    def tracking(self, keys: AbstractSet[Key]) -> Space:
+        """Return the same diagrams for sets of states that speak of those variables and of locations alone."""
+        kept = [s for s in self.bits if (s.cell, s.name) in keys or (s.cell, s.name) == (THREAD, PC)]
+        cells = {cell: frozenset(s for s in kept if cell_of(s) == cell) for cell in map(cell_of, kept)}
+        return replace(self, cells=cells)
 
     def any_of(self, nodes: Iterable[Node]) -> Node:
         """The union of sets of states."""
@@ -81,7 +92,6 @@ def space(inst: Instance, sets: Sets) -> Space:
         for bit in names:
             manager.declare(bit, bit + "'")
     owner = {bit: slot for slot, names in bits.items() for bit in names}
-    cells = {cell: frozenset(s for s in bits if cell_of(s) == cell) for cell in map(cell_of, bits)}
     codes = {
         slot: {
             value: dict(zip(names, code, strict=True))
@@ -95,7 +105,8 @@ def space(inst: Instance, sets: Sets) -> Space:
         for slot, table in codes.items()
     }
     owner |= {f"{bit}'": slot for bit, slot in owner.items()}
-    return Space(inst, slots, manager, bits, cells, owner, codes, tests, primed, constants, product)
+    whole = Space(inst, slots, manager, bits, {}, owner, codes, tests, primed, constants, product)
+    return whole.tracking({(slot.cell, slot.name) for slot in bits})
 
 
 def _manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node]]:

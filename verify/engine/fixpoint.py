@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from verify.engine.diagrams import Cell, Node
 from verify.engine.images import Case, Rule, block_slots, cases, crowded, plan, rules, unprime
-from verify.engine.orbits import Block, Permutation, blocks, move_slot
+from verify.engine.blocks import Block, Permutation, blocks, move_slot
 from verify.engine.relations import Relations, place, relation, rename
 from verify.instances import THREAD, Instance, Slot
 from verify.ir import Action
@@ -43,34 +43,50 @@ class Prepared:
 
 
 @dataclass(slots=True)
+class Steps:
+    """The actions from each location, and what each thread can do there; the same for relations of any shape."""
+
+    by_source: Mapping[int, list[Action]]
+    cases: dict[tuple[int, int, bool], list[Case]] = field(default_factory=dict)
+
+
+def steps_of(inst: Instance) -> Steps:
+    """Return the steps of an instance, nothing of them worked out yet."""
+    by_source: dict[int, list[Action]] = defaultdict(list)
+    for action in inst.system.actions:
+        by_source[action.source].append(action)
+    return Steps(by_source)
+
+
+@dataclass(slots=True)
 class Closure:
     """The state of one fixpoint."""
 
     relations: Relations
-    by_source: Mapping[int, list[Action]]
-    cases: dict[tuple[int, int, bool], list[Case]] = field(default_factory=dict)
+    steps: Steps
     prepared: dict[tuple[Block, int, int], list[Prepared]] = field(default_factory=dict)
     influence: dict[Block, dict[Influence, Node]] = field(default_factory=lambda: defaultdict(dict))
     disturbances: dict[tuple[Block, int, Influence], Product] = field(default_factory=dict)
     images: int = 0
 
 
-def close(relations: Relations, tick: Callable[[int], None], after_round: Callable[[], None]) -> None:
-    """Grow the relations until they are inductive. `tick` is called before each location, with the number of images."""
-    by_source: dict[int, list[Action]] = defaultdict(list)
-    for action in relations.space.instance.system.actions:
-        by_source[action.source].append(action)
-    run = Closure(relations, by_source)
+def close(relations: Relations, steps: Steps, tick: Callable[[], None], after_round: Callable[[], None]) -> int:
+    """Grow the relations until they are inductive; return the number of images taken.
+
+    `tick` is called before every location, `after_round` after each round of them all; both may end it by raising.
+    """
+    run = Closure(relations, steps)
     order = control_order(relations.space.instance)
     grown = True
     while grown:
         grown = False
         for source in order:
-            tick(run.images)
+            tick()
             grown |= _steps(run, source)
-        tick(run.images)
+        tick()
         grown |= _disturb(run)
         after_round()
+    return run.images
 
 
 def control_order(inst: Instance) -> list[int]:
@@ -132,10 +148,11 @@ def _reached(relations: Relations, source: int) -> bool:
 
 def _cases(run: Closure, actor: int, source: int, *, crowd: bool) -> list[Case]:
     key = (actor, source, crowd)
-    if key not in run.cases:
-        actions = [action for action in run.by_source[source] if crowded(action) == crowd]
-        run.cases[key] = [case for action in actions for case in cases(run.relations.space, action, actor)]
-    return run.cases[key]
+    known = run.steps.cases
+    if key not in known:
+        actions = [action for action in run.steps.by_source[source] if crowded(action) == crowd]
+        known[key] = [case for action in actions for case in cases(run.relations.space, action, actor)]
+    return known[key]
 
 
 def _prepare(of: Relations, rule: Rule, *, influences: bool) -> Prepared:

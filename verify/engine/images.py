@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from verify.engine.diagrams import SHARED, Cell, Node, Space, cell_of
-from verify.engine.orbits import Block
+from verify.engine.blocks import Block
 from verify.engine.symbolic import Reading, SplitError, Values, merge, places, read, truth, values
 from verify.instances import THREAD, Slot
 from verify.ir import (
@@ -137,7 +137,7 @@ def rules(space: Space, found: Iterable[Case], actor: int, source: int, block: B
     inside: set[Cell] = {SHARED, *((THREAD, i) for i in block.threads), *block.objects}
     merged: dict[tuple[frozenset[Cell], tuple[Slot, ...]], Node] = {}
     for case in found:
-        written = tuple(sorted(s for s in case.writes if cell_of(s) in inside and s in space.bits))
+        written = tuple(sorted(s for s in case.writes if cell_of(s) in inside and space.tracked(s)))
         if not written:
             continue
         relation = case.enabled
@@ -149,9 +149,11 @@ def rules(space: Space, found: Iterable[Case], actor: int, source: int, block: B
             wanted |= case.write_reads.get(slot, frozenset())
         if relation == space.false:
             continue
-        present = {cell_of(slot) for slot in space.slots_of(relation)}
-        joined = frozenset((wanted & present) - own)
-        loose = [bit for s in space.slots_of(relation) if cell_of(s) not in own | joined for bit in space.bits[s]]
+        present = space.slots_of(relation)
+        joined = frozenset((wanted & {cell_of(s) for s in present if space.tracked(s)}) - own)
+        kept = own | joined
+        free = (s for s in present if cell_of(s) not in kept or not space.tracked(s))
+        loose = [bit for slot in free for bit in space.bits[slot]]
         relation = space.manager.exist(loose, relation) if loose else relation
         key = (joined, written)
         merged[key] = merged[key] | relation if key in merged else relation

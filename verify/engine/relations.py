@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from verify.engine.diagrams import Node, Space
 from verify.engine.images import block_slots
-from verify.engine.orbits import (
+from verify.engine.blocks import (
     Block,
     Freedom,
     Permutation,
@@ -120,6 +120,15 @@ def initial(space: Space, freedom: Freedom, shape: Shape) -> Relations:
     for rep in of.sets:
         of.sets[rep] = closed(of, of.sets[rep], rep)
     return of
+
+
+def projected(of: Relations, space: Space) -> Relations:
+    """Return the relations with what `space` does not track forgotten."""
+    result = Relations(space, of.freedom, of.shape, {})
+    for rep, node in of.sets.items():
+        gone = sorted(block_slots(of.space, rep) - block_slots(space, rep))
+        result.sets[rep] = space.manager.exist([bit for slot in gone for bit in space.bits[slot]], node)
+    return result
 
 
 def closed(of: Relations, node: Node, rep: Block) -> Node:

@@ -63,7 +63,7 @@ def value_sets(inst: Instance) -> Sets:
             bound = {binder.name: _choices(inst, binder) for binder in action.binders}
             for update in action.updates:
                 scope = bound if update.each is None else bound | {update.each.name: _choices(inst, update.each)}
-                key = _key(update.place)
+                key = key_of(update.place)
                 if key not in domains:
                     continue  # a class without objects
                 wider = sets[key] | _assigned(inst, domains[key], possible(update.value, inst, sets, scope))
@@ -74,7 +74,8 @@ def value_sets(inst: Instance) -> Sets:
     return sets
 
 
-def _key(place: Place) -> Key:
+def key_of(place: Place) -> Key:
+    """Return the variable that a place names."""
     match place:
         case Global(name):
             return ("", name)

@@ -9,19 +9,24 @@ is inductive; where it is too weak for the property, larger blocks are tried, up
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.engine.diagrams import FALSE, TRUE, Node, Space, cell_of, expression, place_of, space
-from verify.engine.fixpoint import close
+from verify.engine.fixpoint import Steps, close, steps_of
 from verify.engine.images import plan
-from verify.engine.orbits import all_objects, freedom
-from verify.engine.relations import Relations, Shape, every_block, initial, relation
+from verify.engine.blocks import Freedom, all_objects, freedom
+from verify.engine.localize import distances, growing, least
+from verify.engine.relations import Relations, Shape, every_block, initial, projected, relation
 from verify.engine.symbolic import Reading, truth
-from verify.engine.valuesets import Sets, TooWideError, value_sets
+from verify.engine.valuesets import Key, Sets, TooWideError, value_sets
 from verify.engine.verdict import Invariant, Progress, Report
-from verify.instances import THREAD, Instance
-from verify.ir import Binary, Const, Expr, Quant
+from verify.instances import THREAD, Instance, instance, least_tasks
+from verify.ir import PC, Binary, Const, Expr, Quant
+
+
+HINT_TASKS = 2
+HINT_SHAPES = 2  # of them, how many are tried for a hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,20 @@ class _ViolatedError(Exception):
     """The approximation contains a state that violates the property."""
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """What every attempt at one property of one instance has in common."""
+
+    prop: Expr
+    sets: Sets
+    space: Space
+    freedom: Freedom
+    steps: Steps
+    deadline: float | None
+    report: Report | None
+    figures: dict[str, int]
+
+
 def find_invariant(
     inst: Instance, prop: Expr, *, deadline: float | None = None, report: Report | None = None
 ) -> Found:
@@ -50,23 +69,86 @@ def find_invariant(
 
     `deadline` is a value of time.monotonic(). No word of this is taken on trust: `smt` judges the invariant.
     """
-    tried = "nothing"
     figures: dict[str, int] = {}
+    tried = "nothing"
     try:
-        sets = value_sets(inst)
-        for shape in shapes(inst):
+        run = _begin(inst, prop, deadline, report, figures)
+        for shape, keys in (*_hints(inst, prop, deadline, report, figures), *((shape, None) for shape in shapes(inst))):
             tried = describe(inst, shape)
-            relations = initial(space(inst, sets), freedom(inst, prop), shape)
-            try:
-                _close(relations, prop, deadline, report, figures)
-            except _ViolatedError:
-                continue
-            return Found(Invariant(clauses(relations, sets)), "", tried, figures=figures)
+            found = _search(run, shape) if keys is None else _attempt(run, _start(run, shape, keys))
+            if found is not None:
+                figures["variables"] = len({(slot.cell, slot.name) for slot in found.space.bits if found.space.tracked(slot)})
+                return Found(Invariant(clauses(found, run.sets)), "", tried, figures=figures)
     except TooWideError as error:
-        return Found(None, str(error), tried)
+        return Found(None, str(error), tried, figures=figures)
     except _OutOfTimeError:
         return Found(None, f"out of time with blocks of {tried}", tried, figures=figures)
     return Found(None, "some reachable state violates the property", tried, refuted=True, figures=figures)
+
+
+def _begin(
+    inst: Instance, prop: Expr, deadline: float | None, report: Report | None, figures: dict[str, int]
+) -> _Attempt:
+    """Return what all attempts begin with. Raises TooWideError."""
+    sets = value_sets(inst)
+    return _Attempt(prop, sets, space(inst, sets), freedom(inst, prop), steps_of(inst), deadline, report, figures)
+
+
+def _hints(
+    inst: Instance, prop: Expr, deadline: float | None, report: Report | None, figures: dict[str, int]
+) -> Iterator[tuple[Shape, Sequence[Key]]]:
+    """Return the shape and the variables that are enough for a smaller instance, where they are found much faster."""
+    tasks = max(HINT_TASKS, least_tasks(inst.system))
+    if tasks < inst.tasks:
+        run = _begin(instance(inst.system, tasks), prop, deadline, report, figures)
+        for shape in shapes(run.space.instance)[:HINT_SHAPES]:
+            found = _search(run, shape)
+            if found is not None:
+                yield shape, sorted({(s.cell, s.name) for s in found.space.bits if found.space.tracked(s)})
+                return
+
+
+def _search(run: _Attempt, shape: Shape) -> Relations | None:
+    """Return relations of few variables that imply the property; None if those of all variables do not."""
+    inst = run.space.instance
+    keys = sorted({(slot.cell, slot.name) for slot in run.space.bits} - {(THREAD, PC)})
+    for some in growing(keys, distances(inst, run.prop)):
+        found = _attempt(run, _start(run, shape, some))
+        if found is not None:
+            return _smallest(run, some, found)
+    return None
+
+
+def _start(run: _Attempt, shape: Shape, keys: Sequence[Key]) -> Relations:
+    return initial(run.space.tracking(set(keys)), run.freedom, shape)
+
+
+def _attempt(run: _Attempt, relations: Relations) -> Relations | None:
+    """Close the relations under every step; return None if they are too weak for the property."""
+    try:
+        _close(run, relations)
+    except _ViolatedError:
+        return None
+    return relations
+
+
+def _smallest(run: _Attempt, keys: Sequence[Key], found: Relations) -> Relations:
+    """Return relations for no more variables than it takes; the time for that may end before it is done.
+
+    The least relations for fewer variables contain the projections of those for more, so it begins with these.
+    """
+
+    def enough(fewer: Sequence[Key]) -> bool:
+        nonlocal found
+        try:
+            smaller = _attempt(run, projected(found, run.space.tracking(set(fewer))))
+        except _OutOfTimeError:
+            return False
+        found = smaller or found
+        return smaller is not None
+
+    least(keys, enough)
+    return found
 
 
 def shapes(inst: Instance) -> list[Shape]:
@@ -83,29 +165,25 @@ def describe(inst: Instance, shape: Shape) -> str:
     return " and ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in zip(shape, ("thread", "object"), strict=True))
 
 
-def _close(
-    of: Relations, prop: Expr, deadline: float | None, report: Report | None, figures: dict[str, int]
-) -> None:
+def _close(run: _Attempt, of: Relations) -> None:
     """Grow the relations until they are inductive. Raises _ViolatedError, _OutOfTimeError."""
-    wrong = list(violations(of.space, prop))
-    rounds = 0
+    wrong = list(violations(of.space, run.prop))
 
-    def tick(images: int) -> None:
-        if deadline is not None and time.monotonic() >= deadline:
+    def tick() -> None:
+        if run.deadline is not None and time.monotonic() >= run.deadline:
             raise _OutOfTimeError
-        figures["images"] = images
 
     def after_round() -> None:
-        nonlocal rounds
-        rounds += 1
-        figures.update(rounds=rounds, diagrams=sum(node.dag_size for node in of.sets.values()))
-        if report is not None:
-            report(Progress("views", dict(figures)))
+        size = sum(node.dag_size for node in of.sets.values())
+        run.figures |= {"rounds": run.figures.get("rounds", 0) + 1, "diagrams": size}
+        if run.report is not None:
+            run.report(Progress("views", dict(run.figures)))
         if any(intersects(of, node) for node in wrong):
             raise _ViolatedError
 
+    run.figures["attempts"] = run.figures.get("attempts", 0) + 1
     after_round()
-    close(of, tick, after_round)
+    close(of, run.steps, tick, after_round)
 
 
 # ---- the property --------------------------------------------------------------------------------
@@ -143,11 +221,16 @@ def intersects(of: Relations, node: Node) -> bool:
 
 
 def clauses(of: Relations, sets: Sets) -> list[Expr]:
-    """Return the relations as properties, after the values that each variable can hold."""
+    """Return the relations as properties, after the values that each variable can hold; what others imply is left out."""
     result = list(typing(of.space, sets))
     memo: dict[Node, Expr] = {}
+    known: list[Node] = []
     for block in every_block(of):
-        clause = expression(of.space, relation(of, block), memo)
+        node = relation(of, block)
+        if any(other & ~node == of.space.false for other in known):
+            continue
+        known.append(node)
+        clause = expression(of.space, node, memo)
         if clause is FALSE:
             return [clause]
         if clause is not TRUE:
