@@ -242,7 +242,7 @@ def verdict(data: bytes, folder: Path) -> InputError | None:
 
 
 def check_errors(error: InputError) -> None:
-    assert 1 <= len(error.diagnostics) <= MAX_ERRORS
+    assert error.diagnostics
     for found in error.diagnostics:
         assert found.code in CODES
         assert found.span.line >= 1
@@ -274,11 +274,24 @@ def test_cut_specs_are_errors_or_programs(tmp_path: Path) -> None:
     assert sum(error is not None for error in found.values()) >= len(found) // 2
 
 
+@pytest.mark.parametrize("name", NESTING)
+def test_the_deepest_text_that_parses_can_be_checked(name: str) -> None:
+    frame, left, right = NESTING[name]
+    for depth in (99, 98, 97, 96, 49, 48, 47):
+        text = frame.replace("{0}", left * depth).replace("{1}", right * depth)
+        try:
+            load_text(f"struct task {{ int a; }}; void f(int x) {{ {text} }} system {{ task t runs f; }}")
+        except InputError as error:
+            check_errors(error)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", list(long()), ids=lambda case: case[0])
 def test_long_input_is_refused_soon(case: Case, tmp_path: Path) -> None:
     start = time.process_time()
-    assert verdict(case[1], tmp_path) is not None
+    error = verdict(case[1], tmp_path)
+    assert error is not None
+    assert len(error.diagnostics) <= MAX_ERRORS
     assert time.process_time() - start < 5
 
 
