@@ -42,7 +42,7 @@ class Search:
     deadlock: bool = False
 
 
-def search(
+def search(  # noqa: PLR0913 - what to look for, and how far
     inst: Instance,
     prop: Expr | None,
     *,
@@ -172,9 +172,8 @@ def _trace(places: Layout, canon: Callable[[int], int] | None, seen: Seen, bad: 
     first = next(state for state in beginnings(places) if choose(state) == chain[-1])
     states, steps = [unpack(places, first)], list[Step]()
     for goal in reversed(chain[:-1]):
-        step, state = next(
-            (step, state) for step, state in successors(places.instance, states[-1]) if choose(pack(places, state)) == goal
-        )
+        choices = successors(places.instance, states[-1])
+        step, state = next((step, state) for step, state in choices if choose(pack(places, state)) == goal)
         steps.append(step)
         states.append(state)
     return Trace(places.instance, tuple(states), tuple(steps))
@@ -197,7 +196,7 @@ class Growth:
     deadlock: bool = False
 
 
-def shortest(
+def shortest(  # noqa: PLR0913 - the same
     inst_for: Callable[[int], Instance],
     prop: Expr | None,
     tasks: Iterable[int],
@@ -218,10 +217,10 @@ def shortest(
         depth = None if best is None else best.depth - 1
         if depth is not None and depth < 0:
             break
-        made = search(
-            inst_for(count), prop, symmetry=symmetry, deadline=deadline, report=report, max_depth=depth, deadlock=deadlock
+        inst = inst_for(count)
+        searches[count] = made = search(
+            inst, prop, symmetry=symmetry, deadline=deadline, report=report, max_depth=depth, deadlock=deadlock
         )
-        searches[count] = made
         if made.trace is not None:
             best = made
         elif not made.complete and made.depth != depth:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby, permutations, product
 from typing import NamedTuple
 
-from verify.engine.execute import execute
+from verify.engine.codegen.execute import execute
 from verify.engine.orbits import (
     MEMORY,
     SETS,
@@ -287,7 +287,8 @@ def _generated(tables: _Tables) -> Callable[[int], int]:
     if tables.linked:
         lines += [f"q{i} = v{i}[s & {hex(cell.mask)}][1]" for i, cell in enumerate(of.objects)]
         refs += [f"q{i}" for i in range(len(of.objects))]
-    spread = ["rest", "blank", "g", *(f"k{i}, t{i}" for i in range(count)), *(f"c{i}" for i in range(len(tables.clusters)))]
+    spread = ["rest", "blank", "g", *(f"k{i}, t{i}" for i in range(count))]
+    spread += [f"c{i}" for i in range(len(tables.clusters))]
     masks = [sum(of.objects[number].mask for number in cluster) for cluster in tables.clusters]
     parts = ["p | g[l]" if outer else f"s & {hex(of.globals.mask)}"]
     parts += [f"p{i} << k{i} | t{i}[l{i}]" for i in range(count)]
