@@ -27,7 +27,7 @@ check: $(VENV)/installed-test ## lint, types, layers
 	$(BIN)/lint-imports --no-logo
 
 bench: $(VENV)/installed ## run the benchmarks
-	$(BIN)/python -m bench
+	@for script in bench/*.py; do echo "$$script" >&2; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \

@@ -12,17 +12,18 @@ from verify.instances import Slot, instance
 from verify.ir import LIFE, Binary, Const, Field, Threads
 from verify.lower import lower
 from verify.lower.claims import invariant, never_at
+from verify.report.names import head, members, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.run import run
-from verify.report.steps import change_name, head, lines, members, slot_name, steps, value_name
+from verify.report.steps import change_name, lines, steps
 from verify.report.story import story
 from verify.report.text import plain
 from verify.semantics import initial_states, successors
 from verify.syntax import load_text
 
 NARROW = """\
-  start  task 1.task_dumpable = 0,  task 2.task_dumpable = 1
-  locks  a = task 1.alloc_lock
+  start   task 1.task_dumpable = 0,  task 2.task_dumpable = 1
+  locks   a = task 1.alloc_lock
       a task 1 (caller)       task 2 (tracer)
    1  1 task_lock(task);  → takes task 1.alloc_lock               kernel_thread.spin    kernel.kc:3
    2  1 old = task->task_dumpable;                                kernel_thread         kernel.kc:4
@@ -253,3 +254,39 @@ def test_readers_take_a_lock_for_reading() -> None:
     )
     trace = lowered_run(text, "user.end")
     assert "takes list for reading" in shown(refuted(trace), 100)
+
+
+CHOICE = """\
+struct task { spinlock_t lock; bool f; };
+void touch(struct task *t)
+{
+take>   spin_lock(&t->lock);
+set>    t->f = true;
+give>   spin_unlock(&t->lock);
+end>    t->f = true;
+}
+void user(void) { for (;;) touch(any(struct task)); }
+system { task init[2] runs user; }
+"""
+
+
+def test_a_free_choice_is_told_where_no_change_tells_it() -> None:
+    program = load_text(CHOICE)
+    lowered = lower(program, "system")
+    other = Binary("||", Field(Const(2), "task", "f"), Binary("!=", Field(Const(1), "task", "f"), Const(1)))
+    trace = shortest(instance(lowered.system, 2), other)
+    assert [line.picks for line in lines(trace) if line.picks] == [("picks task 1",)]
+    assert "touch(any(struct task));  → picks task 1" in shown(refuted(trace), 100)
+
+
+def test_removed_guards_are_named_once_and_then_passed_over() -> None:
+    program = load_text(CHOICE)
+    lowered = lower(program, "system", removed=frozenset({"touch.take"}))
+    prop = never_at(lowered.system, lowered.labels["touch.end"])
+    trace = shortest(instance(lowered.system, 2), prop)
+    claim = replace(refuted(trace), removed=("touch.take",))
+    rows = shown(claim, 100).splitlines()
+    assert rows[0] == "  without touch.take"
+    assert "spin_lock" not in "\n".join(rows)
+    assert "spin_unlock" not in "\n".join(rows)
+    assert "t->f = true;" in "\n".join(rows)

@@ -217,7 +217,8 @@ def conclude(claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_aske
     verdict, prop = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
-        scope=None, engine=verdict.engine, seconds=seconds, expected=expectation(claim), span=claim.span,
+        scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
+        span=claim.span,
     )
     match verdict:
         case Proved(scope, invariant):
@@ -238,6 +239,11 @@ def conclude(claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_aske
 def wants(claim: ClaimDecl) -> Literal["proved", "refuted"]:
     """The verdict on its property with which the claim holds."""
     return "refuted" if claim.kind in ("refute", "reach", "necessary") else "proved"
+
+
+def removed(claim: ClaimDecl) -> tuple[str, ...]:
+    """The guards that the claim is judged without."""
+    return (*(claim.targets if claim.kind in ("redundant", "necessary") else ()), *claim.without)
 
 
 def expectation(claim: ClaimDecl) -> str:
@@ -284,14 +290,12 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         from verify.lower import lower  # noqa: PLC0415 - the same
 
         name = claim.system or default_system(selection.program)
-        removed = frozenset(claim.without)
-        if claim.kind in ("redundant", "necessary"):
-            removed |= frozenset(claim.targets)
-        if (name, removed) not in systems:
-            systems[name, removed] = lower(selection.program, name, removed=removed)
-        lowered = systems[name, removed]
+        gone = frozenset(removed(claim))
+        if (name, gone) not in systems:
+            systems[name, gone] = lower(selection.program, name, removed=gone)
+        lowered = systems[name, gone]
         prop = _property(claim, selection.program, lowered)
-        key = (name, removed, prop)
+        key = (name, gone, prop)
         if key not in known:
             known[key] = decide(
                 lambda tasks: instance(lowered.system, tasks), prop, tasks=options.tasks,

@@ -11,8 +11,9 @@ from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Scope, Trace
 from verify.instances import THREAD
 from verify.ir import LIFE, Domain, Ptr, Range, System, Threads
+from verify.report.names import cell_name, members
 from verify.report.result import ClaimResult, FileResult
-from verify.report.steps import LIFE_NAMES, Change, Line, cell_name, members, steps
+from verify.report.steps import LIFE_NAMES, Change, Line, steps
 
 SCHEMA = "verify/1"
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]

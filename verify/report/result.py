@@ -31,6 +31,7 @@ class ClaimResult:
     scope: Scope | None  # what the verdict speaks of; None if nothing was decided
     engine: str
     seconds: float
+    removed: tuple[str, ...] = ()  # the guards that were removed
     trace: Trace | None = None
     invariant_found: tuple[str, ...] | None = None  # clauses in source terms
     certificate: str | None = None  # path

@@ -15,8 +15,9 @@ from itertools import pairwise, zip_longest
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
 from verify.ir import IDLE, PC, Fresh
+from verify.report.names import cell_name, slot_name, value_name, where
 from verify.report.result import ClaimResult
-from verify.report.steps import Line, cell_name, change_name, lines, owners, slot_name, value_name, where
+from verify.report.steps import Line, change_name, lines, owners
 from verify.report.story import story
 
 Styled = tuple[tuple[str, str], ...]  # pieces of one line, each with its style: "", "dim", "bold red", ...
@@ -54,9 +55,9 @@ def run(claim: ClaimResult, width: int) -> Iterator[Styled]:
     trace = claim.trace
     if trace is None:
         return
-    told = lines(trace)
+    told = lines(trace, claim.removed)
     lanes = _lanes(trace)
-    yield from _start(trace, lanes, width)
+    yield from _start(claim, trace, lanes, width)
     if told:
         names = {line.number: _changes(trace, line) for line in told}
         page = _page(trace, lanes, told, names, width)
@@ -81,12 +82,12 @@ def _lanes(trace: Trace) -> Sequence[Slot]:
 
 def _changes(trace: Trace, line: Line) -> list[str]:
     system = trace.instance.system
-    made = [change_name(system, change) for change in line.changes]
+    made = [*line.picks, *(change_name(system, change) for change in line.changes)]
     return [*made, f"{cell_name(system, THREAD, line.thread)} {line.stop}"] if line.stop else made
 
 
-def _start(trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
-    """What the run begins with, as far as there was a choice, and the letters of the locks."""
+def _start(claim: ClaimResult, trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
+    """What was removed, what the run begins with as far as there was a choice, and the letters of the locks."""
     system, state = trace.instance.system, trace.states[0]
     chosen = {
         name for group in system.groups for name, values in group.values.items()
@@ -98,9 +99,9 @@ def _start(trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
         if slot.cell == system.thread and slot.name in chosen and state[Slot(THREAD, slot.index, PC)] != IDLE
     ]
     names = [f"{_letter(i)} = {slot_name(system, slot)}" for i, slot in enumerate(lanes)]
-    for title, items in (("start", facts), ("locks", names)):
-        for number, row in enumerate(_listed(items, width - 9)):
-            yield ((f"  {title if number == 0 else '':7}", "dim"), (row, "dim"))
+    for title, items in (("without", claim.removed), ("start", facts), ("locks", names)):
+        for number, row in enumerate(_listed(items, width - 10)):
+            yield ((f"  {title if number == 0 else '':8}", "dim"), (row, "dim"))
 
 
 def _letter(lane: int) -> str:

@@ -19,7 +19,6 @@ from verify.ir import (
     Binary,
     Bound,
     Const,
-    Domain,
     Expr,
     Field,
     Global,
@@ -30,7 +29,6 @@ from verify.ir import (
     Micro,
     Ptr,
     Quant,
-    Range,
     Referenced,
     System,
     Threads,
@@ -38,9 +36,8 @@ from verify.ir import (
     Var,
     Wrap,
 )
-from verify.source import Span
+from verify.report.names import bare, cell_name, members, slot_name, statement, value_name
 
-DECIMAL = range(-4096, 4097)  # beyond this, numbers are masks and addresses: hexadecimal
 READERS = ".readers"  # ends the name of the variable beside an rwlock's writer
 LIFE_NAMES = {FREE: "free", PRIVATE: "private", PUBLISHED: "published"}
 LIFE_CHANGES = {
@@ -78,6 +75,7 @@ class Line:
     thread: int
     micro: tuple[Micro, ...]
     changes: tuple[Change, ...]
+    picks: tuple[str, ...]  # free choices that no change shows, as that of `any(struct task)`
     stop: str  # the error at which the thread stops for ever, or ""
     quiet: bool  # nothing but control moved, and nothing shared was read
 
@@ -100,78 +98,6 @@ class Line:
     def place(self) -> str:
         """Where it is: `ptrace_attach.flag`, or the function for a statement without a name."""
         return self.main.label or self.main.function
-
-
-def clean(text: str) -> str:
-    """The text without anything that could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def statement(span: Span) -> str:
-    """The statement at a place, without what it governs; a condition with the word that it belongs to."""
-    before = re.search(r"\b(if|while|switch) *\($", span.source.text[: span.start])
-    if before:
-        return clean(f"{before[1]} ({span.text})")
-    return clean(head(span.text))
-
-
-def head(text: str) -> str:
-    """A statement without the body that it governs."""
-    if not re.match(r"(if|while|for|switch) ?\(", text):
-        return text.split("{", maxsplit=1)[0].rstrip()
-    depth = 0
-    for position, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if char == ")" and depth == 0:
-            return text[: position + 1]
-    return text
-
-
-def where(span: Span) -> str:
-    """The file's last part and the line."""
-    return clean(f"{span.source.path.rsplit('/', 1)[-1]}:{span.line}")
-
-
-def cell_name(system: System, cell: str, index: int) -> str:
-    """An object as the reader knows it: `task 2`, or the name of a global one."""
-    if cell == THREAD:
-        return f"{system.thread} {index}"
-    statics = [static.name for static in system.statics if static.cls == cell]
-    return statics[index - 1] if index <= len(statics) else f"{cell} {index}"
-
-
-def slot_name(system: System, slot: Slot) -> str:
-    """A variable as the reader knows it: `task 2.ptrace`; a local or global by its bare name."""
-    match slot.cell:
-        case "":
-            return slot.name
-        case cell if cell == THREAD:
-            return _bare(slot.name)
-        case cell:
-            return f"{cell_name(system, cell, slot.index)}.{slot.name}"
-
-
-def _bare(local: str) -> str:
-    """A local as its function calls it: `old` of `kernel_thread.old#2`; empty for one that has no name there."""
-    return local.rpartition(".")[2].split("#")[0]
-
-
-def value_name(system: System, domain: Domain, value: int) -> str:
-    """A value as the reader knows it: `task 2`, `NULL`, `{T1, T2}` or a number."""
-    match domain:
-        case Ptr(cls):
-            return cell_name(system, cls, value) if value else "NULL"
-        case Threads():
-            return "{" + ", ".join(f"T{t}" for t in members(value)) + "}"
-        case Range():
-            return str(value) if value in DECIMAL else hex(value)
-        case _:
-            assert_never(domain)
-
-
-def members(threads: int) -> Sequence[int]:
-    """The threads of a set, in order."""
-    return [i + 1 for i in range(threads.bit_length()) if threads >> i & 1]
 
 
 def change_name(system: System, change: Change) -> str:
@@ -197,8 +123,11 @@ def steps(trace: Trace) -> tuple[Line, ...]:
     return tuple(_line(trace, number, number) for number in range(1, len(trace.steps) + 1))
 
 
-def lines(trace: Trace) -> tuple[Line, ...]:
-    """What a reader wants to see of a run: one line for a statement, none for steps that only move control."""
+def lines(trace: Trace, removed: Sequence[str] = ()) -> tuple[Line, ...]:
+    """What a reader wants to see of a run: one line for a statement, none for steps that only move control.
+
+    Where statements were `removed`, those that do nothing are left out even if they have a name: they are among them.
+    """
     made: list[Line] = []
     first = 1
     for number, step in enumerate(trace.steps, start=1):
@@ -206,9 +135,11 @@ def lines(trace: Trace) -> tuple[Line, ...]:
         if following is None or _statement_of(following) != _statement_of(step):
             line = _line(trace, first, number)
             changes = tuple(change for change in line.changes if _is_news(trace, line, change))
-            made.append(replace(line, changes=changes))
+            made.append(replace(line, changes=changes, picks=_picks(trace, line, changes)))
             first = number + 1
-    return tuple(line for line in made if line.changes or line.stop or line.main.label or not line.quiet)
+    return tuple(
+        line for line in made if line.changes or line.stop or not line.quiet or (line.main.label and not removed)
+    )
 
 
 def _statement_of(step: Step) -> Hashable:
@@ -225,13 +156,26 @@ def _line(trace: Trace, first: int, last: int) -> Line:
     )
     kind = trace.instance.system.locations[post[Slot(THREAD, taken[0].thread, PC)]].kind
     quiet = not any(_reads_shared(step.action) for step in taken)
-    return Line(first, last, taken[0].thread, taken[0].action.micro, changes, STOPS.get(kind, ""), quiet)
+    return Line(first, last, taken[0].thread, taken[0].action.micro, changes, (), STOPS.get(kind, ""), quiet)
+
+
+def _picks(trace: Trace, line: Line, changes: Sequence[Change]) -> tuple[str, ...]:
+    system = trace.instance.system
+    shown = {(change.var.domain, change.new) for change in changes}
+    shown |= {(Ptr(change.slot.cell), change.slot.index) for change in changes if change.slot.name == LIFE}
+    taken = trace.steps[line.number - 1 : line.last]
+    chosen = [pair for step in taken for pair in zip(step.action.binders, step.choice, strict=True)]
+    return tuple(
+        f"picks {value_name(system, binder.domain, value)}"
+        for binder, value in chosen
+        if (binder.domain, value) not in shown
+    )
 
 
 def _is_internal(slot: Slot) -> bool:
     """Whether the source knows nothing of the variable; its locals have the name of their function before them."""
     own = slot.cell != THREAD or "." in slot.name
-    return slot.name.startswith("#") or not own or not _bare(slot.name)
+    return slot.name.startswith("#") or not own or not bare(slot.name)
 
 
 def _is_news(trace: Trace, line: Line, change: Change) -> bool:
@@ -240,7 +184,7 @@ def _is_news(trace: Trace, line: Line, change: Change) -> bool:
     if slot.name == LIFE or not slot.cell:
         return True
     if slot.cell == THREAD:
-        name = _bare(slot.name)
+        name = bare(slot.name)
         set_here = re.search(rf"\b{re.escape(name)} ?([-+*/%&|^]|<<|>>)?=(?!=)|(\+\+|--|put ?\() ?{name}\b", line.text)
         return change.new != change.var.default or bool(set_here)
     life = Slot(slot.cell, slot.index, LIFE)

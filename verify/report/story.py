@@ -25,8 +25,9 @@ from verify.ir import (
     Unary,
     Wrap,
 )
+from verify.report.names import cell_name, slot_name, value_name, where
 from verify.report.result import ClaimResult
-from verify.report.steps import LIFE_CHANGES, Change, Line, cell_name, lines, lock_change, slot_name, value_name, where
+from verify.report.steps import LIFE_CHANGES, Change, Line, lines, lock_change
 from verify.semantics import Context, evaluate, locate
 
 MAX_FACTS = 3
@@ -54,7 +55,7 @@ def story(claim: ClaimResult) -> str:
     if claim.kind == "deadlock_free":
         return _deadlock(trace)
     facts = blame(trace, claim.broken) if claim.broken is not None else ()
-    told = lines(trace)
+    told = lines(trace, claim.removed)
     end = _end(claim)
     if not told:
         return f"{end} at the start{_while(trace, facts, told)}."

@@ -1,0 +1,98 @@
+"""Every command in the documents is run and prints what they say; every program in them that is meant to, holds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from verify.api import Options, check_file
+from verify.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ANYTHING = "..."  # a line that stands for any number of lines
+
+
+def blocks(kind: str) -> Iterator[tuple[str, str]]:
+    """The fenced blocks of that kind, each with its place."""
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for found in BLOCK.finditer(text):
+            if found[1].strip() == kind:
+                yield f"{path.relative_to(ROOT)}:{text[: found.start()].count(chr(10)) + 1}", found[2]
+
+
+def commands() -> Iterator[tuple[str, str, str]]:
+    """Every `verify` command of a console block that has output, with its place."""
+    for place, block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            if command.startswith("verify ") and output.strip():
+                yield place, command.partition("  #")[0], output
+
+
+def programs() -> Iterator[tuple[str, str]]:
+    """The programs that are whole, with their claims; `c` has GitHub colour them."""
+    yield from blocks("kc runnable")
+    yield from blocks("c runnable")
+
+
+def masked(text: str) -> str:
+    """The text without times and without the blanks at the ends of lines."""
+    return re.sub(r" *\d+(\.\d+)? s$", " T s", re.sub(r" +$", "", text, flags=re.MULTILINE), flags=re.MULTILINE).strip()
+
+
+def pattern(expected: str) -> str:
+    """A regular expression for the expected output, in which a line of dots stands for any lines."""
+    lines = masked(expected).splitlines()
+    return "".join("(?:.*\\n)*?" if line == ANYTHING else re.escape(line) + "\\n" for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "output"), [pytest.param(c, o, id=f"{p} {c}") for p, c, o in commands()])
+def test_commands_print_what_the_documents_say(
+    command: str, output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    main(shlex.split(command)[1:])
+    shown = masked(capsys.readouterr().out)
+    assert re.fullmatch(pattern(output), f"{shown}\n"), shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [pytest.param(text, id=place) for place, text in programs()])
+def test_programs_in_the_documents_hold(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "example.kc"
+    path.write_text(text)
+    result = check_file(str(path), Options(tasks=2, budget=60.0))
+    assert result.errors == ()
+    assert result.claims
+    assert [claim.name for claim in result.claims if not claim.holds] == []
+
+
+def test_masks_and_dots() -> None:
+    shown = "a   bfs   0.41 s\nb  \nc\nd   1.2 s\n"
+    assert masked(shown) == "a   bfs T s\nb\nc\nd T s"
+    for expected, same in (("...\n", True), ("b\nc\n", True), ("", False), ("b\n", False)):
+        found = re.fullmatch(pattern(f"a   bfs   9.99 s\n{expected}d  77 s\n"), masked(shown) + "\n")
+        assert bool(found) is same
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_readme_and_cli_agree_on_the_exit_codes() -> None:
+    rows = [set(re.findall(r"^\| (\d+) \|", path.read_text(encoding="utf-8"), re.MULTILINE)) for path in (
+        ROOT / "README.md", ROOT / "docs" / "cli.md"
+    )]
+    assert rows[0] == rows[1] == {"0", "1", "2", "3", "4", "70", "130"}
