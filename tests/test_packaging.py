@@ -80,6 +80,8 @@ def imported() -> set[str]:
                     found |= {alias.name.split(".")[0] for alias in names}
                 case ast.ImportFrom(module=str(module), level=0):
                     found.add(module.split(".")[0])
+                case ast.Call(func=ast.Name(id="import_module"), args=[ast.Constant(value=str(module))]):
+                    found.add(module.split(".")[0])
                 case _:
                     pass
     return found - set(sys.stdlib_module_names) - {"verify"}
