@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from verify.diagnostics import Diagnostic, InputError
 from verify.syntax.ast import ClaimDecl, Decl, EnumDecl, FunctionDecl, StructDecl, Unit
 from verify.syntax.check import specification
+from verify.syntax.check.atomics import check_atomic
 from verify.syntax.check.cfg import graph
 from verify.syntax.check.declarations import collect
 from verify.syntax.check.flow import check_flow
@@ -50,6 +51,7 @@ def check(unit: Unit) -> Program:
     )
     entries = {group.entry for system in named.values() for group in system.groups}
     if not cycles and not _broken(checked):
+        check_atomic(checked, calls, file)
         check_balance(checked, calls, entries, file)
     if errors:
         raise InputError(in_order(errors, declarations))

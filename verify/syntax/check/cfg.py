@@ -131,6 +131,8 @@ def _points(stmt: Stmt, follow: int, exits: _Exits, to: _Builder) -> int:
             return to.add(Point(stmt, (Edge(_label(label, to)),)))
         case Labeled(label, body):
             start = _label(label, to)
+            if to.points[start].stmt is not None:
+                start = to.add(Point(stmt))  # declared twice: the first is the target
             to.points[start] = Point(stmt, (Edge(_build(body, follow, exits, to)),))
             return start
         case Return():

@@ -54,7 +54,7 @@ def collect(declarations: Sequence[Decl], errors: list[Diagnostic]) -> File:
     globals_: dict[str, GlobalDecl] = {}
     functions: dict[str, FunctionDecl] = {}
     labels = {d.name: _labels(d) for d in declarations if isinstance(d, FunctionDecl) and d.body is not None}
-    file = File(structs, enums, enumerators, globals_, functions, labels, _thread(declarations), errors)
+    file = File(structs, enums, enumerators, globals_, functions, labels, _thread(declarations), errors, set())
     scope = Scope(file, "constant")
     for decl in declarations:
         match decl:
@@ -98,11 +98,12 @@ def _struct(decl: StructDecl, scope: Scope, tags: dict[str, Span], structs: dict
         return
     seen: dict[str, Span] = {}
     for field in decl.fields:
-        new = once(scope.file, seen, field.name, field.span, "field")
-        if new and allowed(field.declared, "field", field.span, scope):
+        if not once(scope.file, seen, field.name, field.span, "field"):
+            continue
+        if allowed(field.declared, "field", field.span, scope):
             structs[decl.name][field.name] = _field(field, scope)
         else:
-            scope.reported.add(f"field of `struct {decl.name}`{field.name}")  # its uses are no further errors
+            scope.file.broken.add(f"{decl.name}.{field.name}")
     if not decl.fields:
         scope.file.error("KC116", f"`struct {decl.name}` has no fields", decl.span)
 
@@ -151,7 +152,7 @@ def _global(decl: GlobalDecl, scope: Scope, names: dict[str, Span], globals_: di
     if not _new_name(scope.file, names, decl.name, decl.span, "variable"):
         return
     if not allowed(decl.declared, "global", decl.span, scope):
-        scope.reported.add("name" + decl.name)
+        scope.file.broken.add(decl.name)
         return
     if decl.ghost and isinstance(decl.declared, Lock | Struct):
         scope.file.error("KC116", f"`{decl.name}` cannot be a ghost", decl.span, hint="ghosts are numbers and pointers")

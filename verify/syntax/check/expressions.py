@@ -42,12 +42,11 @@ from verify.syntax.check.conversions import (
     wrap,
 )
 from verify.syntax.check.names import ghost, member, name, readable, writable
-from verify.syntax.check.scope import ALLOC_LOCK, CURRENT, TASK_LOCKS, Local, Scope, closest
+from verify.syntax.check.scope import ALLOC_LOCK, CURRENT, READS, TASK_LOCKS, Local, Scope, closest
 from verify.syntax.primitives import Param as Rule
 from verify.syntax.types import INT, Bool, Enum, Function, Int, Lock, Pointer, Struct, Type, Void
 
 OWNED = ("spinlock", "rwlock", "mutex", "rwsem")
-SPEC_READS = ("atomic_read", "READ_ONCE", "test_bit")  # primitives that change nothing
 
 
 def value(expr: Expr, scope: Scope, want: Type | None = None) -> Expr:
@@ -98,10 +97,9 @@ def place(expr: Expr, scope: Scope) -> Expr:
     match expr:
         case Name():
             return name(expr, scope)
-        case Member(base, _, arrow):
-            if not arrow and isinstance(base, Name | Unary):
-                return member(expr, place(base, scope), scope)
-            return member(expr, value(base, scope), scope)
+        case Member(base):
+            inner = place(base, scope)
+            return member(expr, inner if isinstance(inner.type, Struct) else readable(inner, scope), scope)
         case Unary("*", operand):
             inner = place(operand, scope) if isinstance(operand, Name) else value(operand, scope)
             match inner.type:
@@ -216,10 +214,11 @@ def _update(expr: Assign, scope: Scope) -> Expr:
         )
         return broken
     if expr.op in ("<<", ">>"):
-        operators.check_shift(file, promote(target.type), given)
+        if not operators.shift_defined(file, promote(target.type), given):
+            return broken
         return replace(broken, value=operators.cast(given, promote(given.type)), type=target.type)
-    if expr.op in ("/", "%"):
-        operators.check_divisor(file, given)
+    if expr.op in ("/", "%") and not operators.divisor_defined(file, given):
+        return broken
     return replace(broken, value=operators.cast(given, usual(target.type, given.type)), type=target.type)
 
 
@@ -236,7 +235,7 @@ def _call(expr: Call, scope: Scope) -> Expr:
             elif inner is arg:
                 value(arg, scope, INT)
         return expr
-    if scope.mode == "invariant" and found.kind != "function" and expr.callee not in SPEC_READS:
+    if scope.mode == "invariant" and found.kind != "function" and expr.callee not in READS:
         scope.file.error(
             "KC150", f"an invariant cannot call `{expr.callee}`", expr.span,
             hint="only functions that are a single `return EXPRESSION;` can be called",

@@ -23,8 +23,8 @@ from verify.syntax.ast import (
     Stmt,
 )
 from verify.syntax.check import operators
-from verify.syntax.check.expressions import SPEC_READS, condition, value
-from verify.syntax.check.scope import BUILT_IN, Local, Scope
+from verify.syntax.check.expressions import condition, value
+from verify.syntax.check.scope import BUILT_IN, READS, Local, Scope
 from verify.syntax.check.walk import subexpressions
 from verify.syntax.types import INT, Pointer, Struct, Type
 
@@ -40,7 +40,7 @@ def broadcast(stmt: Foreach, scope: Scope) -> Stmt:
     inner = replace(scope, locals={**scope.locals, variable: Local(variable, type_, "bound")})
     cond = None if stmt.cond is None else condition(stmt.cond, inner)
     if cond is not None:
-        pure(cond, inner)
+        cond = pure(cond, inner)
     stores: list[Stmt] = []
     stored: set[tuple[Type | None, str]] = set()
     for part in _flat(stmt.body):
@@ -84,7 +84,7 @@ def _store(stmt: Stmt, variable: str, scope: Scope, stored: set[tuple[Type | Non
             given = _computed(op, target, Number(1, type=INT, span=done.span), scope)
         case _:
             return replace(stmt, expr=done)
-    pure(given, scope)
+    given = pure(given, scope)
     _unstored(given, stored, scope)
     if isinstance(target, Member):
         stored.add((target.base.type, target.field))
@@ -106,13 +106,14 @@ def _unstored(given: Expr, stored: set[tuple[Type | None, str]], scope: Scope) -
             )
 
 
-def pure(expr: Expr, scope: Scope) -> None:
-    """Report what would be a step of its own inside a `foreach`."""
+def pure(expr: Expr, scope: Scope) -> Expr:
+    """Return the expression, without type after reporting what would be a step of its own inside a `foreach`."""
     for inner in subexpressions(expr):
         effect = isinstance(inner, Assign | PostIncrement | New | AnyOf | Nondet)
-        if effect or (isinstance(inner, Call) and inner.kind != "function" and inner.callee not in SPEC_READS):
+        if effect or (isinstance(inner, Call) and inner.kind != "function" and inner.callee not in READS):
             scope.file.error(
                 "KC134", "a `foreach` has no side effects but its stores, and no choices", inner.span,
                 hint="compute the value in a local variable first",
             )
-            return
+            return replace(expr, type=None)
+    return expr

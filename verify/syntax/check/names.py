@@ -26,6 +26,8 @@ def name(expr: Name, scope: Scope) -> Name:
         return replace(expr, kind="object" if isinstance(declared, Struct) else "global", type=declared)
     if spelled in file.functions:
         return replace(expr, kind="function", type=Function(file.functions[spelled].result))
+    if spelled in file.broken:
+        return expr
     known = [*scope.locals, CURRENT, *file.enumerators, *file.globals, *file.functions]
     scope.unknown("KC100", "name", spelled, expr.span, known)
     return expr
@@ -69,6 +71,8 @@ def member(expr: Member, base: Expr, scope: Scope) -> Expr:
     fields = scope.file.structs.get(struct)
     if fields is None:
         return result  # reported where the struct is named
+    if f"{struct}.{expr.field}" in scope.file.broken:
+        return result
     if expr.field not in fields:
         scope.unknown("KC101", f"field of `struct {struct}`", expr.field, expr.span, fields)
         return result

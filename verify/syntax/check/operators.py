@@ -131,25 +131,30 @@ def binary(file: File, op: BinaryOp, left: Expr, right: Expr, span: Span) -> Exp
     if op in ("<<", ">>"):
         type_ = promote(left.type)
         right = cast(right, promote(right.type))
-        check_shift(file, type_, right)
+        if not shift_defined(file, type_, right):
+            return broken
         return Binary(op, cast(left, type_), right, type=type_, span=span)
-    if op in ("/", "%"):
-        check_divisor(file, right)
+    if op in ("/", "%") and not divisor_defined(file, right):
+        return broken
     result = INT if op in ("<", ">", "<=", ">=", "==", "!=") else common
     return Binary(op, cast(left, common), cast(right, common), type=result, span=span)
 
 
-def check_shift(file: File, type_: Int, count: Expr) -> None:
-    """Report a constant shift count that C leaves undefined."""
+def shift_defined(file: File, type_: Int, count: Expr) -> bool:
+    """Whether C defines a shift by this count, if it is constant; reports if not."""
     value = constant(count)
-    if value is not None and not 0 <= value < type_.bits:
-        file.error("KC119", f"shift by {value} of a value of {type_.bits} bits", count.span)
+    if value is None or 0 <= value < type_.bits:
+        return True
+    file.error("KC119", f"shift by {value} of a value of {type_.bits} bits", count.span)
+    return False
 
 
-def check_divisor(file: File, divisor: Expr) -> None:
-    """Report a division by a constant zero."""
-    if constant(divisor) == 0:
-        file.error("KC119", "division by zero", divisor.span)
+def divisor_defined(file: File, divisor: Expr) -> bool:
+    """Whether a divisor is no constant zero; reports if it is."""
+    if constant(divisor) != 0:
+        return True
+    file.error("KC119", "division by zero", divisor.span)
+    return False
 
 
 def _null_beside_pointer(left: Expr, right: Expr) -> tuple[Expr, Expr]:

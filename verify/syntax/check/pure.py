@@ -30,7 +30,7 @@ from verify.syntax.ast import (
 )
 from verify.syntax.check import operators
 from verify.syntax.check.rebuild import with_broadcasts, with_operands
-from verify.syntax.check.scope import CURRENT, File
+from verify.syntax.check.scope import CURRENT, READS, File
 from verify.syntax.check.walk import subexpressions
 from verify.syntax.types import INT, Pointer
 
@@ -82,12 +82,7 @@ def _expand(expr: Expr, work: _Work) -> Expr:
     if not isinstance(expr, Call):
         return with_operands(expr, lambda inner: _expand(inner, work))
     args = tuple(_expand(a, work) for a in expr.args)
-    if expr.kind == "function":
-        return _call(expr, args, work)
-    if expr.kind == "primitive":
-        return _read(expr, args, work)
-    work.file.error("KC150", f"{work.where} cannot call the parameter `{expr.callee}`", expr.span)
-    return replace(expr, type=None)
+    return _call(expr, args, work) if expr.kind == "function" else _read(expr, args, work)
 
 
 def _read(expr: Call, args: tuple[Expr, ...], work: _Work) -> Expr:
@@ -97,13 +92,12 @@ def _read(expr: Call, args: tuple[Expr, ...], work: _Work) -> Expr:
             return place
         case "atomic_read", (reference,):
             return replace(_target(reference), type=INT)
-        case "test_bit", (count, reference):
+        case _, (count, reference):  # test_bit
             shifted = operators.binary(work.file, ">>", _target(reference), count, expr.span)
             one = Number(1, type=INT, span=expr.span)
             return operators.cast(operators.binary(work.file, "&", shifted, one, expr.span), INT)
         case _:
-            work.file.error("KC150", f"{work.where} cannot call `{expr.callee}`", expr.span)
-            return replace(expr, type=None)
+            raise AssertionError(expr.callee)  # READS holds no other
 
 
 def _target(reference: Expr) -> Expr:
@@ -128,7 +122,8 @@ def _call(expr: Call, args: tuple[Expr, ...], work: _Work) -> Expr:
     if result.type is None:
         return broken
     for inner in subexpressions(result):
-        if isinstance(inner, Assign | PostIncrement | New | AnyOf | Nondet):
+        call = isinstance(inner, Call) and inner.kind != "function" and inner.callee not in READS
+        if call or isinstance(inner, Assign | PostIncrement | New | AnyOf | Nondet):
             _impure(expr, f"`{expr.callee}` has side effects or choices", inner.span, work)
             return broken
         if isinstance(inner, Name) and inner.unique == CURRENT and not work.current:

@@ -16,6 +16,7 @@ from verify.syntax.types import Type
 CURRENT = "current"
 TASK_LOCKS: Mapping[str, str] = {"task_lock": "spin_lock", "task_unlock": "spin_unlock"}
 ALLOC_LOCK = "alloc_lock"
+READS = ("atomic_read", "READ_ONCE", "test_bit")  # primitives that change nothing
 BUILT_IN = frozenset({*PRIMITIVES, *TASK_LOCKS, CURRENT})
 
 
@@ -40,6 +41,7 @@ class File:
     labels: Mapping[str, frozenset[str]]
     thread: str
     errors: list[Diagnostic]
+    broken: set[str]  # names and "struct.field" whose declaration is wrong: their uses are no further errors
 
     def error(  # noqa: PLR0913 - the parts of a Diagnostic
         self, code: str, message: str, span: Span, *, label: str = "", hint: str = "",
