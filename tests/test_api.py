@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from verify.api import (
     select,
     versions,
 )
+from verify.codes import CODES
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Invariant, Proved, Refuted, Scope, Unknown
 from verify.report.result import ClaimResult, FileResult
@@ -138,6 +140,12 @@ def test_unknown_names_are_errors(kc: str) -> None:
     guard = failure(kc, Options(without=("user.chek",)))
     assert (guard.code, guard.hint) == ("KC903", "did you mean `user.check`?")
     assert failure(kc, Options(claims=("refute bad",), system="system")).code == "KC901"
+
+
+def test_every_code_is_in_the_table() -> None:
+    modules = [path for path in Path(api.__file__).parent.rglob("*.py") if path.name != "codes.py"]
+    used = {code for path in modules for code in re.findall(r'"(KC\d{3})"', path.read_text())}
+    assert used == CODES.keys()
 
 
 def test_without_is_added_to_every_claim(kc: str) -> None:

@@ -9,7 +9,25 @@ from handmade import attack, linked, refuted, shortest, system
 
 from verify.engine.verdict import Trace
 from verify.instances import Slot, instance
-from verify.ir import LIFE, Binary, Const, Field, Threads
+from verify.ir import (
+    LIFE,
+    Binary,
+    Binder,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Ite,
+    Local,
+    Me,
+    Ptr,
+    Quant,
+    Referenced,
+    Threads,
+    Unary,
+    Wrap,
+)
 from verify.lower import lower
 from verify.lower.claims import invariant, never_at
 from verify.report.names import head, members, slot_name, value_name
@@ -290,3 +308,19 @@ def test_removed_guards_are_named_once_and_then_passed_over() -> None:
     assert "spin_lock" not in "\n".join(rows)
     assert "spin_unlock" not in "\n".join(rows)
     assert "t->f = true;" in "\n".join(rows)
+
+
+def test_reading_what_is_shared_is_no_mere_control() -> None:
+    trace = attack()
+    shared = Field(Const(1), "task", "ptrace")
+    guards: list[tuple[Expr, bool]] = [
+        (Global("tasklist_lock"), True), (Referenced(Const(1), "task"), True), (Unary("!", shared), True),
+        (Wrap(8, False, shared), True), (Binary("+", Const(1), shared), True), (Ite(Const(1), Const(0), shared), True),
+        (Quant("exists", Binder("k", Ptr("task")), Field(Bound("k"), "task", "ptrace")), True),
+        (Local("ptrace_attach.t#2"), False), (Binary("==", Me(), Bound("o")), False),
+    ]
+    for guard, read in guards:
+        step = trace.steps[0]
+        action = replace(step.action, guard=guard, updates=())
+        (line,) = steps(Trace(trace.instance, (trace.states[0], trace.states[0]), (step._replace(action=action),)))
+        assert line.quiet is not read

@@ -88,4 +88,13 @@ CODES: Mapping[str, str] = {
     "KC171": "a lock is released that is not held",
     "KC172": "a lock is taken that is already held",
     "KC173": "a lock is kept from one round of a loop to the next",
+    # Lowering.
+    "KC201": "a free choice from too many values",
+    "KC202": "an effect or a step in what is read at one instant",
+    # The command line.
+    "KC900": "the command line cannot be understood",
+    "KC901": "no claim has that name",
+    "KC902": "no system has that name",
+    "KC903": "no guard of that name can be removed",
+    "KC970": "an internal error",
 }
