@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, proved, refuted, unknown
 
+from tests.handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, proved, refuted, unknown
 from verify import api
 from verify.api import (
     Judgement,

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from handmade import KC, fake_judge, fake_judge_of
 from jsonschema import Draft202012Validator
 
+from tests.handmade import KC, fake_judge, fake_judge_of
 from verify import api, cli
 from verify.api import Judgement
 from verify.cli import Meter, main

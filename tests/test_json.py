@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from handmade import SOURCE, linked, proved, refuted, unknown
 from jsonschema import Draft202012Validator, ValidationError
 
+from tests.handmade import SOURCE, linked, proved, refuted, unknown
 from verify.api import versions
 from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Scope, Trace

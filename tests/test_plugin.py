@@ -6,15 +6,15 @@ import subprocess
 import sys
 
 import pytest
-from handmade import KC
 
 import verify.api
 import verify.syntax  # noqa: F401 - the same
+from tests.handmade import KC
 from verify.pytest_plugin import item_names
 from verify.syntax.ast import ClaimDecl
 
 CONFTEST = """
-import handmade
+from tests import handmade
 from verify import api
 
 api.judge_of = handmade.fake_judge_of
@@ -26,7 +26,7 @@ MIXED = KC + "prove hard;\nrefute good;\n"
 def suite(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.Pytester:
     """A folder of specs, with claims judged by the names of their invariants."""
     pytester.makeconftest(CONFTEST)
-    pytester.makeini(f"[pytest]\npythonpath = {request.path.parent}\naddopts = -p no:hypothesispytest\n")
+    pytester.makeini(f"[pytest]\npythonpath = {request.path.parent.parent}\naddopts = -p no:hypothesispytest\n")
     specs = pytester.mkdir("specs")
     (specs / "a.kc").write_text(KC)
     (specs / "part.kc").write_text(KC.partition("prove")[0])
@@ -125,7 +125,7 @@ def test_a_bug_shows_its_traceback(suite: pytest.Pytester) -> None:
 
 def test_options_reach_the_claims(suite: pytest.Pytester) -> None:
     suite.makeconftest("""
-        import handmade
+        from tests import handmade
         from verify import api
 
         def judge_of(selection, options):

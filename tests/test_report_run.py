@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from handmade import attack, linked, refuted, shortest, system
 
+from tests.handmade import attack, linked, refuted, shortest, system
 from verify.engine.verdict import Trace
 from verify.instances import Slot, instance
 from verify.ir import (

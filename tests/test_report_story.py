@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from handmade import INVARIANT, attack, linked, refuted
 
+from tests.handmade import INVARIANT, attack, linked, refuted
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
 from verify.ir import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from handmade import SOURCE, proved, refuted, unknown
 
+from tests.handmade import SOURCE, proved, refuted, unknown
 from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Scope
 from verify.report.result import ClaimResult, FileResult
