@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, proved, refuted, unknown
+from tests.handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, linked, proved, refuted, unknown
 from verify import api
 from verify.api import (
     Judgement,
@@ -23,6 +23,7 @@ from verify.api import (
     judgements,
     matches,
     select,
+    to_first_violation,
     versions,
 )
 from verify.codes import CODES
@@ -213,6 +214,15 @@ def test_a_bounded_proof_is_not_enough_where_any_was_asked() -> None:
     assert bounded.reason == "asked for any number of tasks, proved for 3"
     unbounded = Judgement(Proved(Scope(None, None), Invariant(()), "views"))
     assert conclude(claim, unbounded, seconds=0.0, any_asked=True).holds is True
+
+
+def test_a_run_ends_where_the_property_breaks() -> None:
+    trace = linked()  # breaks the invariant two steps before its end
+    judgement = Judgement(Refuted(Scope(3, 12), trace, "bfs"), INVARIANT)
+    result = conclude(ClaimDecl("refute", "inv"), judgement, seconds=0.0)
+    assert result.trace is not None
+    assert (len(result.trace.steps), len(result.trace.states), result.scope) == (10, 11, Scope(3, 10))
+    assert to_first_violation(trace, None) is trace
 
 
 def test_every_kind_has_a_sentence() -> None:

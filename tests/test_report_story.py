@@ -174,3 +174,18 @@ def test_a_fact_knows_its_last_writer() -> None:
     assert (ptrace.value, ptrace.step, ptrace.thread) == (1, 10, 2)
     (start,) = blame(attack(), Unary("!", field("task_dumpable", 2)))
     assert start.step is None
+
+
+def test_locks_are_free_or_held() -> None:
+    lock = field("alloc_lock", 1)
+    assert "while task 1.alloc_lock is free (by task 1 in step 4)" in story(replace(refuted(), broken=lock))
+    taken = replace(refuted(cut(3)), broken=Unary("!", lock))
+    assert "while task 1.alloc_lock is held by task 1 (by task 1 in step 1)" in story(taken)
+
+
+def test_what_is_told_anyway_is_no_fact() -> None:
+    trace = cut(3)
+    pc = trace.states[-1][Slot(THREAD, 1, PC)]
+    here = Binary("!=", Local(PC, Const(1)), Const(pc))
+    claim = replace(refuted(trace), kind="reach", guard="kernel_thread.unlock", broken=here)
+    assert story(claim).endswith("(kernel_thread.flag, kernel.kc:5): kernel_thread.unlock is reached.")

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.engine.verdict import Progress, Proved, Refuted, Report, Unknown, Verdict
+from verify.engine.verdict import Progress, Proved, Refuted, Report, Scope, Trace, Unknown, Verdict
 from verify.instances import instance
 from verify.ir import Expr
 from verify.report.result import ClaimResult, FileResult
 from verify.resources import specs_root
+from verify.semantics import holds
 from verify.source import Source, Span
 
 if TYPE_CHECKING:
@@ -224,16 +225,26 @@ def conclude(claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_aske
         case Proved(scope, invariant):
             found = tuple(invariant.summary) or None
             short = any_asked and scope.tasks is not None
-            holds = None if short else wants(claim) == "proved"
+            good = None if short else wants(claim) == "proved"
             reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
-            return replace(result, verdict="proved", holds=holds, scope=scope, invariant_found=found, reason=reason)
+            return replace(result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason)
         case Refuted(scope, trace):
-            holds = wants(claim) == "refuted"
-            return replace(result, verdict="refuted", holds=holds, scope=scope, trace=trace, broken=prop)
+            trace = to_first_violation(trace, prop)
+            scope = Scope(scope.tasks, len(trace.steps))
+            good = wants(claim) == "refuted"
+            return replace(result, verdict="refuted", holds=good, scope=scope, trace=trace, broken=prop)
         case Unknown(reason, shown):
             return replace(result, reason=reason, shown=shown)
         case _:
             assert_never(verdict)
+
+
+def to_first_violation(trace: Trace, prop: Expr | None) -> Trace:
+    """The run up to the first state in which the property is false: what follows proves nothing more."""
+    for length, state in enumerate(trace.states):
+        if prop is not None and not holds(trace.instance, prop, state):
+            return Trace(trace.instance, trace.states[: length + 1], trace.steps[:length])
+    return trace
 
 
 def wants(claim: ClaimDecl) -> Literal["proved", "refuted"]:

@@ -14,10 +14,10 @@ from itertools import pairwise, zip_longest
 
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
-from verify.ir import IDLE, PC, Fresh
+from verify.ir import IDLE, PC, Fresh, System
 from verify.report.names import cell_name, slot_name, value_name, where
 from verify.report.result import ClaimResult
-from verify.report.steps import Line, change_name, lines, owners
+from verify.report.steps import READERS, Line, change_name, lines, owners
 from verify.report.story import story
 
 Styled = tuple[tuple[str, str], ...]  # pieces of one line, each with its style: "", "dim", "bold red", ...
@@ -98,10 +98,15 @@ def _start(claim: ClaimResult, trace: Trace, lanes: Sequence[Slot], width: int) 
         for slot, var in trace.instance.slots().items()
         if slot.cell == system.thread and slot.name in chosen and state[Slot(THREAD, slot.index, PC)] != IDLE
     ]
-    names = [f"{_letter(i)} = {slot_name(system, slot)}" for i, slot in enumerate(lanes)]
+    names = [f"{_letter(i)} = {_lock_name(system, slot)}" for i, slot in enumerate(lanes)]
     for title, items in (("without", claim.removed), ("start", facts), ("locks", names)):
         for number, row in enumerate(_listed(items, width - 10)):
             yield ((f"  {title if number == 0 else '':8}", "dim"), (row, "dim"))
+
+
+def _lock_name(system: System, slot: Slot) -> str:
+    name = slot_name(system, slot)
+    return f"{name.removesuffix(READERS)} (readers)" if name.endswith(READERS) else name
 
 
 def _letter(lane: int) -> str:

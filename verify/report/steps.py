@@ -126,7 +126,8 @@ def steps(trace: Trace) -> tuple[Line, ...]:
 def lines(trace: Trace, removed: Sequence[str] = ()) -> tuple[Line, ...]:
     """What a reader wants to see of a run: one line for a statement, none for steps that only move control.
 
-    Where statements were `removed`, those that do nothing are left out even if they have a name: they are among them.
+    The last is there in any case. Where statements were `removed`, those that do nothing are left out even if they
+    have a name: they are among them.
     """
     made: list[Line] = []
     first = 1
@@ -138,7 +139,8 @@ def lines(trace: Trace, removed: Sequence[str] = ()) -> tuple[Line, ...]:
             made.append(replace(line, changes=changes, picks=_picks(trace, line, changes)))
             first = number + 1
     return tuple(
-        line for line in made if line.changes or line.stop or not line.quiet or (line.main.label and not removed)
+        line for line in made
+        if line.changes or line.stop or not line.quiet or (line.main.label and not removed) or line is made[-1]
     )
 
 

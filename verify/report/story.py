@@ -22,7 +22,9 @@ from verify.ir import (
     Me,
     Quant,
     Referenced,
+    System,
     Unary,
+    Var,
     Wrap,
 )
 from verify.report.names import cell_name, slot_name, value_name, where
@@ -58,13 +60,13 @@ def story(claim: ClaimResult) -> str:
     told = lines(trace, claim.removed)
     end = _end(claim)
     if not told:
-        return f"{end} at the start{_while(trace, facts, told)}."
+        return f"{end} at the start{_while(claim, trace, facts, told)}."
     last = told[-1]
     touched = [change for change in last.changes if change.slot in {fact.slot for fact in facts}] or last.changes
     others = [fact for fact in facts if fact.slot not in {change.slot for change in last.changes}]
     place = f"{last.place}, {where(last.main.span)}"
     who = cell_name(trace.instance.system, THREAD, last.thread)
-    return f"{who} {_deed(trace, last, touched)} ({place}){_while(trace, others, told)}: {end}."
+    return f"{who} {_deed(trace, last, touched)} ({place}){_while(claim, trace, others, told)}: {end}."
 
 
 def _end(claim: ClaimResult) -> str:
@@ -98,20 +100,27 @@ def _verb(trace: Trace, change: Change) -> str:
     return f"sets {name} from {old} to {new}"
 
 
-def _while(trace: Trace, facts: Sequence[Fact], told: Sequence[Line]) -> str:
+def _while(claim: ClaimResult, trace: Trace, facts: Sequence[Fact], told: Sequence[Line]) -> str:
     system, state = trace.instance.system, trace.states[-1]
     slots = trace.instance.slots()
     texts: list[str] = []
     for fact in islice(facts, MAX_FACTS):
         if fact.slot.name == PC:
             location = system.locations[state[fact.slot]]
+            if location.kind != "run" or claim.kind == "reach":
+                continue  # the error, or the label, is told anyway
             texts.append(f"{cell_name(system, THREAD, fact.slot.index)} is at {location.name}")
             continue
         since = "" if fact.step is None else f" (by {system.thread} {fact.thread} in step {_shown(told, fact.step)})"
         owner = f"{cell_name(system, THREAD, fact.slot.index)}'s " if fact.slot.cell == THREAD else ""
-        value = value_name(system, slots[fact.slot].domain, fact.value)
+        value = _value(system, slots[fact.slot], fact.value)
         texts.append(f"{owner}{slot_name(system, fact.slot)} is {value}{since}")
     return f" while {' and '.join(texts)}" if texts else ""
+
+
+def _value(system: System, var: Var, value: int) -> str:
+    name = value_name(system, var.domain, value)
+    return name if not var.lock else f"held by {name}" if value else "free"
 
 
 def _shown(told: Sequence[Line], step: int) -> int:
