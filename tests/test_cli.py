@@ -77,7 +77,7 @@ def test_exit_codes(file: str, code: int, mark: str, capsys: pytest.CaptureFixtu
 
 def test_a_chosen_claim_shows_its_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", "a.kc", "--claim", "reach user.look"]) == 0
-    assert "user.look is reached" in capsys.readouterr().out
+    assert "comes to user.look after" in capsys.readouterr().out
 
 
 def test_options_reach_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ def test_progress_on_a_terminal_is_one_line() -> None:
     meter(Progress("search", {"states": 12345, "depth": 7}))
     meter(Progress("search", {"states": 12346, "depth": 7}))  # too soon after the first
     meter.clear()
-    assert stream.getvalue() == "\r\x1b[Ksearch: 12,345 states, 7 depth\r\x1b[K"
+    assert stream.getvalue() == "\r\x1b[Ksearch: states 12,345, depth 7\r\x1b[K"
 
 
 def test_progress_elsewhere_is_a_line_now_and_then() -> None:

@@ -60,7 +60,6 @@ def test_no_run_no_story() -> None:
 @pytest.mark.parametrize(
     ("kind", "guard", "end"),
     [
-        ("reach", "ptrace_attach.flag", "ptrace_attach.flag is reached"),
         ("dead", "ptrace_attach.check", "ptrace_attach.check fires"),
         ("lock_balanced", None, "a lock is kept"),
         ("necessary", "ptrace_attach.check", "no_traced_kernel_thread is false"),
@@ -183,9 +182,9 @@ def test_locks_are_free_or_held() -> None:
     assert "while task 1.alloc_lock is held by task 1 (by task 1 in step 1)" in story(taken)
 
 
-def test_what_is_told_anyway_is_no_fact() -> None:
-    trace = cut(3)
-    pc = trace.states[-1][Slot(THREAD, 1, PC)]
-    here = Binary("!=", Local(PC, Const(1)), Const(pc))
-    claim = replace(refuted(trace), kind="reach", guard="kernel_thread.unlock", broken=here)
-    assert story(claim).endswith("(kernel_thread.flag, kernel.kc:5): kernel_thread.unlock is reached.")
+def test_a_label_is_come_to() -> None:
+    claim = replace(refuted(cut(3)), kind="reach", guard="kernel_thread.unlock")
+    assert story(claim) == (
+        "task 1 comes to kernel_thread.unlock after `task->task_dumpable = 0;` (kernel_thread.flag, kernel.kc:5)."
+    )
+    assert story(replace(claim, trace=cut(0))) == "kernel_thread.unlock is reached at the start."

@@ -224,7 +224,7 @@ class Meter:
         terminal = self.stream.isatty()
         if now - self.start < (PATIENCE if terminal else PAUSE) or now - self.last < (TICK if terminal else PAUSE):
             return
-        figures = ", ".join(f"{count:,} {name}" for name, count in progress.figures.items())
+        figures = ", ".join(f"{name} {count:,}" for name, count in progress.figures.items())
         text = f"{progress.phase}: {figures}" if figures else progress.phase
         self.stream.write(f"\r\x1b[K{text[: _width() - 1]}" if terminal else f"verify: {text}\n")
         self.stream.flush()

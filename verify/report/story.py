@@ -60,19 +60,21 @@ def story(claim: ClaimResult) -> str:
     told = lines(trace, claim.removed)
     end = _end(claim)
     if not told:
-        return f"{end} at the start{_while(claim, trace, facts, told)}."
+        return f"{end} at the start{_while(trace, facts, told)}."
     last = told[-1]
-    touched = [change for change in last.changes if change.slot in {fact.slot for fact in facts}] or last.changes
-    others = [fact for fact in facts if fact.slot not in {change.slot for change in last.changes}]
     place = f"{last.place}, {where(last.main.span)}"
     who = cell_name(trace.instance.system, THREAD, last.thread)
-    return f"{who} {_deed(trace, last, touched)} ({place}){_while(claim, trace, others, told)}: {end}."
+    if claim.kind == "reach":
+        return f"{who} comes to {claim.guard} after `{last.text}` ({place})."
+    touched = [change for change in last.changes if change.slot in {fact.slot for fact in facts}] or last.changes
+    others = [fact for fact in facts if fact.slot not in {change.slot for change in last.changes}]
+    return f"{who} {_deed(trace, last, touched)} ({place}){_while(trace, others, told)}: {end}."
 
 
 def _end(claim: ClaimResult) -> str:
     match claim.kind:
         case "reach":
-            return f"{claim.guard} is reached"
+            return f"{claim.guard} is reached"  # where a run starts: later steps have a sentence of their own
         case "dead":
             return f"{claim.guard} fires"
         case "lock_balanced":
@@ -100,15 +102,15 @@ def _verb(trace: Trace, change: Change) -> str:
     return f"sets {name} from {old} to {new}"
 
 
-def _while(claim: ClaimResult, trace: Trace, facts: Sequence[Fact], told: Sequence[Line]) -> str:
+def _while(trace: Trace, facts: Sequence[Fact], told: Sequence[Line]) -> str:
     system, state = trace.instance.system, trace.states[-1]
     slots = trace.instance.slots()
     texts: list[str] = []
     for fact in islice(facts, MAX_FACTS):
         if fact.slot.name == PC:
             location = system.locations[state[fact.slot]]
-            if location.kind != "run" or claim.kind == "reach":
-                continue  # the error, or the label, is told anyway
+            if location.kind != "run":
+                continue  # the error is told anyway
             texts.append(f"{cell_name(system, THREAD, fact.slot.index)} is at {location.name}")
             continue
         since = "" if fact.step is None else f" (by {system.thread} {fact.thread} in step {_shown(told, fact.step)})"
