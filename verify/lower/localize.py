@@ -26,10 +26,11 @@ from verify.ir import (
     Range,
     Referenced,
     System,
+    Unary,
     Update,
 )
 from verify.lower.simplify import conj, conjuncts, ite, parts
-from verify.lower.slice import key_of
+from verify.lower.slice import key_of, pointers_to
 from verify.lower.visible import Key, seen
 
 WIDEST_GUESS = 64
@@ -121,14 +122,17 @@ def reads(system: System, expr: Expr) -> set[Key]:
             case Local(name) if name != PC:
                 found.add(key_of(part))
             case Referenced(_, cls, _):
-                found |= _pointers(system, cls)
+                found |= pointers_to(system, cls)
     return found
 
 
-def _pointers(system: System, cls: str) -> set[Key]:
-    """The shared variables that may point to an object of the class."""
-    fields = {(name, v.name) for name, c in system.classes.items() for v in c.fields if v.domain == Ptr(cls)}
-    return fields | {("", var.name) for var in system.globals if var.domain == Ptr(cls)}
+def _matters_unused(part: Expr, unknown: Collection[Key]) -> bool:
+    """Whether the condition is that nobody refers to an object, of a class of which it is known what exists."""
+    match part:
+        case Unary("!", Referenced(_, cls, _)):
+            return (cls, LIFE) not in unknown
+        case _:
+            return False
 
 
 def _guessing(system: System, action: Action, hidden: Collection[Key]) -> Action:
@@ -160,5 +164,5 @@ def _guessing(system: System, action: Action, hidden: Collection[Key]) -> Action
         if isinstance(place, Field) and not clear(place.pointer):
             place = Field(guess(Ptr(place.cls)), place.cls, place.name)
         updates.append(Update(place, value, update.each, when))
-    guard = conj(part for part in conjuncts(action.guard) if clear(part))
+    guard = conj(part for part in conjuncts(action.guard) if clear(part) or _matters_unused(part, unknown))
     return replace(action, guard=guard, updates=tuple(updates), binders=tuple(binders))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import assert_never
 
-from verify.ir import PC, Action, Domain, Expr, Field, Local, Place, Ptr, Range, System, Update, Var
+from verify.ir import PC, Action, Expr, Field, Local, Place, Ptr, Range, System, Threads, Update, Var
 from verify.lower.flow import live
 from verify.lower.simplify import rebuild
-
-NARROW = 1 << 8
 
 
 def share_locals(system: System) -> System:
@@ -33,27 +32,22 @@ def share_locals(system: System) -> System:
         if home is None:
             home = Var(f"{_kind(var)}#{len(shared)}", var.domain, var.default)
             shared.append(home)
-        else:
-            shared[shared.index(home)] = replace(home, domain=_hull(home.domain, var.domain))
         colour[var.name] = home.name
     actions = tuple(_renamed(action, colour, alive) for action in system.actions)
     return replace(system, locals=(system.locals[0], *shared), actions=actions)
 
 
 def _kind(var: Var) -> str:
+    """Two locals may share a variable only with the same values: a wider one would forget what is known of them."""
     match var.domain:
         case Ptr(cls):
             return cls
-        case Range(lo, hi) if hi - lo < NARROW and var.default == 0:
-            return "small"
-        case other:
-            return f"{other} {var.default}"
-
-
-def _hull(one: Domain, other: Domain) -> Domain:
-    if isinstance(one, Range) and isinstance(other, Range):
-        return Range(min(one.lo, other.lo), max(one.hi, other.hi))
-    return one
+        case Range(lo, hi):
+            return f"{lo}..{hi}" if var.default == 0 else f"{lo}..{hi} from {var.default}"
+        case Threads():
+            return "threads"
+        case _:
+            assert_never(var.domain)
 
 
 def _renamed(action: Action, colour: Mapping[str, str], alive: Mapping[int, frozenset[str]]) -> Action:

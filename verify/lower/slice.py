@@ -28,7 +28,10 @@ from verify.ir import (
     Group,
     Local,
     Place,
+    Ptr,
+    Referenced,
     System,
+    Unary,
     Update,
 )
 from verify.lower.choices import always, fewest, without_idle_choices
@@ -36,7 +39,7 @@ from verify.lower.facts import acquires
 from verify.lower.flow import outgoing, reachable, spawned
 from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.known import settle_locals
-from verify.lower.simplify import operands, parts
+from verify.lower.simplify import conj, conjuncts, operands, parts
 from verify.lower.visible import Key, roots, seen
 
 
@@ -170,7 +173,7 @@ def _may_hold(system: System) -> Mapping[int, set[Key]]:
 
 
 def _built(system: System, cut: Cut) -> System:
-    trimmed = (_trimmed(action, cut) for action in _surviving(system, cut))
+    trimmed = (_trimmed(system, action, cut) for action in _surviving(system, cut))
     actions = list(dict.fromkeys(action for action in trimmed if action is not None))
     starts = [*roots(system), END]
     actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
@@ -205,10 +208,28 @@ def _is_created(actions: Sequence[Action], cls: str) -> bool:
     return any(isinstance(p, Field) and p.cls == cls and isinstance(p.pointer, Bound) for p in places)
 
 
-def _trimmed(action: Action, cut: Cut) -> Action | None:
+def _trimmed(system: System, action: Action, cut: Cut) -> Action | None:
     """The action without irrelevant stores, and without choices that nothing depends on."""
     updates = tuple(u for u in action.updates if _matters(u, cut.relevant))
-    return without_idle_choices(replace(action, target=cut.final(action.target), updates=updates))
+    guard = conj(part for part in conjuncts(action.guard) if is_unused(part) or not _asks_lost(system, part, cut))
+    return without_idle_choices(replace(action, target=cut.final(action.target), guard=guard, updates=updates))
+
+
+def pointers_to(system: System, cls: str) -> set[Key]:
+    """The shared variables that may point to an object of the class."""
+    fields = {(name, v.name) for name, c in system.classes.items() for v in c.fields if v.domain == Ptr(cls)}
+    return fields | {("", var.name) for var in system.globals if var.domain == Ptr(cls)}
+
+
+def is_unused(part: Expr) -> bool:
+    """Whether the condition is that nobody refers to an object: true more often where pointers are cut away."""
+    return isinstance(part, Unary) and part.op == "!" and isinstance(part.arg, Referenced)
+
+
+def _asks_lost(system: System, part: Expr, cut: Cut) -> bool:
+    """Whether the condition asks who refers to an object, and some of those pointers are cut away."""
+    asked = {inner.cls for inner in parts(part) if isinstance(inner, Referenced)}
+    return any(pointers_to(system, cls) - cut.relevant for cls in asked)
 
 
 def _owned(system: System, cut: Cut) -> set[Key]:
