@@ -1,0 +1,97 @@
+"""What the verdict on a property means for the claim behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
+
+from verify.engine.verdict import Proved, Refuted, Scope, Trace, Unknown, Verdict
+from verify.ir import Expr
+from verify.report.result import ClaimResult
+from verify.semantics import holds
+
+if TYPE_CHECKING:
+    from verify.syntax.ast import ClaimDecl
+
+
+class Judgement(NamedTuple):
+    """What was found out about a claim: the verdict on the property behind it, and that property."""
+
+    verdict: Verdict
+    prop: Expr | None = None
+
+
+def conclude(claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False) -> ClaimResult:
+    """What the verdict on its property means for the claim."""
+    verdict, prop = judgement
+    result = ClaimResult(
+        claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
+        scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
+        span=claim.span,
+    )
+    match verdict:
+        case Proved(scope, invariant):
+            found = tuple(invariant.summary) or None
+            short = any_asked and scope.tasks is not None
+            good = None if short else wants(claim) == "proved"
+            reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
+            return replace(result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason)
+        case Refuted(scope, trace):
+            trace = to_first_violation(trace, prop)
+            scope = Scope(scope.tasks, len(trace.steps))
+            good = wants(claim) == "refuted"
+            return replace(result, verdict="refuted", holds=good, scope=scope, trace=trace, broken=prop)
+        case Unknown(reason, shown):
+            return replace(result, reason=reason, shown=shown)
+        case _:
+            assert_never(verdict)
+
+
+def to_first_violation(trace: Trace, prop: Expr | None) -> Trace:
+    """The run up to the first state in which the property is false: what follows proves nothing more."""
+    for length, state in enumerate(trace.states):
+        if prop is not None and not holds(trace.instance, prop, state):
+            return Trace(trace.instance, trace.states[: length + 1], trace.steps[:length])
+    return trace
+
+
+def wants(claim: ClaimDecl) -> Literal["proved", "refuted"]:
+    """The verdict on its property with which the claim holds."""
+    return "refuted" if claim.kind in ("refute", "reach", "necessary") else "proved"
+
+
+def removed(claim: ClaimDecl) -> tuple[str, ...]:
+    """The guards that the claim is judged without."""
+    return (*(claim.targets if claim.kind in ("redundant", "necessary") else ()), *claim.without)
+
+
+def expectation(claim: ClaimDecl) -> str:
+    """What the claim says, in a sentence."""
+    targets = ", ".join(claim.targets)
+    without = f", without `{', '.join(claim.without)}`" if claim.without else ""
+    match claim.kind:
+        case "prove":
+            said = f"`{claim.invariant}` holds in every reachable state"
+        case "refute":
+            said = f"some run breaks `{claim.invariant}`"
+        case "reach":
+            said = f"some run reaches `{targets}`"
+        case "dead":
+            said = f"`{targets}` never fires"
+        case "redundant":
+            said = f"`{claim.invariant}` holds also with `{targets}` removed"
+        case "necessary":
+            said = f"some run breaks `{claim.invariant}` once `{targets}` is removed"
+        case "minimal":
+            said = f"`{targets}` suffice for `{claim.invariant}` and none of them can go"
+        case "lock_balanced":
+            said = "every lock is released by the thread that took it"
+        case "deadlock_free":
+            said = "some thread can always step until all are finished"
+        case "race_free":
+            said = f"no two threads access `{targets}` at the same time"
+        case "writers":
+            said = f"only {', '.join(claim.functions)} write `{targets}`"
+        case _:
+            assert_never(claim.kind)
+    return said + without
