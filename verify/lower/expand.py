@@ -1,95 +1,112 @@
-"""From a run of a sliced and reduced system to one of the whole system, step by step of the source.
+"""From a run of a localized, sliced and reduced system to one of the whole system, step by step of the source.
 
-This is what makes both passes harmless to a refutation: a run counts only if the whole system takes it.
+This is what makes the passes harmless to a refutation: a run counts only if the whole system takes it. Where it cannot,
+the steps that it had to force say which variables the small system should have known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 
 from verify.instances import THREAD, Instance, Slot, State, Step, Trace, starts
-from verify.ir import PC, Action, Local
+from verify.ir import PC, TRUE, Action, Local, Ptr
 from verify.lower.flow import outgoing
-from verify.lower.localize import reads
+from verify.lower.localize import reads, shared_keys
+from verify.lower.simplify import conjuncts
 from verify.lower.slice import key_of
 from verify.lower.visible import Key
-from verify.semantics import Context, apply, contexts
+from verify.semantics import Context, apply, contexts, evaluate
 
-MOST_STATES = 20_000  # how many states one step may pass through, all paths together
+MOST_STATES = 4_000  # how many states the search for one step may take from its queue
+SENSELESS = 8  # the cost of forcing what the small system knows not to be so
+
+Access = tuple[int, str, str]  # where, in which function, under which label
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
     """What came of a run of the small system in the whole one.
 
-    `trace` is the run, None if there is none; `marks` are the steps of it that the small system has too; `blocked` are
-    the shared variables that kept the whole system from going on where it failed.
+    `trace` is the run, None if there is none; `marks` are the steps of it that the small system has too; each of
+    `reasons` is a set of shared variables that would have shown the small system that it cannot go there.
     """
 
     trace: Trace | None
     marks: frozenset[int] = frozenset()
-    blocked: frozenset[Key] = frozenset()
+    reasons: tuple[frozenset[Key], ...] = ()
 
 
-@dataclass(slots=True)
-class Goal:
-    """Where one step of the small system must lead the whole one: who steps, and what is known of the end."""
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of the whole system on the way; where its guard does not hold, what that guard reads."""
 
-    thread: int
-    known: Mapping[Slot, int]
-    wanted: frozenset[tuple[int, str, str]]  # the accesses that the step is made of
-    blocked: set[Action] = field(default_factory=set)  # actions found disabled on the way
+    step: Step
+    state: State
+    forced: frozenset[Key] | None
 
 
-def expand(trace: Trace, whole: Instance) -> Expansion:
-    """Find the run of `whole` that goes where `trace` goes.
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """The whole system, and what the small one leaves to find out."""
 
-    Between two states of the trace only the thread that the trace names may step.
+    whole: Instance
+    leaving: Mapping[int, Sequence[Action]]
+    stops: Collection[int]  # locations that the small system has too
+    hidden: Collection[Key]
+    sources: Mapping[Key, Collection[Key]]  # what flows into each local that is no pointer
+
+
+def expand(trace: Trace, whole: Instance, known: Collection[Key]) -> Expansion:
+    """Find the run of `whole` that goes where `trace` goes, a run of a system that knows only some shared variables.
+
+    Between two states of the trace only the thread that the trace names may step, and only through locations that the
+    small system has cut out.
     """
-    leaving = outgoing(whole.system.actions)
+    guide = _guide(trace, whole, known)
     slots = whole.slots().keys()
-    goals = [
-        Goal(step.thread, {s: v for s, v in _known(trace, n + 1).items() if s in slots}, _accesses(step.action))
-        for n, step in enumerate(trace.steps)
-    ]
-    failed: Goal | None = None
+    reasons = list[frozenset[Key]]()
     for first in _starts(whole, _known(trace, 0)):
         states, steps, marks = [first], list[Step](), set[int]()
-        for goal in goals:
-            path = _path(whole, leaving, states[-1], goal)
+        wrong = list[frozenset[Key]]()
+        for number, small in enumerate(trace.steps):
+            goal = {slot: v for slot, v in _known(trace, number + 1).items() if slot in slots}
+            path = _path(guide, states[-1], small.thread, goal)
             if path is None:
-                failed = goal
+                wrong.append(frozenset())
                 break
-            for step, state in path:
-                if _accesses(step.action) & goal.wanted:
+            wanted = _accesses(small.action)
+            for move in path:
+                if move.forced is not None:
+                    wrong.append(move.forced)
+                if _accesses(move.step.action) & wanted:
                     marks.add(len(steps))
-                steps.append(step)
-                states.append(state)
-        else:
+                steps.append(move.step)
+                states.append(move.state)
+            wrong += [_feeding(guide, path, slot) for slot, value in goal.items() if states[-1][slot] != value]
+            states[-1] = {**states[-1], **goal}
+        if not wrong:
             return Expansion(Trace(whole, tuple(states), tuple(steps)), frozenset(marks))
-    return Expansion(None, blocked=_reasons(whole, failed) if failed else frozenset())
+        reasons += wrong
+    return Expansion(None, reasons=tuple(dict.fromkeys(reason for reason in reasons if reason)))
 
 
-def _accesses(action: Action) -> frozenset[tuple[int, str, str]]:
-    return frozenset((micro.span.start, micro.function, micro.label) for micro in action.micro)
-
-
-def _reasons(whole: Instance, failed: Goal) -> frozenset[Key]:
-    """The shared variables that the disabled actions read, through the locals that hold them."""
+def _guide(trace: Trace, whole: Instance, known: Collection[Key]) -> Guide:
     system = whole.system
-    sources: dict[Key, set[Key]] = {}
+    sources: dict[Key, set[Key]] = defaultdict(set)
     for action in system.actions:
         for update in action.updates:
-            if isinstance(update.place, Local):
-                sources.setdefault(key_of(update.place), set()).update(reads(system, update.value))
-    chosen = [a for a in failed.blocked if _accesses(a) & failed.wanted] or list(failed.blocked)
-    found = {key for action in chosen for key in reads(system, action.guard)}
-    while True:
-        grown = found | {key for local in found for key in sources.get(local, ())}
-        if grown == found:
-            return frozenset(found)
-        found = grown
+            if isinstance(update.place, Local) and not isinstance(system.var(update.place).domain, Ptr):
+                sources[key_of(update.place)] |= reads(system, update.value)
+    stops = frozenset(action.source for action in trace.instance.system.actions)
+    hidden = frozenset(shared_keys(system) - set(known))
+    return Guide(whole, outgoing(system.actions), stops, hidden, sources)
+
+
+def _accesses(action: Action) -> frozenset[Access]:
+    return frozenset((micro.span.start, micro.function, micro.label) for micro in action.micro)
 
 
 def _known(trace: Trace, number: int) -> Mapping[Slot, int]:
@@ -106,42 +123,75 @@ def _starts(whole: Instance, known: Mapping[Slot, int]) -> Iterator[State]:
             yield {slot: known.get(slot, value[0]) for slot, value in start.items()}
 
 
-def _path(
-    whole: Instance, leaving: Mapping[int, Sequence[Action]], first: State, goal: Goal
-) -> list[tuple[Step, State]] | None:
-    """The shortest way, by steps of one thread, to a state that agrees with the goal; at least one step."""
-    came: dict[int, tuple[int, Step]] = {}
+def _path(guide: Guide, first: State, thread: int, goal: Mapping[Slot, int]) -> list[Move] | None:
+    """The way of one thread to a state that agrees with the goal, with as little forced and wrong as can be."""
+    end = goal[Slot(THREAD, thread, PC)]
+    came: dict[int, tuple[int, Move]] = {}
     states: list[State] = [first]
-    seen = {_key(first)}
-    number = 0
-    while number < len(states) and len(states) < MOST_STATES:
-        at = Context(whole, states[number], goal.thread)
-        for action in leaving.get(states[number][Slot(THREAD, goal.thread, PC)], ()):
-            found = list(contexts(action, at))
-            if not found:
-                goal.blocked.add(action)
-            for choice, here in found:
-                post = apply(action, here)
-                key = _key(post)
-                if key in seen and not all(post[slot] == value for slot, value in goal.known.items()):
-                    continue
-                seen.add(key)
-                came[len(states)] = (number, Step(goal.thread, action, choice))
-                states.append(post)
-                if all(post[slot] == value for slot, value in goal.known.items()):
-                    return _back(came, states, len(states) - 1)
-        number += 1
-    return None
+    queue = [(0, 0, 0)]  # cost, steps, number of the state
+    done = set[tuple[int, ...]]()
+    best: tuple[int, int] | None = None
+    for _ in range(MOST_STATES):
+        if not queue or (best is not None and queue[0][0] >= best[0]):
+            break
+        cost, length, number = heappop(queue)
+        key = tuple(states[number].values())
+        where = states[number][Slot(THREAD, thread, PC)]
+        if key in done or (number and where in guide.stops):
+            continue
+        done.add(key)
+        for action in guide.leaving.get(where, ()):
+            for move in _moves(guide, action, Context(guide.whole, states[number], thread)):
+                came[len(states)] = (number, move)
+                states.append(move.state)
+                now = cost + (0 if move.forced is None else 1 if move.forced else SENSELESS)
+                if action.target == end:
+                    wrong = sum(move.state[slot] != value for slot, value in goal.items())
+                    if best is None or now + wrong < best[0]:
+                        best = (now + wrong, len(states) - 1)
+                heappush(queue, (now, length + 1, len(states) - 1))
+    return None if best is None else _back(came, best[1])
 
 
-def _key(state: State) -> tuple[int, ...]:
-    return tuple(state.values())
+def _moves(guide: Guide, action: Action, at: Context) -> Iterator[Move]:
+    """The ways to take the action, and if there is none, one in which it is forced."""
+    taken = False
+    for choice, here in contexts(action, at):
+        taken = True
+        yield Move(Step(at.me, action, choice), apply(action, here), None)
+    if not taken and action.guard != TRUE:
+        free = replace(action, guard=TRUE)
+        for choice, here in contexts(free, at):
+            failing = [part for part in conjuncts(action.guard) if not evaluate(part, here)]
+            found = {key for part in failing for key in reads(guide.whole.system, part)}
+            yield Move(Step(at.me, action, choice), apply(free, here), _origins(guide, found))
+            return
 
 
-def _back(came: Mapping[int, tuple[int, Step]], states: Sequence[State], last: int) -> list[tuple[Step, State]]:
-    path = list[tuple[Step, State]]()
+def _origins(guide: Guide, keys: Collection[Key]) -> frozenset[Key]:
+    """The hidden variables among these, or behind the locals among them."""
+    found = set(keys)
+    while True:
+        grown = found | {key for local in found for key in guide.sources.get(local, ())}
+        if grown == found:
+            return frozenset(found & set(guide.hidden))
+        found = grown
+
+
+def _feeding(guide: Guide, path: Sequence[Move], slot: Slot) -> frozenset[Key]:
+    """The hidden variables from which the path works out the value of a slot."""
+    system = guide.whole.system
+    found = set[Key]()
+    for move in path:
+        for update in move.step.action.updates:
+            if key_of(update.place) == (slot.cell, slot.name):
+                found |= reads(system, update.value) | reads(system, update.when)
+    return _origins(guide, found)
+
+
+def _back(came: Mapping[int, tuple[int, Move]], last: int) -> list[Move]:
+    path = list[Move]()
     while last:
-        before, step = came[last]
-        path.append((step, states[last]))
-        last = before
+        last, move = came[last]
+        path.append(move)
     return path[::-1]
