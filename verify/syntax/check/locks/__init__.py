@@ -20,14 +20,16 @@ from verify.syntax.check.locks.effects import Effects, effects
 from verify.syntax.check.locks.explore import explore
 from verify.syntax.check.locks.run import Exit, Run, Trouble, calls, kept
 from verify.syntax.check.locks.state import State, Status, Trail, field_of
-from verify.syntax.check.locks.summary import Summary, apply, summarize
+from verify.syntax.check.locks.summary import Summary, apply, summarize, unlocking
 from verify.syntax.check.locks.symbols import Sym
 from verify.syntax.check.locks.values import Paths, Reader, fresh
 from verify.syntax.check.recursion import Context, Graph, called
 from verify.syntax.check.scope import File
 from verify.syntax.check.walk import expressions
+from verify.syntax.primitives import PRIMITIVES
 
 MAX_STEPS = 60_000  # of all functions together
+FEW_STEPS = 200  # of a function that leads to no lock; only its result is of interest
 MAX_NOTES = 12
 
 
@@ -37,6 +39,7 @@ class _Work:
     functions: Mapping[str, FunctionDecl]
     graph: Graph
     effects: Mapping[str, Effects]
+    locking: frozenset[str]  # functions that lead to a lock primitive
     summaries: dict[Context, Summary] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     budget: list[int] = field(default_factory=lambda: [MAX_STEPS])
@@ -47,7 +50,7 @@ def check_balance(
     functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterable[str], file: File
 ) -> None:
     """Report locks that are kept, released without being held, or taken twice; the call graph is acyclic."""
-    work = _Work(file, functions, graph, effects(functions, graph, file))
+    work = _Work(file, functions, graph, effects(functions, graph, file), _locking(functions, graph))
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:
@@ -69,6 +72,25 @@ def _roots(functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterabl
         for arg in e.args[1:] if isinstance(arg, Name)
     }
     return frozenset(n for n in functions if n not in inner or n in spawned or n in set(entries))
+
+
+def _locking(functions: Mapping[str, FunctionDecl], graph: Graph) -> frozenset[str]:
+    """Return the functions that use a lock primitive, directly or in what they call."""
+    callers: dict[str, set[str]] = {}
+    for context, edges in graph.items():
+        for edge in edges:
+            callers.setdefault(edge.to.function, set()).add(context.function)
+    bodies = ((f.name, f.body) for f in functions.values() if f.body is not None)
+    todo = [
+        name for name, body in bodies
+        if any(isinstance(e, Call) and e.kind == "primitive" and PRIMITIVES[e.callee].lock for e in expressions(body))
+    ]
+    found = set(todo)
+    while todo:
+        new = callers.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return frozenset(found)
 
 
 def _callees_first(roots: list[Context], graph: Graph) -> Iterator[Context]:
@@ -113,8 +135,10 @@ def _followed(context: Context, work: _Work) -> Summary:
         return apply(call, state, reader, run, work.summaries[to], work.effects[to.function])
 
     reader = Reader(work.file, calls(run, functions), work.numbers)
-    complete = explore(run, State(), reader, work.budget)
-    return summarize(run, complete=complete)
+    if context.function not in work.locking:
+        complete = explore(run, State(), reader, work.budget, FEW_STEPS)
+        return summarize(run, complete=complete) if complete else unlocking(run)
+    return summarize(run, complete=explore(run, State(), reader, work.budget))
 
 
 # ---- reports -------------------------------------------------------------------------------------------------

@@ -18,15 +18,15 @@ from verify.syntax.check.locks.values import Reader, forget, fresh, paths
 from verify.syntax.check.postdominators import back_edges
 from verify.syntax.check.walk import expressions
 
-MAX_STATES = 24  # at a point with the same locks; beyond it what they know is weakened to what they share
+MAX_STATES = 16  # at a point with the same locks; beyond it what they know is weakened to what they share
 MAX_ALL_STATES = 400  # at a point
-MAX_STEPS = 20_000  # of one function
+MAX_STEPS = 10_000  # of one function
 
 Moves = list[tuple[Edge, State]]
 
 
-def explore(run: Run, start: State, reader: Reader, budget: list[int]) -> bool:
-    """Follow a function from `start`; return whether all paths were followed before the budget ran out."""
+def explore(run: Run, start: State, reader: Reader, budget: list[int], most: int = MAX_STEPS) -> bool:
+    """Follow a function from `start`; return whether all paths were followed in `most` steps and the budget."""
     back = back_edges(run.graph)
     alive = live(run.graph)
     queue: deque[tuple[int, State]] = deque()
@@ -35,7 +35,7 @@ def explore(run: Run, start: State, reader: Reader, budget: list[int]) -> bool:
     while queue:
         steps += 1
         budget[0] -= 1
-        if steps > MAX_STEPS or budget[0] < 0:
+        if steps > most or budget[0] < 0:
             return False
         at, state = queue.popleft()
         run.at[0] = at
@@ -56,14 +56,17 @@ def _arrive(run: Run, to: int, state: State, queue: deque[tuple[int, State]]) ->
     """Add a state to a point unless it knows nothing new; False if there are too many."""
     seen = run.seen.setdefault(to, set())
     states = run.states.setdefault(to, [])
-    if state.key() in seen:
+    key = state.key()
+    if key in seen:
         return True
-    same = [s for s in states if s.signature() == state.signature()] if len(states) >= MAX_STATES else []
+    same = run.groups.setdefault((to, state.signature()), [])
     if len(same) >= MAX_STATES:
         state = common(same[-1], state)
-        if state.key() in seen:
+        key = state.key()
+        if key in seen:
             return True
-    seen.add(state.key())
+    seen.add(key)
+    same.append(state)
     states.append(state)
     queue.append((to, state))
     return len(states) <= MAX_ALL_STATES

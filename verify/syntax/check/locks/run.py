@@ -73,6 +73,7 @@ class Run:
     wants: list[Trouble] = field(default_factory=list)  # releases of locks that only a caller can hold
     takes: dict[Sym, list[Take]] = field(default_factory=dict)
     states: dict[int, list[State]] = field(default_factory=dict)  # at each point
+    groups: dict[tuple[int, Hashable], list[State]] = field(default_factory=dict)  # and with the same locks
     seen: dict[int, set[Hashable]] = field(default_factory=dict)
     tests: dict[Sym, set[int]] = field(default_factory=dict)  # the points that test a condition
     touches: dict[str, set[int]] = field(default_factory=dict)  # the points that take or release a lock
@@ -102,7 +103,8 @@ def lock_call(call: Call, state: State, reader: Reader, run: Run) -> Paths:
         if field_of(lock) in s.unsure:
             done += [(s, 0), (s, 1)] if row.lock == "attempt" else [(s, 0)]
         elif row.lock == "acquire":
-            done.append((acquire(call, s, lock, mode, reader, run), 0))
+            after = acquire(call, s, lock, mode, reader, run)
+            done += [] if after is None else [(after, 0)]
         elif row.lock == "release":
             done.append((release(call, s, lock, mode, run), 0))
         else:
@@ -112,15 +114,15 @@ def lock_call(call: Call, state: State, reader: Reader, run: Run) -> Paths:
     return done
 
 
-def acquire(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader, run: Run) -> State:  # noqa: PLR0913, PLR0917
-    """Return the state after a lock is taken."""
+def acquire(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader, run: Run) -> State | None:  # noqa: PLR0913, PLR0917
+    """Return the state after a lock is taken, None if the thread waits for itself."""
     status = state.locks.get(lock)
     if status is None:
         event = Trail(state.trail, f"{lock_name(call)} is taken here", call.span)
         take(run, lock, Take(lock_name(call), event, state.facts, state.known))
     elif status.count and (lock != KERNEL or status.count >= MAX_NESTING):
         _again(call, state, lock, status, run)
-        return distrust(state, lock)
+        return None
     return _taken(call, state, lock, mode, reader)
 
 

@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from verify.source import Span
-from verify.syntax.check.locks.symbols import ADDRESSES, KERNEL, NOTHING, Sym, Value, atom, mapped, mentions, operation
+from verify.syntax.check.locks.symbols import (
+    ADDRESSES,
+    KERNEL,
+    NO_FIELDS,
+    NONE,
+    NOTHING,
+    Sym,
+    Value,
+    atom,
+    mapped,
+    mentions,
+    operation,
+)
 
 Mode = Literal["write", "read"]  # exclusive locks are held for writing
 
@@ -155,7 +167,7 @@ def renewed(state: State, made: Sym) -> State:
 
     terms = (*state.env.values(), *state.facts, *state.known, *state.locks, *state.needs, *state.shared)
     stored = (part for _, base, value in state.memory.values() for part in (base, value))
-    if not any(mentions(t, made) for t in (*terms, *stored)):
+    if not any(isinstance(t, Sym) and mentions(t, made) for t in (*terms, *stored)):
         return state
     locks = {moved(k): s for k, s in state.locks.items() if not mentions(k, old)}
     needs = {moved(k): n for k, n in state.needs.items() if not mentions(k, old)}
@@ -171,6 +183,7 @@ def renewed(state: State, made: Sym) -> State:
     )
 
 
+MAX_FACTS = 32  # conditions that a path remembers, the latest
 UNKNOWN = -1  # version of memory that was stored to, when nothing speaks of its earlier versions
 
 
@@ -185,9 +198,10 @@ def trimmed(state: State, live: frozenset[str]) -> State:
             memory[name] = (version, base, value)
         else:
             memory[name] = (version, NOTHING, 0)
-    facts = {s: t for s, t in state.facts.items() if _made(s) <= kept}
-    known = {s: n for s, n in state.known.items() if _made(s) <= kept}
-    spoken = {n for t in (*env.values(), *facts, *known, *state.locks, *state.needs) for n in _fields(t)}
+    facts = {s: t for s, t in list(state.facts.items())[-MAX_FACTS:] if s.made <= kept}
+    known = {s: n for s, n in list(state.known.items())[-MAX_FACTS:] if s.made <= kept}
+    terms = (*env.values(), *facts, *known, *state.locks, *state.needs)
+    spoken = NO_FIELDS.union(*(t.fields for t in terms if isinstance(t, Sym)))
     for name, (_, base, _) in memory.items():
         if base == NOTHING and name not in spoken:
             memory[name] = (UNKNOWN, NOTHING, 0)
@@ -195,21 +209,7 @@ def trimmed(state: State, live: frozenset[str]) -> State:
 
 
 def _made(value: object) -> frozenset[Sym]:
-    """Return the new values in a term: what no expression gives a second time."""
-    if not isinstance(value, Sym):
-        return frozenset()
-    if value.kind in ("site", "old"):
-        return frozenset({value})
-    return frozenset().union(*(_made(p) for p in value.parts))
-
-
-def _fields(value: object) -> frozenset[str]:
-    """Return the fields and variables whose loads are in a term."""
-    if not isinstance(value, Sym):
-        return frozenset()
-    inner = frozenset[str]().union(*(_fields(p) for p in value.parts))
-    name = value.parts[1] if value.kind == "load" else value.parts[0] if value.kind == "global" else None
-    return inner | {name} if isinstance(name, str) else inner
+    return value.made if isinstance(value, Sym) else NONE
 
 
 def common(a: State, b: State) -> State:

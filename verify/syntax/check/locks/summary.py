@@ -69,7 +69,7 @@ class Summary:
 def summarize(run: Run, *, complete: bool) -> Summary:
     """Return the outcomes of a followed function; one that leaves all locks as they were has a single outcome."""
     if not complete:
-        return Summary(run, (Outcome({}, {}, None, {}, {}, run.function.span),), complete=False)
+        return replace(unlocking(run), complete=False)
     outcomes = [_outcome(e, run) for e in run.exits]
     if not any(o.locks or o.needs or o.unsure for o in outcomes):
         values = {o.value for o in outcomes}
@@ -80,6 +80,11 @@ def summarize(run: Run, *, complete: bool) -> Summary:
         outcomes = [replace(o, facts={}, known={}) for o in outcomes]
     distinct = {o.key(): o for o in reversed(outcomes)}
     return Summary(run, tuple(reversed(distinct.values())), complete=True)
+
+
+def unlocking(run: Run) -> Summary:
+    """Return the summary of a function that does nothing to locks and has any result."""
+    return Summary(run, (Outcome({}, {}, None, {}, {}, run.function.span),), complete=True)
 
 
 def _outcome(leaving: Exit, run: Run) -> Outcome:

@@ -8,11 +8,14 @@ are brought into one form, so that `!p`, `p == NULL` and the other side of `if (
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from verify.syntax.ast import BinaryOp
 from verify.syntax.check.constants import binary
+
+NONE: frozenset[Sym] = frozenset()
+NO_FIELDS: frozenset[str] = frozenset()
 
 Kind = Literal[
     "param",  # a parameter as the caller gave it: (name,)
@@ -36,15 +39,32 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Sym:
-    """A value that is not known, made of what makes it equal to another."""
+    """A value that is not known, made of what makes it equal to another.
+
+    What is asked of every term of every state is computed once: `depth`, `made` (the new values in it: what no
+    expression gives a second time) and `fields` (the fields and global variables whose loads are in it).
+    """
 
     kind: Kind
     parts: tuple[int | str | Sym, ...] = ()
+    depth: int = field(init=False, compare=False, repr=False)
+    made: frozenset[Sym] = field(init=False, compare=False, repr=False)
+    fields: frozenset[str] = field(init=False, compare=False, repr=False)
+    code: int = field(init=False, compare=False, repr=False)
 
-    @property
-    def depth(self) -> int:
-        """How deep the term is."""
-        return 1 + max((p.depth for p in self.parts if isinstance(p, Sym)), default=0)
+    def __post_init__(self) -> None:
+        inner = [p for p in self.parts if isinstance(p, Sym)]
+        object.__setattr__(self, "code", hash((self.kind, self.parts)))
+        object.__setattr__(self, "depth", 1 + max((p.depth for p in inner), default=0))
+        new = self.kind in ("site", "old")
+        made = frozenset({self}) if new else NONE.union(*(p.made for p in inner))
+        object.__setattr__(self, "made", made)
+        fields = NO_FIELDS.union(*(p.fields for p in inner))
+        name = self.parts[1] if self.kind == "load" else self.parts[0] if self.kind == "global" else None
+        object.__setattr__(self, "fields", fields | {name} if isinstance(name, str) else fields)
+
+    def __hash__(self) -> int:
+        return self.code
 
 
 Value = int | Sym
