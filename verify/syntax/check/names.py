@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from verify.syntax.ast import Expr, Member, Name, Unary
+from verify.syntax.ast import At, Expr, Member, Name, Quantified, Unary
 from verify.syntax.check.conversions import describe, is_reference
-from verify.syntax.check.scope import CURRENT, Scope
+from verify.syntax.check.scope import CURRENT, Local, Scope, closest
 from verify.syntax.types import Function, Lock, Pointer, Struct, Void
 
 
@@ -149,3 +149,30 @@ def writable(expr: Expr, scope: Scope) -> bool:
 
 def _last(expr: Expr) -> str:
     return expr.field if isinstance(expr, Member) else expr.name if isinstance(expr, Name) else "this"
+
+
+def without_ampersand(expr: Expr) -> Expr:
+    """Return `x` of `&x`, and anything else as it is."""
+    return expr.operand if isinstance(expr, Unary) and expr.op == "&" else expr
+
+
+def label_known(label: str, at: At, scope: Scope) -> bool:
+    """Whether `function.label` exists; reports if not."""
+    known = [f"{function}.{tag}" for function, tags in scope.file.labels.items() for tag in tags]
+    if label in known:
+        return True
+    scope.file.error("KC161", f"unknown label `{label}`", at.span, hint=closest(label, known))
+    return False
+
+
+def bind(expr: Quantified, variables: tuple[tuple[str, str], ...], scope: Scope) -> Scope:
+    """Return the scope under a quantifier; one variable never hides another."""
+    bound = dict(scope.locals)
+    for variable, struct in variables:
+        if variable in bound or variable == CURRENT:
+            scope.file.error("KC105", f"`{variable}` is bound twice", expr.span, hint="choose another name")
+        if struct not in scope.file.structs:
+            scope.unknown("KC103", "struct", struct, expr.span, scope.file.structs)
+        type_ = Pointer(Struct(struct)) if struct in scope.file.structs else None
+        bound[variable] = Local(variable, type_, "bound")
+    return replace(scope, locals=bound)

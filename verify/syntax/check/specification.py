@@ -15,8 +15,9 @@ from verify.syntax.ast import (
     Quantified,
     SystemDecl,
 )
-from verify.syntax.check.expressions import bind, condition
+from verify.syntax.check.expressions import condition
 from verify.syntax.check.initial import start_value
+from verify.syntax.check.names import bind
 from verify.syntax.check.pure import expand
 from verify.syntax.check.scope import File, Scope, closest, once
 from verify.syntax.program import Guard

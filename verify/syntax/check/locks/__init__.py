@@ -15,12 +15,13 @@ from verify.diagnostics import Diagnostic
 from verify.source import Span
 from verify.syntax.ast import Call, FunctionDecl, Name
 from verify.syntax.check.cfg import graph as flow_graph
+from verify.syntax.check.locks.apply import apply
 from verify.syntax.check.locks.correlation import certain, events
 from verify.syntax.check.locks.effects import Effects, effects
 from verify.syntax.check.locks.explore import explore
 from verify.syntax.check.locks.run import Exit, Run, Trouble, calls, kept
 from verify.syntax.check.locks.state import State, Status, Trail, field_of
-from verify.syntax.check.locks.summary import Summary, apply, summarize, unlocking
+from verify.syntax.check.locks.summary import Summary, summarize, unlocking
 from verify.syntax.check.locks.symbols import Sym
 from verify.syntax.check.locks.values import Paths, Reader, fresh
 from verify.syntax.check.recursion import Context, Graph, called
