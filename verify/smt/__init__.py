@@ -2,7 +2,8 @@
 
 from verify.smt.accept import accepts, accepts_deadlock
 from verify.smt.bmc import Bmc, bmc
-from verify.smt.judge import FailedObligation, Judgement, Obligation, judge, obligations
+from verify.smt.judge import FailedObligation, Judgement, judge
+from verify.smt.obligations import Obligation, obligations
 from verify.smt.solver import version
 from verify.smt.widths import EncodingError
 

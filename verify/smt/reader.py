@@ -62,15 +62,14 @@ class Reader:
         free = {} if base is None else base.values
         self.changed = sum(variable.reads for slot, variable in free.items() if variable is not values[slot])
         self.known: dict[tuple[int, Scope], Num] = {}
+        self.followed = 0  # a mask of the variables that decide which cell was read
 
     def read(self, expr: Expr, scope: Scope = ()) -> Num:
         """The number that `expr` is. Raises EncodingError for an unbound name, or a value that needs too many bits."""
-        found = self._find((expr, scope))
-        if found is not None:
-            return found
+        found = self._find(expr, scope)
         # A stack of its own: decision diagrams are deeper than Python's.
-        parts = [(expr, scope)]
-        readings = [self._reading(expr, scope)]
+        parts = [(expr, scope)] if found is None else []
+        readings = [self._reading(*part) for part in parts]
         while readings:
             try:
                 part = readings[-1].send(found) if found is not None else next(readings[-1])
@@ -79,24 +78,43 @@ class Reader:
                 over = parts.pop()
                 found = self.known[id(over[0]), over[1]] = done.value
             else:
-                found = self._find(part)
+                found = self._find(*part)
                 if found is None:
                     parts.append(part)
                     readings.append(self._reading(*part))
         assert found is not None  # noqa: S101 - the last reading returned it
         return found
 
-    def _find(self, part: Part) -> Num | None:
-        expr, scope = part
-        if type(expr) is Const:
-            return constant(expr.value)
+    def _find(self, expr: Expr, scope: Scope) -> Num | None:
+        """The number that `expr` is, if it was read before or is so simple that it is read at once."""
         key = (id(expr), scope)
         found = self.known.get(key)
         if found is None and self._base is not None:
             found = self._base.known.get(key)
             if found is not None and found.reads & self.changed:
-                return None
+                found = None
+        if found is None:
+            found = self._simple(expr)
+            if found is not None:
+                self.known[key] = found
         return found
+
+    def _simple(self, expr: Expr) -> Num | None:
+        """The number of a constant, a variable, or a variable compared with a constant: most of a decision diagram."""
+        match expr:
+            case Binary(op, left, Const(value)):
+                found = None if type(left) is Binary else self._simple(left)
+                return None if found is None else binary(self.z, op, found, constant(value))
+            case Const(value):
+                return constant(value)
+            case Local(name, Const(index)):
+                return self.values.get(Slot(THREAD, index, name), NO)
+            case Field(Const(index), cls, name):
+                return self.values.get(Slot(cls, index, name), NO)
+            case Global(name):
+                return self.values.get(Slot("", 0, name), NO)
+            case _:
+                return None
 
     def _reading(self, expr: Expr, scope: Scope) -> Reading:
         z = self.z
@@ -115,12 +133,8 @@ class Reader:
                 return self.cell(THREAD, constant(self.me) if of is None else (yield of, scope), name)
             case Field(pointer, cls, name):
                 return self.cell(cls, (yield pointer, scope), name)
-            case Global(name):
-                return self.values.get(Slot("", 0, name), NO)
             case Unary(op, arg):
                 return unary(z, op, (yield arg, scope))
-            case Const(value):
-                return constant(value)
             case Me():
                 return constant(self.me)
             case Bound(name):
@@ -140,11 +154,15 @@ class Reader:
                 return junction(z, cases)
             case Referenced(pointer, cls, mine):
                 return self._referenced((yield pointer, scope), cls, mine=mine)
+            case Const() | Global():
+                raise AssertionError("not simple")
             case _:
                 assert_never(expr)
 
     def indices(self, cell: str, pointer: Num) -> range:
         """The cells of a kind that `pointer` may denote."""
+        if pointer.ast is not None:
+            self.followed |= pointer.reads
         count = self.inst.tasks if cell == THREAD else self.inst.sizes.get(cell, 0)
         return range(max(pointer.lo, 1), min(pointer.hi, count) + 1)
 

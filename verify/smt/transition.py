@@ -9,7 +9,7 @@ from typing import NamedTuple, assert_never
 import z3
 
 from verify.instances import THREAD, Instance, Slot, Step
-from verify.ir import PC, Action, Binder, Field, Global, Local, Place
+from verify.ir import PC, Action, Binder, Field, Global, Local, Place, Ptr
 from verify.smt.frame import Frame, interval, value_in
 from verify.smt.integers import (
     NO,
@@ -29,6 +29,7 @@ from verify.smt.integers import (
 from verify.smt.reader import Reader, Scope
 from verify.smt.terms import Terms
 
+MAX_SPLITS = 3  # pointers that one action follows to cells told apart
 FINISHED = frozenset({"idle", "end", "null", "freed", "assert", "unlock"})  # kinds of location with nothing left to do
 
 
@@ -72,6 +73,26 @@ def effect(reader: Reader, action: Action, scope: Scope) -> Effect:
         typed.append(disjunction(z, (negation(z, when), conjunction(z, fits))))
         writes[slot] = choose(z, when, narrow(z, value, at), writes.get(slot, reader.values[slot]))
     return Effect(enabled, writes, conjunction(z, typed))
+
+
+def cases(reader: Reader, action: Action, scope: Scope) -> Iterator[tuple[Mapping[Slot, Num], Effect]]:
+    """The effect of an action, one case for each way the pointers that it follows may point, in a frame that says so.
+
+    Then every cell that it reads or writes is known: a case speaks of few variables. All cases together are the action.
+    """
+    z, inst = reader.z, reader.inst
+    pending = [(reader.values, 0)]
+    while pending:
+        values, depth = pending.pop()
+        here = Reader(z, inst, values, reader.me)
+        does = effect(here, action, scope)
+        followed = [slot for slot, var in here.variables.items() if values[slot].reads & here.followed]
+        pointers = [slot for slot in followed if isinstance(here.variables[slot].domain, Ptr)]
+        if pointers and depth < MAX_SPLITS and does.enabled.hi:
+            found = inst.values(here.variables[pointers[0]].domain)
+            pending += [({**values, pointers[0]: constant(value)}, depth + 1) for value in reversed(found)]
+        elif does.enabled.hi:
+            yield values, does
 
 
 def _stores(reader: Reader, action: Action, scope: Scope) -> Iterator[tuple[Slot, Num, Num]]:

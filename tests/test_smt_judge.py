@@ -1,0 +1,161 @@
+"""The judge accepts inductive invariants that imply the property, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import reduce
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from tests import handmade
+from tests.strategies import Space, key, properties, spaces
+from verify.instances import THREAD, Instance, Slot, State, instance
+from verify.ir import (
+    FALSE,
+    LIFE,
+    PC,
+    TRUE,
+    Action,
+    Binary,
+    Binder,
+    Bound,
+    Class,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Group,
+    Ite,
+    Local,
+    Location,
+    Micro,
+    Ptr,
+    Quant,
+    Range,
+    System,
+    Update,
+    Var,
+)
+from verify.semantics import SemanticsError, holds, successors
+from verify.smt import EncodingError, Judgement, judge, obligations
+from verify.source import NOWHERE
+
+RUN = settings(
+    max_examples=int(os.environ.get("VERIFY_EXAMPLES", "100")),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def place(slot: Slot) -> Expr:
+    if slot.cell == "":
+        return Global(slot.name)
+    if slot.cell == THREAD:
+        return Local(slot.name, Const(slot.index))
+    return Field(Const(slot.index), slot.cell, slot.name)
+
+
+def diagram(states: Sequence[State]) -> Expr:
+    """Exactly these states, as a shared decision diagram over their variables in order."""
+    slots = sorted(states[0])
+    memo: dict[object, Expr] = {}
+
+    def build(depth: int, left: frozenset[tuple[int, ...]]) -> Expr:
+        if depth == len(slots):
+            return TRUE
+        known = (depth, left)
+        if known not in memo:
+            found: Expr = FALSE
+            for value in sorted({row[0] for row in left}):
+                rest = build(depth + 1, frozenset(row[1:] for row in left if row[0] == value))
+                found = Ite(Binary("==", place(slots[depth]), Const(value)), rest, found)
+            memo[known] = found
+        return memo[known]
+
+    return build(0, frozenset(tuple(state[slot] for slot in slots) for state in states))
+
+
+@RUN
+@given(spaces(limit=60), st.data())
+def test_the_reachable_states_are_accepted_exactly_for_what_holds_in_them(space: Space, data: st.DataObject) -> None:
+    prop = data.draw(properties(space.instance.system))
+    found = judge(space.instance, [diagram(space.states)], prop)
+    good = all(holds(space.instance, prop, state) for state in space.states)
+    assert found.ok == good
+    assert {failure.name for failure in found.failed} == (set() if good else {"safety"})
+    for failure in found.failed:
+        assert failure.reason == "sat"
+        assert failure.state in space.states
+        assert not holds(space.instance, prop, failure.state)
+
+
+@RUN
+@given(spaces(limit=60), st.data())
+def test_one_reachable_state_less_is_refused(space: Space, data: st.DataObject) -> None:
+    assume(len(space.states) > 1)
+    gone = data.draw(st.sampled_from(space.states))
+    kept = [state for state in space.states if state is not gone]
+    found = judge(space.instance, [diagram(kept)], TRUE)
+    initial = space.depths[key(gone)] == 0
+    entered = [state for state in kept if any(post == gone for _, post in successors(space.instance, state))]
+    assert found.ok is False
+    assert initial == ("initiation/1" in {failure.name for failure in found.failed})
+    for failure in found.failed:
+        if failure.name.startswith("consecution"):
+            assert failure.state in entered
+
+
+@RUN
+@given(spaces(limit=60), st.data())
+def test_one_state_more_is_refused_exactly_if_it_leads_out_or_is_bad(space: Space, data: st.DataObject) -> None:
+    inst = space.instance
+    prop = data.draw(properties(inst.system))
+    more = {slot: data.draw(st.sampled_from(inst.values(var.domain))) for slot, var in inst.slots().items()}
+    states = [*space.states, more]
+    try:
+        closed = all(post in states for _, post in successors(inst, more))
+    except SemanticsError:
+        closed = False
+    good = closed and all(holds(inst, prop, state) for state in states)
+    found = judge(inst, [diagram(states)], prop)
+    assert found.ok == good
+    for failure in found.failed:
+        assert failure.state in states
+
+
+@RUN
+@given(spaces(limit=60), st.data())
+def test_clauses_mean_their_conjunction(space: Space, data: st.DataObject) -> None:
+    """Random clauses, as they are: the judge agrees with a check of every state of the instance."""
+    inst = space.instance
+    slots = inst.slots()
+    size = reduce(lambda n, var: n * len(inst.values(var.domain)), slots.values(), 1)
+    assume(size <= 2000)
+    clauses = data.draw(st.lists(properties(inst.system), min_size=1, max_size=3))
+    prop = data.draw(st.sampled_from([*clauses, TRUE]))
+    every: list[dict[Slot, int]] = [{}]
+    for slot, var in slots.items():
+        every = [{**state, slot: value} for state in every for value in inst.values(var.domain)]
+    inside = [state for state in every if all(holds(inst, clause, state) for clause in clauses)]
+    names = set()
+    for state in inside:
+        if not holds(inst, prop, state):
+            names.add("safety")
+        try:
+            closed = all(post in inside for _, post in successors(inst, state))
+        except SemanticsError:
+            closed = False
+        if not closed:
+            names.add("step")
+    for number, clause in enumerate(clauses, start=1):
+        if any(not holds(inst, clause, state) for state in space.states if space.depths[key(state)] == 0):
+            names.add(f"initiation/{number}")
+    found = judge(inst, clauses, prop)
+    got = {"step" if f.name.startswith(("consecution", "typing")) else f.name for f in found.failed}
+    assert got == names
