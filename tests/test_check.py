@@ -113,6 +113,22 @@ IN_CODE = {
     "mode = nothing();": [("KC110", "nothing()")],
     "if (nothing()) mode = 1;": [("KC110", "nothing()")],
     "switch (t) { case 1: mode = 1; }": [("KC110", "t")],
+    "mode = -xyz;": [("KC100", "xyz")],
+    "mode = *xyz;": [("KC100", "xyz")],
+    "mode = i ? xyz : 1;": [("KC100", "xyz")],
+    "mode = t->mm->xyz ? 1 : 2;": [("KC101", "t->mm->xyz")],
+    "leader = &xyz;": [("KC100", "xyz")],
+    "mode = READ_ONCE(xyz);": [("KC100", "xyz")],
+    "spawn(t, xyz);": [("KC100", "xyz")],
+    "put(xyz);": [("KC100", "xyz")],
+    "atomic_inc(&t->flags);": [("KC115", "&t->flags")],
+    "mode = t->alloc_lock + 1;": [("KC114", "t->alloc_lock")],
+    "mode = nothing() + 1;": [("KC111", "nothing() + 1")],
+    "leader = t->alloc_lock;": [("KC114", "t->alloc_lock")],
+    "mode = t == 0 ? 1 : nothing();": [("KC111", "t == 0 ? 1 : nothing()")],
+    "call(nothing, 1);": [("KC112", "call(nothing, 1)")],
+    "if (i) int_ = 1;": [("KC100", "int_")],
+    "*t = xyz;": [("KC100", "xyz")],
     "*t = *t->mm;": [("KC110", "*t = *t->mm")],
     "publish(mode);": [("KC110", "mode")],
     "spawn(t->mm, nothing);": [("KC110", "t->mm")],
@@ -329,6 +345,14 @@ IN_FILE = {
     "void f(unsigned *w) { mode = w->x; }": [("KC115", "w")],
     "void f(void (*fn)(void)) { mode = fn; }": [("KC111", "fn")],
     "void f(void (*fn)(void)) { fn(1); }": [("KC112", "fn(1)")],
+    "struct s { bool b : 1; enum color c : 3; bool d : 2; };": [("KC116", "bool d : 2;")],
+    "void f(void **p) { mode = 1; }": [("KC116", "void **p")],
+    "void f(struct task ***p) { mode = 1; }": [("KC116", "struct task ***p")],
+    "void f(void (*fn)(void)) { mode = 1; } void g(int x) { f(x); }": [("KC110", "x")],
+    "void f(spinlock_t *l) { mode = l; }": [("KC115", "l")],
+    "void f(struct task **p) { *p = NULL; mode = *p; }": [("KC110", "*p")],
+    "enum e { A = xyz, B = A };": [("KC100", "xyz")],
+    "struct s { struct task *t; }; void f(struct s *p) { mode = p->t->pid + p->t.pid; }": [("KC111", "p->t.pid")],
     # recursion
     "void f(void) { f(); }": [("KC130", "f()")],
     "void f(void) { g(); } void g(void) { h(); } void h(void) { f(); }": [("KC130", "g()")],
@@ -369,6 +393,11 @@ IN_FILE = {
     "invariant a unless q->pid = forall (struct task *k) k->dead;": [("KC100", "q")],
     "invariant a = forall (struct task *k) at(k, f.x);": [("KC161", "at(k, f.x)")],
     "invariant a = forall (struct mm *m) at(m, f.x); void f(void) { x: mode = 1; }": [("KC110", "m")],
+    "int f(int x) { return f(x); } invariant a = f(1);": [("KC130", "f(x)")],
+    "int f(int x) { return !x; } void u(void) { foreach (struct task *c where f(current->pid)) { c->pid = 1; } }": [],
+    "int f(void) { mode = 1; return 1; } void u(void) { foreach (struct task *c where f()) { c->pid = 1; } }": [
+        ("KC150", "f()")
+    ],
     "invariant a = g(); void g2(void) { }": [("KC102", "g()")],
     "int g(void) { mode = 1; return 1; } invariant a = g();": [("KC150", "g()")],
     "int g(void) { return mode++; } invariant a = g();": [("KC150", "g()")],
@@ -708,6 +737,68 @@ def test_initial_values_are_numbers() -> None:
     }  # fmt: skip
     assert values["c"] is not None
     assert values["c"].type == Enum("color")
+
+
+CONSTANTS = {
+    "7 + 2 * 3 - 1": 12,
+    "7 / 2": 3,
+    "-7 / 2": -3,
+    "-7 % 3": -1,
+    "7 & 3 | 8 ^ 1": 11,
+    "1 << 4 >> 2": 4,
+    "~0": -1,
+    "+5": 5,
+    "!3": 0,
+    "3 < 4": 1,
+    "3 > 4": 0,
+    "3 <= 3": 1,
+    "3 >= 4": 0,
+    "3 == 4": 0,
+    "3 != 4": 1,
+    "1 && 0": 0,
+    "0 && mode": 0,
+    "1 || mode": 1,
+    "0 || 2": 1,
+    "1 ? 4 : 5": 4,
+    "0 ? 4 : 5": 5,
+    "(u8)300": 44,
+    "(bool)7": 1,
+    "(s8)200": -56,
+    "4000000000u + 1000000000u": 705032704,
+    "0x7fffffff + 1": -2147483648,
+    "(int)GREEN << 1": 8,
+    "true + true": 2,
+}
+
+
+@pytest.mark.parametrize("text", CONSTANTS)
+def test_a_constant_has_the_value_that_c_gives_it(text: str) -> None:
+    given = program(f"int v = {text};").globals["v"].value
+    assert given == Number(CONSTANTS[text])
+
+
+def test_messages_name_types_as_c_does() -> None:
+    text = "void f(struct task *t, void (*fn)(void), unsigned *w) {"
+    (error,) = found(f"{text} leader = t->wide; }}")
+    assert error.message == "this assignment needs `struct task *`, not `long`"
+    (error,) = found("bool g(void) { return true; } void w(void (*fn)(void)) { fn(); } void f(void) { w(g); }")
+    assert error.message == "`w` needs a function that returns `void`, not `bool`"
+    (error,) = found("void g(struct task **p) { *p = NULL; } void f(struct mm *m) { g(&m); }")
+    assert error.message == "`g` needs a variable of type `struct task *`, not a `struct mm *`"
+    (error,) = found("void f(struct task *t) { mode = t->ptrace + t->mm; }")
+    assert error.message == "`+` does not apply to `struct mm *`"
+    (error,) = found("void g(unsigned *w) { *w = 1; } void f(struct task *t) { g(&t->ptrace); }")
+    assert error.message == "`g` needs a variable of type `unsigned`, not a `unsigned : 5`"
+    (error,) = found("void g(struct task ***p) { mode = 1; }")
+    assert error.message == "a parameter cannot be a `struct task ***`"
+    assert error.hint == "a pointer points to a struct, or as a parameter to a number, a lock or such a pointer"
+
+
+def test_too_many_combinations_of_functions_are_refused() -> None:
+    leaves = "".join(f"void l{i}(void) {{ }}" for i in range(60))
+    calls = "".join(f"two(l{i}, l{j});" for i in range(60) for j in range(60))
+    errors = found(f"void two(void (*f)(void), void (*g)(void)) {{ f(); g(); }} {leaves} void u(void) {{ {calls} }}")
+    assert [e.code for e in errors] == ["KC130"]
 
 
 def test_guards_have_the_kind_that_says_how_they_are_removed() -> None:

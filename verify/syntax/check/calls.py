@@ -96,11 +96,7 @@ def wanted(rule: Type | Rule) -> str:
     match rule:
         case "word":
             return "an integer variable"
-        case "cell":
-            return "a variable"
-        case str():
-            return f"a `{LOCK_NAMES[rule]}`" if rule in LOCK_NAMES else "a variable"
         case Pointer(to):
             return f"a variable of type `{describe(to)}`"
         case _:
-            return f"`{describe(rule)}`"
+            return f"a `{describe(Lock(rule))}`" if rule in LOCK_NAMES else "a variable"

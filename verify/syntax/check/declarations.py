@@ -32,7 +32,6 @@ from verify.syntax.check.scope import BUILT_IN, File, Scope, once
 from verify.syntax.check.walk import expressions, statements
 from verify.syntax.types import INT, Bool, Enum, Int, Lock, Pointer, Struct, Type
 
-LOCK_STRUCTS = frozenset({"mutex", "semaphore", "rw_semaphore", "completion"})
 DEFAULT_THREAD = "task"
 
 _Enumerators = dict[str, tuple[int, Type]]
@@ -91,9 +90,6 @@ def _labels(function: FunctionDecl) -> frozenset[str]:
 
 
 def _struct(decl: StructDecl, scope: Scope, tags: dict[str, Span], structs: dict[str, dict[str, FieldDecl]]) -> None:
-    if decl.name in LOCK_STRUCTS:
-        scope.file.error("KC106", f"`struct {decl.name}` is built in", decl.span, hint="remove this declaration")
-        return
     if not once(scope.file, tags, decl.name, decl.span, "struct"):
         return
     seen: dict[str, Span] = {}
@@ -117,8 +113,8 @@ def _field(field: FieldDecl, scope: Scope) -> FieldDecl:
             return field
         case Int(width, signed), int(bits) if 0 < bits <= width:
             return replace(field, declared=Int(bits, signed))
-        case (Bool(), 1) | (Enum(), int(1 | 2 | 3 | 4 | 5 | 6 | 7 | 8)):
-            return replace(field, bits=None)
+        case (Bool(), 1) | (Enum(), _):
+            return replace(field, bits=None)  # the values of an enum are its enumerators, whatever the width
         case Int() | Bool(), _:
             scope.file.error("KC116", f"a bit-field of {field.bits} bits is not possible in this type", field.span)
         case _:
@@ -218,10 +214,8 @@ def _spawned(function: FunctionDecl, declarations: Sequence[Decl]) -> Iterable[s
             case Call("spawn", (New(struct) | AnyOf(struct), _)):
                 yield struct
             case Call("spawn", (Name(name), _)):
-                match types.get(name):
-                    case Pointer(Struct(struct)):
-                        yield struct
-                    case _:
-                        pass
+                type_ = types.get(name)
+                if isinstance(type_, Pointer) and isinstance(type_.to, Struct):
+                    yield type_.to.name
             case _:
                 pass

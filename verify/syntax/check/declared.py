@@ -22,7 +22,7 @@ def allowed(type_: Type, where: Where, span: Span, scope: Scope) -> bool:
         return False
     if is_scalar(type_) or _special(type_, where):
         return True
-    scope.file.error("KC116", f"{WORDS[where]} cannot be a `{describe(type_)}`", span, hint=_hint(type_, where))
+    scope.file.error("KC116", f"{WORDS[where]} cannot be a `{describe(type_)}`", span, hint=_hint(type_))
     return False
 
 
@@ -36,20 +36,16 @@ def _special(type_: Type, where: Where) -> bool:
             return False
 
 
-def _hint(type_: Type, where: Where) -> str:
+def _hint(type_: Type) -> str:
     match type_:
-        case Struct(name):
-            return f"declare a pointer `struct {name} *`"
         case Lock():
             return "a lock is a field or a global variable; parameters take a pointer to it"
         case Pointer(Void()):
             return "name the struct it points to"
         case Pointer():
-            return "a pointer to something else than a struct can only be a parameter"
-        case Function():
-            return "a function is passed by name to a parameter `void (*fn)(void)`"
+            return "a pointer points to a struct, or as a parameter to a number, a lock or such a pointer"
         case _:
-            return "" if where == "result" else "use an integer, `bool`, an enum or a pointer to a struct"
+            return "use an integer, `bool`, an enum or a pointer to a struct"
 
 
 def _names_known(type_: Type, span: Span, scope: Scope) -> bool:

@@ -76,14 +76,12 @@ def _store(stmt: Stmt, variable: str, scope: Scope, stored: set[tuple[Type | Non
     if done.type is None:
         return replace(stmt, expr=done)
     match done:
-        case Assign(target, given, None):
-            pass
-        case Assign(target, given, op) if op is not None:
-            given = _computed(op, target, given, scope)
+        case Assign(target, given, op):
+            given = given if op is None else _computed(op, target, given, scope)
         case PostIncrement(target, op):
             given = _computed(op, target, Number(1, type=INT, span=done.span), scope)
         case _:
-            return replace(stmt, expr=done)
+            raise AssertionError(done)  # checking keeps the form of an expression
     given = pure(given, scope)
     _unstored(given, stored, scope)
     if isinstance(target, Member):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from verify.syntax.ast import At, Expr, Member, Name, Quantified, Unary
 from verify.syntax.check.conversions import describe, is_reference
 from verify.syntax.check.scope import CURRENT, Local, Scope, closest
-from verify.syntax.types import Function, Lock, Pointer, Struct, Void
+from verify.syntax.types import Function, Lock, Pointer, Struct
 
 
 def name(expr: Name, scope: Scope) -> Name:
@@ -122,8 +122,6 @@ def _no_value(expr: Expr) -> tuple[str, str, str] | None:
                 "KC115", f"`{_last(expr)}` stands for a variable and is no value",
                 f"write `*{_last(expr)}` for its value, or pass `{_last(expr)}` on",
             )
-        case Void():
-            return "KC110", "this has no value", ""
         case _:
             return None
 

@@ -25,13 +25,12 @@ from verify.syntax.ast import (
     Number,
     PostIncrement,
     Return,
-    Stmt,
     Unary,
 )
 from verify.syntax.check import operators
 from verify.syntax.check.rebuild import with_broadcasts, with_operands
 from verify.syntax.check.scope import CURRENT, READS, File
-from verify.syntax.check.walk import subexpressions
+from verify.syntax.check.walk import parts, subexpressions
 from verify.syntax.types import INT, Pointer
 
 MAX_SIZE = 10_000  # expressions in one invariant, all calls written out
@@ -56,18 +55,10 @@ def expand_broadcasts(function: FunctionDecl, file: File, functions: Mapping[str
     """Return a checked function with all calls in its `foreach` statements written out."""
     work = _Work(file, functions, "a `foreach`", current=True)
 
-    def store(stmt: Stmt) -> Stmt:
-        match stmt:
-            case Block(body):
-                return replace(stmt, body=tuple(store(s) for s in body))
-            case Do(expr):
-                return replace(stmt, expr=_expand(expr, work))
-            case _:
-                return stmt
-
     def change(stmt: Foreach) -> Foreach:
         cond = None if stmt.cond is None else _expand(stmt.cond, work)
-        return replace(stmt, cond=cond, body=store(stmt.body))
+        stores = tuple(replace(s, expr=_expand(s.expr, work)) for s in parts(stmt.body) if isinstance(s, Do))
+        return replace(stmt, cond=cond, body=Block(stores, span=stmt.body.span))
 
     if function.body is None:
         return function

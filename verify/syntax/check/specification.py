@@ -144,13 +144,11 @@ def claim(
 def _guard(target: str, decl: ClaimDecl, file: File, guards: Mapping[str, Guard]) -> Guard | None:
     if target in guards:
         return guards[target]
-    function, _, label = target.partition(".")
+    function = target.partition(".")[0]
     what = "label" if decl.kind == "reach" else "guard"
     hint = closest(target, guards)
-    if label and function not in file.functions:
+    if function not in file.functions:
         hint = hint or closest(function, file.functions)
-    if not label:
-        hint = "write `function.label`"
     file.error("KC161", f"unknown {what} `{target}`", decl.span, hint=hint)
     return None
 

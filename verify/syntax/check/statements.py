@@ -180,16 +180,6 @@ def _loop(stmt: Loop, scope: Scope, at: Place) -> Stmt:
     init = stmt.init
     if isinstance(init, Declare):
         init, scope = _declare(init, scope, {})
-    elif isinstance(init, Block):  # several declarators
-        inits: list[Stmt] = []
-        seen: dict[str, Span] = {}
-        for part in init.body:
-            if isinstance(part, Declare):
-                declared, scope = _declare(part, scope, seen)
-                inits.append(declared)
-            else:
-                inits.append(statement(part, scope, at))
-        init = replace(init, body=tuple(inits))
     elif init is not None:
         init = statement(init, scope, at)
     cond = None if stmt.cond is None else condition(stmt.cond, scope)
