@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Progress, Report, Unknown, Verdict
-from verify.instances import instance
-from verify.ir import Expr
+from verify.ir import TRUE, Expr
 from verify.outcome import Judgement, conclude, removed
 from verify.report.result import ClaimResult, FileResult
 from verify.resources import specs_root
@@ -35,7 +34,8 @@ __all__ = [
 ]
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
-UNDECIDED = frozenset({"minimal", "race_free", "writers", "deadlock_free"})
+UNDECIDED = frozenset({"minimal", "race_free", "writers"})
+BOUNDED = 3  # tasks that are looked at where any number is asked for
 HOLDS, FAILS, BAD_INPUT, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -208,28 +208,33 @@ def judged(claim: ClaimDecl, judge: Judge, *, any_asked: bool = False) -> ClaimR
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file; what two claims have in common is done once."""
+    from verify.lower import lower  # noqa: PLC0415 - the engines import the solver
+    from verify.strategy import Memory, Question, deadlock_question, decide  # noqa: PLC0415 - the same
+
     systems: dict[tuple[str, frozenset[str]], Lowered] = {}
-    known: dict[tuple[str, frozenset[str], Expr | None], Verdict] = {}
+    known: dict[tuple[str, frozenset[str], Expr], Verdict] = {}
+    memory = Memory()
 
     def judge(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
-        from verify.engine.strategy import decide  # noqa: PLC0415 - the engines import the solver
-        from verify.lower import lower  # noqa: PLC0415 - the same
-
         name = claim.system or default_system(selection.program)
         gone = frozenset(removed(claim))
         if (name, gone) not in systems:
             systems[name, gone] = lower(selection.program, name, removed=gone)
         lowered = systems[name, gone]
-        prop = _property(claim, selection.program, lowered)
-        key = (name, gone, prop)
+        tasks = options.tasks if options.tasks is not None else BOUNDED
+        deadline = time.monotonic() + options.budget
+        question = Question(
+            lowered.system, _property(claim, selection.program, lowered), tasks, deadline, options.engine, report,
+            options.reduce, options.slice, memory,
+        )
+        if claim.kind == "deadlock_free":
+            question = deadlock_question(question)
+        key = (name, gone, question.prop)
         if key not in known:
-            known[key] = decide(
-                lambda tasks: instance(lowered.system, tasks), prop, tasks=options.tasks,
-                deadline=time.monotonic() + options.budget, engine=options.engine, report=report,
-            )
-        return Judgement(known[key], prop)
+            known[key] = decide(question)
+        return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
 
     return judge
 
@@ -245,6 +250,8 @@ def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:
             return claims.never_at(lowered.system, lowered.fires[claim.targets[0]])
         case "lock_balanced":
             return claims.balanced(lowered.system)
+        case "deadlock_free":
+            return TRUE
         case _:
             assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
             return claims.invariant(program, lowered, claim.invariant)

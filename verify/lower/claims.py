@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from verify.ir import Binder, Bound, Const, Expr, Field, Global, LocationKind, Ptr, Quant, System, Threads, Var
+from verify.ir import (
+    Binder,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    LocationKind,
+    Me,
+    Ptr,
+    Quant,
+    System,
+    Threads,
+    Var,
+)
 from verify.lower import Lowered
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, formula
-from verify.lower.simplify import binary, conj, disj, negate, truth
+from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
+from verify.semantics import FINISHED
 from verify.syntax import ast
 from verify.syntax.program import Program
 
@@ -53,6 +69,31 @@ def balanced(system: System) -> Expr:
         never_at(system, _of_kind(system, "unlock")),
         _every_thread(system, lambda me: disj([negate(at(me, _of_kind(system, "end"))), _holds_none(system, me)])),
     ])
+
+
+def never_stuck(system: System) -> Expr:
+    """Some thread can step, or all are finished."""
+    me = Binder("thread", Ptr(system.thread))
+    who = Bound(me.name)
+    able = list[Expr]()
+    for action in system.actions:
+        enabled = rebuild(action.guard, lambda part: _of(part, who))
+        for binder in reversed(action.binders):
+            enabled = Quant("exists", binder, enabled)
+        able.append(conj([at(who, frozenset({action.source})), enabled]))
+    finished = frozenset(n for n, location in enumerate(system.locations) if location.kind in FINISHED)
+    return disj([Quant("forall", me, at(who, finished)), Quant("exists", me, disj(able))])
+
+
+def _of(part: Expr, who: Expr) -> Expr | None:
+    """What the acting thread reads, as what the thread `who` would read."""
+    match part:
+        case Me():
+            return who
+        case Local(name, None):
+            return Local(name, who)
+        case _:
+            return None
 
 
 def _unless(cond: ast.Expr, body: ast.Expr) -> ast.Expr:

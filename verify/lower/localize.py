@@ -21,6 +21,7 @@ from verify.ir import (
     Field,
     Global,
     Local,
+    Me,
     Place,
     Ptr,
     Range,
@@ -46,6 +47,30 @@ def first_keys(system: System, prop: Expr) -> frozenset[Key]:
     """What a localization begins with: what the property reads."""
     to = seen(prop)
     return (to.keys | {(cls, LIFE) for cls in to.exists}) & shared_keys(system)
+
+
+def looked_at(system: System, prop: Expr) -> frozenset[Key]:
+    """The plain fields of tasks that the code looks at which changes, in another's object, what the property reads.
+
+    A guess at what a proof needs to know, and what keeps most false alarms away.
+    """
+    to = first_keys(system, prop)
+    acting = {
+        action.micro[0].function
+        for action in system.actions
+        for update in action.updates
+        if isinstance(update.place, Field) and update.place.pointer != Me() and key_of(update.place) in to
+        and update.place.name != LIFE
+    }
+    fields = {(system.thread, var.name): var for var in system.classes[system.thread].fields}
+    tested = {
+        key
+        for action in system.actions
+        if acting & {action.micro[0].function}
+        for expr in (action.guard, *(u.value for u in action.updates if isinstance(u.place, Local)))
+        for key in reads(system, expr)
+    }
+    return frozenset(k for k in tested if k in fields and isinstance(fields[k].domain, Range) and k[1] != LIFE)
 
 
 def localize(system: System, known: Collection[Key]) -> System:

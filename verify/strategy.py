@@ -1,0 +1,263 @@
+"""Which finder when: from a property of a system to a judged verdict.
+
+Counterexample-guided (Clarke, Grumberg, Jha, Lu, Veith, JACM 2003): begin with the few shared variables that the
+property and the code around it read, search the small system that knows only those, and let the whole system say
+whether a run that turns up is real. If not, know more and begin again. A small system in which nothing turns up has a
+proof, which is then found by view abstraction and judged by Z3.
+
+Nothing is proved on a finder's word, and nothing refuted without the run of the whole system.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, assert_never
+
+from verify.engine.search import Search, search
+from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Report, Scope, Unknown, Verdict
+from verify.engine.views import find_invariant
+from verify.instances import Instance, Trace, instance, least_tasks
+from verify.ir import Expr, System
+from verify.lower.claims import never_stuck
+from verify.lower.expand import Expansion, expand
+from verify.lower.fingerprint import fingerprint
+from verify.lower.localize import first_keys, localize, looked_at, shared_keys
+from verify.lower.reduce import reduce
+from verify.lower.registers import share_locals
+from verify.lower.slice import slice_for
+from verify.lower.visible import Key
+from verify.semantics import holds, replay, stuck
+from verify.smt import accepts, accepts_deadlock, bmc, judge
+
+Engine = Literal["auto", "bfs", "views", "bmc"]
+FIRST_STATES = 150_000  # how far a search goes before a proof is tried
+GROWTH = 8
+BMC_STEPS = 64
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the claims of one file have in common: small systems proved, and what each property needed to know."""
+
+    proofs: dict[object, Proved] = field(default_factory=dict)
+    keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One property of one system, and how to go about it."""
+
+    system: System
+    prop: Expr
+    tasks: int
+    deadline: float
+    engine: Engine
+    report: Report
+    reduce: bool
+    slice: bool
+    memory: Memory
+    deadlock: bool = False
+
+    def tell(self, phase: str, figures: Mapping[str, int]) -> None:
+        """Report where the solver stands."""
+        self.report(Progress(phase, figures))
+
+    def sizes(self) -> Iterator[int]:
+        """The numbers of tasks to look at, in growing order."""
+        return iter(range(min(least_tasks(self.system), self.tasks), self.tasks + 1))
+
+
+@dataclass(slots=True)
+class Shown:
+    """The strongest thing shown so far."""
+
+    depth: int = -1
+    tasks: int = 0
+    complete: bool = False
+
+    def add(self, result: Search, tasks: int) -> None:
+        """Take in a search of a system with at least the runs of the whole that found nothing."""
+        self.tasks, self.depth, self.complete = tasks, result.depth, result.complete
+
+    def __str__(self) -> str:
+        if self.depth < 0:
+            return "nothing"
+        steps = "any number of steps" if self.complete else f"up to {self.depth} steps"
+        return f"no violation in any run of {steps} with {self.tasks} task{'s' * (self.tasks != 1)}"
+
+
+def decide(question: Question) -> Verdict:
+    """Prove or refute the property for the given number of tasks and any number of steps, or say how far it got."""
+    least = least_tasks(question.system)
+    if question.tasks < least:
+        return Unknown(f"the system starts with {least} tasks", "nothing", question.engine)
+    match question.engine:
+        case "auto":
+            return _auto(question)
+        case "bfs":
+            return _bfs(question)
+        case "views":
+            keys = shared_keys(question.system)
+            proof = _proof(question, _small(question, keys), question.deadline)
+            return proof or Unknown("no inductive invariant was found", "nothing", "views")
+        case "bmc":
+            return _bmc(question)
+        case _:
+            assert_never(question.engine)
+
+
+def deadlock_question(question: Question) -> Question:
+    """The question whether threads can get stuck, asked of the system reduced as far as deadlocks allow."""
+    system = reduce(question.system, None, deadlocks=True) if question.reduce else question.system
+    return replace(question, system=system, prop=never_stuck(system), reduce=False, slice=False, deadlock=True)
+
+
+def _small(question: Question, keys: Collection[Key]) -> System:
+    """The system that knows only `keys`, sliced for the property and reduced."""
+    system, prop = question.system, question.prop
+    if question.slice:
+        system = slice_for(localize(system, keys), prop)
+    if question.reduce:
+        system = reduce(system, prop)
+    return slice_for(system, prop) if question.slice else system
+
+
+def _auto(question: Question) -> Verdict:
+    system, prop = question.system, question.prop
+    keys = shared_keys(system)
+    if question.slice:
+        keys = question.memory.keys.get(prop) or (first_keys(system, prop) | looked_at(system, prop))
+    states = FIRST_STATES
+    shown = Shown()
+    while time.monotonic() < question.deadline:
+        small = _small(question, keys)
+        question.report(Progress("localize", {"variables": len(keys), "actions": len(small.actions)}))
+        found = _search(question, small, states, shown)
+        if isinstance(found, Trace):
+            expansion = expand(found, instance(system, found.instance.tasks), keys)
+            refuted = _refuted(question, expansion, "bfs")
+            if refuted is not None:
+                question.memory.keys[prop] = keys
+                return refuted
+            more = _cheapest(system, expansion.reasons, keys)
+            if not more and keys == shared_keys(system):
+                return Unknown("a run of the reduced system is none of the whole", str(shown), "auto")
+            keys = keys | (more or shared_keys(system))
+            continue
+        proof = _proof(question, small, _share(question.deadline))
+        if proof is not None:
+            question.memory.keys[prop] = keys
+            return proof
+        if found:
+            return Unknown("every state was explored, but no inductive invariant was found", str(shown), "bfs")
+        states *= GROWTH
+    return Unknown("out of time", str(shown), "auto")
+
+
+def _share(deadline: float) -> float:
+    """Half of the time that is left."""
+    now = time.monotonic()
+    return now + max(0.0, deadline - now) / 2
+
+
+def _search(question: Question, small: System, states: int, shown: Shown) -> Trace | bool:
+    """A run of the small system to a bad state; else whether everything was explored at every size."""
+    for tasks in question.sizes():
+        result = search(
+            instance(small, tasks), question.prop, deadline=question.deadline, report=question.report, max_states=states
+        )
+        if result.trace is not None:
+            return _no_longer(question, small, result.trace, states)
+        shown.add(result, tasks)
+        if not result.complete:
+            return False
+    return True
+
+
+def _no_longer(question: Question, small: System, trace: Trace, states: int) -> Trace:
+    """A run as short as any with more tasks, as far as a search of `states` states can tell."""
+    for tasks in range(trace.instance.tasks + 1, question.tasks + 1):
+        result = search(
+            instance(small, tasks), question.prop, deadline=question.deadline, max_depth=len(trace.steps) - 1,
+            max_states=states,
+        )
+        trace = result.trace or trace
+    return trace
+
+
+def _cheapest(system: System, reasons: Collection[Collection[Key]], keys: Collection[Key]) -> frozenset[Key]:
+    """The reason that adds least to what must be known; both halves of an rwlock count as one."""
+    every = shared_keys(system)
+    fresh = [frozenset(reason) & every - set(keys) for reason in reasons]
+    wider = [reason | {twin for key in reason for twin in _halves(key) if twin in every} for reason in fresh if reason]
+    return min(wider, key=lambda reason: (len(reason), sorted(reason)), default=frozenset())
+
+
+def _halves(key: Key) -> tuple[Key, Key]:
+    stem = key[1].removesuffix(".readers")
+    return (key[0], stem), (key[0], f"{stem}.readers")
+
+
+def _refuted(question: Question, expansion: Expansion, engine: str) -> Refuted | None:
+    """The refutation, if `semantics` replays the run and Z3 accepts it."""
+    trace = expansion.trace
+    if trace is None or not replay(trace):
+        return None
+    last = trace.states[-1]
+    if question.deadlock:
+        good = stuck(trace.instance, last) and accepts_deadlock(trace)
+    else:
+        good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop)
+    scope = Scope(trace.instance.tasks, len(trace.steps))
+    return Refuted(scope, trace, engine, expansion.marks) if good else None
+
+
+def _proof(question: Question, small: System, deadline: float) -> Proved | None:
+    """The proof, if views find an invariant of the small system that Z3 finds inductive."""
+    key = (fingerprint(small, question.prop), question.tasks)
+    if key in question.memory.proofs:
+        return question.memory.proofs[key]
+    few = share_locals(small) if not question.deadlock else small
+    inst = instance(few, question.tasks)
+    found = find_invariant(inst, question.prop, deadline=deadline, report=question.report)
+    if found.invariant is None:
+        return None
+    proof = _judged(question, inst, found.invariant)
+    if proof is not None:
+        question.memory.proofs[key] = proof
+    return proof
+
+
+def _judged(question: Question, inst: Instance, invariant: Invariant) -> Proved | None:
+    answer = judge(inst, invariant.clauses, question.prop, deadline=question.deadline, report=question.tell)
+    return Proved(Scope(inst.tasks, None), invariant, "views", answer.count) if answer.ok else None
+
+
+def _bfs(question: Question) -> Verdict:
+    """Search alone: it refutes, and says how far it looked."""
+    shown = Shown()
+    keys = shared_keys(question.system)
+    found = _search(question, _small(question, keys), 1 << 62, shown)
+    if isinstance(found, Trace):
+        whole = instance(question.system, found.instance.tasks)
+        refuted = _refuted(question, expand(found, whole, keys), "bfs")
+        return refuted or Unknown("a run of the reduced system is none of the whole", str(shown), "bfs")
+    return Unknown("a search alone is no proof" if found else "out of time", str(shown), "bfs")
+
+
+def _bmc(question: Question) -> Verdict:
+    """Z3's unrolling alone, at the full number of tasks."""
+    keys = shared_keys(question.system)
+    inst = instance(_small(question, keys), question.tasks)
+    result = bmc(inst, question.prop, max_steps=BMC_STEPS, deadline=question.deadline, report=question.tell)
+    if result.trace is not None:
+        expansion = expand(result.trace, instance(question.system, question.tasks), keys)
+        refuted = _refuted(question, expansion, "bmc")
+        if refuted is not None:
+            return refuted
+    shown = f"no violation in any run of up to {result.steps} steps with {question.tasks} tasks"
+    return Unknown("bounded search is no proof", shown if result.steps >= 0 else "nothing", "bmc")
+
+
