@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests import handmade
-from tests.strategies import Space, key, properties, spaces
+from tests.strategies import Space, explore, key, properties, spaces
 from verify.instances import THREAD, Instance, Slot, State, instance
 from verify.ir import (
     FALSE,
@@ -38,8 +38,10 @@ from verify.ir import (
     Quant,
     Range,
     System,
+    Unary,
     Update,
     Var,
+    Wrap,
 )
 from verify.semantics import SemanticsError, holds, successors
 from verify.smt import EncodingError, Judgement, judge, obligations
@@ -91,6 +93,7 @@ def test_the_reachable_states_are_accepted_exactly_for_what_holds_in_them(space:
     assert {failure.name for failure in found.failed} == (set() if good else {"safety"})
     for failure in found.failed:
         assert failure.reason == "sat"
+        assert failure.state is not None
         assert failure.state in space.states
         assert not holds(space.instance, prop, failure.state)
 
@@ -159,3 +162,97 @@ def test_clauses_mean_their_conjunction(space: Space, data: st.DataObject) -> No
     found = judge(inst, clauses, prop)
     got = {"step" if f.name.startswith(("consecution", "typing")) else f.name for f in found.failed}
     assert got == names
+
+
+# ---- by hand -------------------------------------------------------------------------------------
+
+
+def counter(*updates: Update, guard: Expr = TRUE, classes: tuple[Var, ...] = (), count: int = 1) -> Instance:
+    """Threads that repeat one action; x is 0..5, y any byte."""
+    action = Action(1, 1, guard, updates, (Micro("loop", "user", NOWHERE),))
+    system = System(
+        "counter",
+        {"task": Class("task", (Var(LIFE, Range(0, 2)), *classes))},
+        "task",
+        (Var("x", Range(0, 5)), Var("y", Range(0, 255))),
+        (Var(PC, Range(0, 2)), Var("t", Ptr("task"))),
+        (Location("idle", "idle"), Location("user"), Location("end", "end")),
+        (action,),
+        (Group("user", count, 1, {}),),
+    )
+    return instance(system, count)
+
+
+X, Y = Global("x"), Global("y")
+
+
+def test_a_property_that_is_not_inductive_needs_a_better_invariant() -> None:
+    inst = counter(Update(X, Binary("%", Binary("+", X, Const(2)), Const(6))))
+    prop = Binary("!=", X, Const(3))
+    found = judge(inst, [prop], prop)
+    assert [(f.name, f.reason) for f in found.failed] == [("consecution/loop@T1", "sat")]
+    assert found.failed[0].state is not None
+    assert found.failed[0].state[Slot("", 0, "x")] == 1
+    assert judge(inst, [TRUE], prop).failed[0].name == "safety"
+    even = Unary("!", Binary("&", X, Const(1)))
+    assert judge(inst, [even], prop) == Judgement(ok=True, count=3, failed=())
+
+
+def test_a_store_outside_the_domain_is_refused() -> None:
+    inst = counter(Update(X, Binary("+", X, Const(1))), guard=Binary("<", X, Const(5)))
+    assert judge(inst, [TRUE], TRUE).ok
+    inst = counter(Update(X, Binary("+", X, Const(1))))
+    found = judge(inst, [TRUE], TRUE)
+    assert [f.name for f in found.failed] == ["typing/loop@T1"]
+    assert found.failed[0].state is not None
+    assert found.failed[0].state[Slot("", 0, "x")] == 5
+    assert judge(inst, [Binary("<", X, Const(5))], TRUE).failed[0].name == "consecution/loop@T1"
+
+
+def test_an_initial_value_outside_the_domain_is_an_error() -> None:
+    system = counter().system
+    bad = replace(system, globals=(Var("x", Range(0, 5), default=6), *system.globals[1:]))
+    with pytest.raises(EncodingError, match="x begins outside its domain"):
+        judge(instance(bad, 1), [TRUE], TRUE)
+
+
+def test_obligations_are_named_for_action_thread_and_pointers() -> None:
+    field = Field(Local("t"), "task", "f")
+    inst = counter(Update(field, Const(1)), classes=(Var("f", Range(0, 1)),), count=2)
+    clause = Quant("forall", Binder("k", Ptr("task")), Binary("<=", Field(Bound("k"), "task", "f"), Const(1)))
+    names = [obligation.name for obligation in obligations(inst, [clause, TRUE], TRUE)]
+    steps = [f"consecution/loop@T{i}[thread{i}.t={k}]" for i in (1, 2) for k in (1, 2)]
+    assert names == ["initiation/1", "initiation/2", *steps, "safety"]
+
+
+def test_the_check_is_right_but_needs_more_than_the_property() -> None:
+    inst = instance(handmade.system(checked=True), 2)
+    space = explore(inst, 5000)
+    assert space is not None
+    assert judge(inst, [diagram(space.states)], handmade.INVARIANT).ok
+    assert {f.reason for f in judge(inst, [handmade.INVARIANT], handmade.INVARIANT).failed} == {"sat"}
+
+
+def test_deep_and_shared_diagrams_are_read_in_linear_time() -> None:
+    """3,000 levels, each used twice by the level above: 2^3000 paths."""
+    inst = counter(Update(Y, Wrap(8, signed=False, arg=Binary("+", Y, Const(3)))))
+    level: Expr = Binary("<=", Y, Const(255))
+    for number in range(3000):
+        level = Ite(Binary("==", X, Const(number % 6)), level, Binary("&&", level, TRUE))
+    begun = time.monotonic()
+    assert judge(inst, [level], level).ok
+    assert time.monotonic() - begun < 20
+
+
+def test_after_the_deadline_nothing_is_judged() -> None:
+    inst = counter(Update(X, Const(1)))
+    found = judge(inst, [TRUE], TRUE, deadline=time.monotonic() - 1)
+    assert (found.ok, found.count) == (False, 0)
+    assert [(f.name, f.reason, f.state) for f in found.failed] == [("initiation/1", "unknown", None)]
+    assert judge(inst, [TRUE], TRUE, deadline=time.monotonic() + 60).ok
+
+
+def test_progress_is_reported() -> None:
+    said: list[tuple[str, dict[str, int]]] = []
+    judge(counter(), [TRUE], TRUE, report=lambda phase, figures: said.append((phase, dict(figures))))
+    assert said[-1] == ("judging", {"obligations": len(said), "failed": 0})
