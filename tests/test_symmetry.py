@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.strategies import MM, TASK, Space, equal, key, properties, spaces, systems
+from tests.strategies import MM, TASK, Space, key, properties, spaces, systems
 from verify.engine.packing import layout, pack, unpack
 from verify.engine.rigidity import rigid
 from verify.engine.search import search
@@ -68,7 +68,7 @@ def orbit(inst: Instance, state: State) -> tuple[int, ...]:
 
 
 @given(systems(), st.integers(1, 3), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_canonical_form_is_exact_for_any_state(system: System, tasks: int, data: st.DataObject) -> None:
     inst = instance(system, max(tasks, least_tasks(system)))
     places = layout(inst)
@@ -84,7 +84,7 @@ def test_the_canonical_form_is_exact_for_any_state(system: System, tasks: int, d
 
 
 @given(spaces())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_one_state_of_each_orbit_is_explored(space: Space) -> None:
     inst = space.instance
     orbits: dict[tuple[int, ...], int] = {}
@@ -101,7 +101,7 @@ def test_one_state_of_each_orbit_is_explored(space: Space) -> None:
 
 
 @given(spaces(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_symmetry_changes_neither_verdict_nor_length(space: Space, data: st.DataObject) -> None:
     inst = space.instance
     prop = data.draw(properties(inst.system))
@@ -117,7 +117,7 @@ def test_symmetry_changes_neither_verdict_nor_length(space: Space, data: st.Data
 
 
 @given(spaces(ordered=True, limit=150), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_pointers_put_in_order_do_not_mislead(space: Space, data: st.DataObject) -> None:
     inst = space.instance
     prop = data.draw(properties(inst.system, ordered=True))
@@ -162,7 +162,3 @@ def test_numbers_of_cells_make_a_class_rigid(body: Expr, found: set[str], system
         prop = Quant("forall", Binder(name, Ptr(cls)), prop)
     assert rigid(system, TRUE) == set()
     assert rigid(system, prop) == found
-
-
-def test_equal_is_the_only_comparison_of_pointers_that_strategies_make() -> None:
-    assert equal(A, B) == Binary("==", A, B)

@@ -23,6 +23,7 @@ from verify.semantics import FINISHED, successors
 
 CHUNK = 2048  # states explored between two looks at the clock
 REPORT_SECONDS = 0.5
+MAX_STATES = 20_000_000  # about 4 GB
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +52,19 @@ def search(  # noqa: PLR0913 - what to look for, and how far
     report: Report | None = None,
     max_depth: int | None = None,
     deadlock: bool = False,
+    max_states: int = MAX_STATES,
 ) -> Search:
     """Find a shortest run of `inst` to a state where `prop` is false, or with `deadlock` to a deadlock; or show none.
 
-    Units: `max_depth` in steps; `deadline` a value of time.monotonic(), looked at every 2048 states. Without `prop`
-    everything is explored. Raises SemanticsError where a step would leave the domain of a variable.
+    Units: `max_depth` in steps; `deadline` a value of time.monotonic(), looked at, like `max_states`, every 2048
+    states. Without `prop` everything is explored. Raises SemanticsError where a step would leave the domain of a
+    variable.
     """
     places = layout(inst)
     canon = canonical(places, prop) if symmetry else None
-    run = _Run(places, canon, predicate(places, TRUE if prop is None else prop), _clock(deadline, report))
+    holds = predicate(places, TRUE if prop is None else prop)
+    run = _Run(places, canon, holds, deadline, report, max_states, time.monotonic())
     return run.explore(max_depth, deadlock=deadlock)
-
-
-def _clock(deadline: float | None, report: Report | None) -> Callable[[Mapping[str, int]], bool]:
-    """Return a function that tells whether time is up, and now and then says where the search stands."""
-    said = time.monotonic()
-
-    def late(figures: Mapping[str, int]) -> bool:
-        nonlocal said
-        now = time.monotonic()
-        if report is not None and now - said >= REPORT_SECONDS:
-            said = now
-            report(Progress("search", figures))
-        return deadline is not None and now >= deadline
-
-    return late
 
 
 @dataclass(slots=True)
@@ -85,16 +74,23 @@ class _Run:
     places: Layout
     canon: Callable[[int], int] | None
     holds: Callable[[int], bool]
-    clock: Callable[[Mapping[str, int]], bool]
+    deadline: float | None
+    report: Report | None
+    max_states: int
+    reported: float  # when
     seen: Seen = field(default_factory=dict)
     found: list[int] = field(default_factory=list)  # states one step further than those being explored
     transitions: int = 0
     depth: int = -1
 
     def late(self) -> bool:
-        """Whether time is up."""
-        tasks = self.places.instance.tasks
-        return self.clock({"tasks": tasks, "states": len(self.seen), "depth": self.depth})
+        """Whether time or room is used up; now and then, say where the search stands."""
+        now = time.monotonic()
+        if self.report is not None and now - self.reported >= REPORT_SECONDS:
+            self.reported = now
+            figures = {"tasks": self.places.instance.tasks, "states": len(self.seen), "depth": self.depth}
+            self.report(Progress("search", figures))
+        return (self.deadline is not None and now >= self.deadline) or len(self.seen) >= self.max_states
 
     def result(self, bad: int | None, *, complete: bool = False, deadlock: bool = False) -> Search:
         """Close the search, at the state `bad` if there is one."""
@@ -187,7 +183,7 @@ def _same(state: int) -> int:
 class Growth:
     """What searches of growing size found: a shortest run over all sizes searched, and each search by its tasks.
 
-    `finished`: none of them was cut short by the deadline.
+    `finished`: none of them was cut short by the deadline or for want of room.
     """
 
     trace: Trace | None
