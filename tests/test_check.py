@@ -367,7 +367,9 @@ IN_FILE = {
     "void f(void) { } system { cpus 0; task a runs f; }": [("KC141", "system { cpus 0; task a runs f; }")],
     "system { cpus 1; }": [("KC141", "system { cpus 1; }")],
     "void f(void) { } system { task a runs f; mm b runs f; }": [("KC140", "mm b runs f;")],
-    "void f(void) { } system A { task a runs f; } system A { task a runs f; }": [("KC105", "system A { task a runs f; }")],
+    "void f(void) { } system A { task a runs f; } system A { task a runs f; }": [
+        ("KC105", "system A { task a runs f; }")
+    ],
     "void f(void) { } system { task a runs f with { xyz = 1; }; }": [("KC101", "1")],
     "void f(void) { } system { task a runs f with { pid = mode; }; }": [("KC118", "mode")],
     "void f(void) { } system { task a runs f with { pid = nondet(); }; }": [("KC117", "nondet()")],
@@ -438,7 +440,8 @@ def test_a_claim_needs_a_system_that_is_clear() -> None:
 
 def test_current_needs_a_thread_class() -> None:
     assert codes("int x; void f(void) { x = current->a; x = current->b; }", "") == [("KC140", "current")]
-    assert codes("struct t { int a; }; void f(void) { } void g(void) { spawn(new struct t, f); current->a = 1; }", "") == []
+    made = "struct t { int a; }; void f(void) { } void g(void) { spawn(new struct t, f); current->a = 1; }"
+    assert load_text(made).thread == "t"
     spawned = "struct t { int a; }; void f(struct t *p) { spawn(p, g); } void g(void) { current->a = 1; }"
     assert load_text(spawned).thread == "t"
     assert load_text("struct t { int a; };").thread == ""
@@ -452,7 +455,8 @@ def test_every_code_is_in_the_table() -> None:
 
 
 def test_errors_come_in_the_order_of_the_source_with_hints() -> None:
-    errors = found("prove no_bad_unlok;\nvoid f(struct task *t) { t->pidd = 1; mdoe = 2; go_to(); }\ninvariant a = mood;\n")
+    code = "void f(struct task *t) { t->pidd = 1; mdoe = 2; go_to(); }"
+    errors = found(f"prove no_bad_unlok;\n{code}\ninvariant a = mood;\n")
     assert [e.code for e in errors] == ["KC160", "KC164", "KC101", "KC100", "KC102", "KC100"]
     assert errors[0].hint == "did you mean `no_bad_unlock`?"
     assert errors[2].hint == "did you mean `pid`?"
@@ -563,15 +567,18 @@ def test_arguments_and_results_are_converted() -> None:
 
 
 def test_locals_are_unique_and_scopes_end() -> None:
-    done = program("void f(int x) { int y = x; { int x = y; mode = x; } for (int y = 0; y < 2; y++) mode = y; mode = x; }")
+    loop = "for (int y = 0; y < 2; y++) mode = y;"
+    done = program(f"void f(int x) {{ int y = x; {{ int x = y; mode = x; }} {loop} mode = x; }}")
     declared = [s.unique for s in statements(Block(body(done.functions["f"]))) if isinstance(s, Declare)]
     assert declared == ["y", "x#2", "y#2"]
-    used = [e.unique for e in expressions(Block(body(done.functions["f"]))) if isinstance(e, Name) and e.kind == "local"]
+    names = (e for e in expressions(Block(body(done.functions["f"]))) if isinstance(e, Name))
+    used = [e.unique for e in names if e.kind == "local"]
     assert used == ["x", "y", "x#2", "y#2", "y#2", "y#2", "x"]
 
 
 def test_declarations_of_a_switch_are_in_one_scope() -> None:
-    done = program("void f(int i) { switch (i) { case 0: mode = 1; int y = 2; mode = y; break; case GREEN: y = 3; mode = y; } }")
+    cases = "case 0: mode = 1; int y = 2; mode = y; break; case GREEN: y = 3; mode = y;"
+    done = program(f"void f(int i) {{ switch (i) {{ {cases} }} }}")
     names = {e.unique for e in expressions(Block(body(done.functions["f"]))) if isinstance(e, Name) and e.name == "y"}
     assert names == {"y"}
 
@@ -618,8 +625,11 @@ def test_constants_carry_their_value() -> None:
 
 
 def test_nondet_takes_its_type_from_where_it_stands() -> None:
-    text = "int g(u8 x) { return x; } void f(struct task *t) { bool b = nondet(); t->ptrace = nondet(); mode = g(nondet());"
-    done = program(text + " if (nondet() && !nondet()) t->dead = b ? nondet() : (bool)nondet(); while (nondet()) mode = 1; }")
+    done = program(
+        "int g(u8 x) { return x; } void f(struct task *t) { bool b = nondet(); t->ptrace = nondet();"
+        " mode = g(nondet());"
+        " if (nondet() && !nondet()) t->dead = b ? nondet() : (bool)nondet(); while (nondet()) mode = 1; }"
+    )
     types = [e.type for e in expressions(Block(body(done.functions["f"]))) if isinstance(e, Nondet)]
     byte, flag = Int(8, signed=False), Bool()
     assert types == [flag, Int(5, signed=False), byte, flag, flag, flag, flag, flag]
@@ -680,7 +690,8 @@ def test_pure_functions_are_written_out_in_invariants() -> None:
 
 
 def test_primitives_that_only_read_are_written_out_in_invariants() -> None:
-    done = _invariant("forall (struct task *k) atomic_read(&k->count) > 0 && test_bit(1, &k->flags) && READ_ONCE(k->dead)")
+    reads = "atomic_read(&k->count) > 0 && test_bit(1, &k->flags) && READ_ONCE(k->dead)"
+    done = _invariant(f"forall (struct task *k) {reads}")
     assert not any(isinstance(e, Call) for e in subexpressions(done))
     members = {e.field: e.type for e in subexpressions(done) if isinstance(e, Member)}
     assert members == {"count": INT, "flags": UNSIGNED, "dead": Bool()}
@@ -726,7 +737,8 @@ def test_a_system_is_completed() -> None:
 
 def test_initial_values_are_numbers() -> None:
     done = program(
-        "#define N 3\nspinlock_t l = SPIN_LOCK_UNLOCKED; rwlock_t r = RW_LOCK_UNLOCKED; atomic_t a = ATOMIC_INIT(N + 1);"
+        "#define N 3\n"
+        "spinlock_t l = SPIN_LOCK_UNLOCKED; rwlock_t r = RW_LOCK_UNLOCKED; atomic_t a = ATOMIC_INIT(N + 1);"
         "struct semaphore s = 1; u8 x = -1; struct mm *p = &init_mm; struct mm *q = NULL; enum color c = GREEN;"
         "int v = N > 2 ? 10 % 4 : 1; bool w = !N;"
     )
@@ -817,7 +829,8 @@ def test_guards_have_the_kind_that_says_how_they_are_removed() -> None:
 
 
 def test_claims_name_fields_in_full() -> None:
-    done = program(NEEDS_SYSTEM + "race_free ptrace; writers mode = { go }; race_free task.pid; prove no_use_after_free;")
+    claims = "race_free ptrace; writers mode = { go }; race_free task.pid; prove no_use_after_free;"
+    done = program(NEEDS_SYSTEM + claims)
     assert [c.targets for c in done.claims] == [("task.ptrace",), ("mode",), ("task.pid",), ()]
 
 
@@ -834,7 +847,8 @@ def _calls(done: Program, name: str) -> Iterator[Call]:
 
 
 def test_a_call_keeps_what_it_calls() -> None:
-    done = program("int g(void) { return 1; } void f(struct task *t) { if (g() && xchg(&t->mm, NULL)) publish(t); put(t); }")
+    code = "void f(struct task *t) { if (g() && xchg(&t->mm, NULL)) publish(t); put(t); }"
+    done = program("int g(void) { return 1; } " + code)
     assert [(c.callee, c.kind) for c in _calls(done, "f")] == [
         ("g", "function"), ("xchg", "primitive"), ("publish", "primitive"), ("put", "primitive"),
     ]  # fmt: skip

@@ -58,7 +58,8 @@ def blocks(*, loops: bool, conditions: tuple[str, ...] = CONDITIONS) -> st.Searc
 
     def nested(inner: st.SearchStrategy[tuple[Op, ...]]) -> st.SearchStrategy[tuple[Op, ...]]:
         choices = [
-            simple, simple, st.builds(Op, st.just("if"), cond, inner, inner), st.builds(Op, st.just("try"), lock, inner, inner)
+            simple, simple, st.builds(Op, st.just("if"), cond, inner, inner),
+            st.builds(Op, st.just("try"), lock, inner, inner),
         ]
         if loops:
             choices.append(st.builds(Op, st.just("while"), cond, inner))
@@ -152,7 +153,7 @@ def reported(ops: tuple[Op, ...]) -> set[str]:
     return set()
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(blocks(loops=True))
 def test_what_is_reported_happens_in_some_run(ops: tuple[Op, ...]) -> None:
     found, real = reported(ops), errors(ops)
@@ -169,7 +170,7 @@ def guarded(levels: int) -> st.SearchStrategy[tuple[Op, ...]]:
     return st.tuples(middle, end).map(lambda p: (Op("lock", "l0"), *p[0], *p[1]))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(guarded(6))
 def test_every_error_on_a_straight_path_is_reported(ops: tuple[Op, ...]) -> None:
     assert reported(ops) == errors(ops)

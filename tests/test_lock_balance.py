@@ -96,6 +96,13 @@ def test_the_leak_is_found_when_the_caller_uses_the_result() -> None:
     assert codes(SNIPPET.format(early="}", late="") + user) == [("KC170", "return -EPERM;")]
 
 
+OUT = "static void take(struct task *t, bool *locked) { if (*locked) return; task_lock(t); *locked = true; }"
+MANY = (
+    "int f(struct task *t) {{ " + "".join(f"int x{i} = 0; " for i in range(12)) + "task_lock(t); "
+    + "".join(f"if (t->pid == {i}) x{i} = 1; " for i in range(12)) + "mode = "
+    + " + ".join(f"x{i}" for i in range(12)) + "; {end} }}"
+)  # fmt: skip
+
 # ---- errors ----------------------------------------------------------------------------------------------------
 
 BAD = {
@@ -108,8 +115,8 @@ BAD = {
         [("KC170", "return 0;")],
     ),
     "one of two": (
-        "int f(struct task *t) { spin_lock(&t->alloc_lock); spin_lock(&t->sig_lock); if (t->dead) {"
-        " spin_unlock(&t->alloc_lock); return 1; } spin_unlock(&t->sig_lock); spin_unlock(&t->alloc_lock); return 0; }",
+        ("int f(struct task *t) { spin_lock(&t->alloc_lock); spin_lock(&t->sig_lock); if (t->dead) {"
+        " spin_unlock(&t->alloc_lock); return 1; } spin_unlock(&t->sig_lock); task_unlock(t); return 0; }"),
         [("KC170", "return 1;")],
     ),
     "kept by break": (
@@ -121,12 +128,13 @@ BAD = {
         [("KC172", "task_lock(t)")],
     ),
     "kept by continue, with an exit": (
-        "void f(struct task *t) { for (;;) { if (nondet()) return; task_lock(t); if (t->dead) continue; task_unlock(t); } }",
+        ("void f(struct task *t) { for (;;) { if (nondet()) return; task_lock(t); if (t->dead) continue;"
+        " task_unlock(t); } }"),
         [("KC170", "return;")],
     ),
     "kept in a switch": (
-        "int f(struct task *t) { task_lock(t); switch (t->pid) { case 0: return 1; case 1: break; default: mode = 2; }"
-        " task_unlock(t); return 0; }",
+        ("int f(struct task *t) { task_lock(t); switch (t->pid) { case 0: return 1; case 1: break; default: mode = 2; }"
+        " task_unlock(t); return 0; }"),
         [("KC170", "return 1;")],
     ),
     "taken twice": (
@@ -134,8 +142,8 @@ BAD = {
         [("KC172", "spin_lock(&u->alloc_lock)")],
     ),
     "taken twice through a call": (
-        "static void set(struct task *t) { task_lock(t); t->pid = 1; task_unlock(t); }"
-        "void f(struct task *t) { task_lock(t); set(t); task_unlock(t); }",
+        ("static void set(struct task *t) { task_lock(t); t->pid = 1; task_unlock(t); }"
+        "void f(struct task *t) { task_lock(t); set(t); task_unlock(t); }"),
         [("KC172", "set(t)")],
     ),
     "taken again by goto": (
@@ -167,12 +175,13 @@ BAD = {
         [("KC171", "task_unlock(t)")],
     ),
     "released twice through a call": (
-        "static void done(struct task *t) { t->pid = 0; task_unlock(t); }"
-        "void f(struct task *t) { task_lock(t); task_unlock(t); done(t); }",
+        ("static void done(struct task *t) { t->pid = 0; task_unlock(t); }"
+        "void f(struct task *t) { task_lock(t); task_unlock(t); done(t); }"),
         [("KC171", "done(t)")],
     ),
     "mutex": (
-        "int f(struct task *t) { mutex_lock(&t->cred); if (t->dead) return -EAGAIN; mutex_unlock(&t->cred); return 0; }",
+        ("int f(struct task *t) { mutex_lock(&t->cred); if (t->dead) return -EAGAIN; mutex_unlock(&t->cred);"
+        " return 0; }"),
         [("KC170", "return -EAGAIN;")],
     ),
     "rwsem": (
@@ -188,8 +197,8 @@ BAD = {
         [("KC173", "lock_kernel()")],
     ),
     "trylock": (
-        "int f(struct task *t) { if (!spin_trylock(&t->alloc_lock)) return 0; if (t->dead) return 1;"
-        " task_unlock(t); return 2; }",
+        ("int f(struct task *t) { if (!spin_trylock(&t->alloc_lock)) return 0; if (t->dead) return 1;"
+        " task_unlock(t); return 2; }"),
         [("KC170", "return 1;")],
     ),
     "trylock not tested": (
@@ -201,24 +210,89 @@ BAD = {
         [("KC170", "return t->pid;")],
     ),
     "helper that is undone on one path": (
-        "static void lock_it(struct task *t) { task_lock(t); } static void unlock_it(struct task *t) { task_unlock(t); }"
-        "int f(struct task *t) { lock_it(t); if (t->dead) return 1; unlock_it(t); return 0; }",
+        ("static void lock_it(struct task *t) { task_lock(t); } static void unlock_it(struct task *t) {"
+        " task_unlock(t); }"
+        "int f(struct task *t) { lock_it(t); if (t->dead) return 1; unlock_it(t); return 0; }"),
         [("KC170", "return 1;")],
     ),
     "helper for any lock": (
-        "static void take(spinlock_t *l) { spin_lock(l); }"
-        "void f(struct task *t) { take(&t->sig_lock); spin_unlock(&t->sig_lock); take(&t->sig_lock); }",
+        ("static void take(spinlock_t *l) { spin_lock(l); }"
+        "void f(struct task *t) { take(&t->sig_lock); spin_unlock(&t->sig_lock); take(&t->sig_lock); }"),
         [("KC170", "}")],
     ),
     "helper whose failure keeps the lock": (
-        "static int get(struct task *t) { task_lock(t); if (t->dead) return -1; return 0; }"
-        "void f(struct task *t) { if (get(t)) return; task_unlock(t); }",
+        ("static int get(struct task *t) { task_lock(t); if (t->dead) return -1; return 0; }"
+        "void f(struct task *t) { if (get(t)) return; task_unlock(t); }"),
         [("KC170", "return;")],
     ),
     "lost pointer": (
-        "void f(void) { for (;;) { struct task *t = any(struct task); task_lock(t); if (t->dead) continue;"
-        " task_unlock(t); } }",
+        ("void f(void) { for (;;) { struct task *t = any(struct task); task_lock(t); if (t->dead) continue;"
+        " task_unlock(t); } }"),
         [("KC170", "struct task *t = any(struct task);")],
+    ),
+    "many paths": (
+        MANY.format(end="if (t->dead) return 1; task_unlock(t); return 0;"),
+        [("KC170", "return 1;")],
+    ),
+    "flag set through a reference": (
+        OUT + "void f(struct task *t) { bool locked = false; take(t, &locked); if (mode) return; if (locked)"
+        " task_unlock(t); }",
+        [("KC170", "return;")],
+    ),
+    "global flag": (
+        "void f(struct task *t) { mode = 0; task_lock(t); if (mode) task_unlock(t); }",
+        [("KC170", "}")],
+    ),
+    "field of a field": (
+        ("int f(struct task *t) { spin_lock(&t->mm->page_lock); if (!t->parent) return 1;"
+        " spin_unlock(&t->mm->page_lock); return 0; }"),
+        [("KC170", "return 1;")],
+    ),
+    "lock of a global object": (
+        ("struct task init; int f(void) { spin_lock(&init.alloc_lock); if (mode) return 1; task_unlock(&init);"
+        " return 0; }"),
+        [("KC170", "return 1;")],
+    ),
+    "big kernel lock through calls in a loop": (
+        "static void take(void) { lock_kernel(); } void f(void) { while (look()) take(); }",
+        [("KC173", "take()")],
+    ),
+    "big kernel lock released by a helper": (
+        "static void drop(void) { unlock_kernel(); } void f(void) { lock_kernel(); drop(); drop(); }",
+        [("KC171", "drop()")],
+    ),
+    "released by nobody's holder": (
+        ("static void drop(struct task *t) { task_unlock(t); } static void twice(struct task *t) { drop(t); }"
+        "void f(struct task *t) { twice(t); }"),
+        [("KC171", "twice(t)")],
+    ),
+    "entry of a system that is also called": (
+        ("void f(void) { task_lock(current); } void g(void) { f(); task_unlock(current); }"
+        "system { task a[*] runs f; }"),
+        [("KC170", "}")],
+    ),
+    "target of spawn": (
+        ("void f(void) { task_lock(current); if (mode) return; task_unlock(current); }"
+        "void g(void) { struct task *t = new struct task; if (t) spawn(t, f); }"),
+        [("KC170", "return;")],
+    ),
+    "helper that only the endless caller could undo": (
+        "static void keep(struct task *t) { task_lock(t); } void f(void) { for (;;) keep(current); }",
+        [("KC170", "}")],
+    ),
+    "helper in a wrapper": (
+        ("static int get(struct task *t) { task_lock(t); if (t->dead) return -1; task_unlock(t); return 0; }"
+        "static int wrap(struct task *t) { return get(t); } void f(struct task *t) { wrap(t); }"),
+        [("KC170", "return -1;")],
+    ),
+    "after a switch that cannot help": (
+        "void f(struct task *t) { task_lock(t); switch (t->pid) { case 1: mode = 1; break; default: mode = 2; } }",
+        [("KC170", "}")],
+    ),
+    "retaken by a helper": (
+        ("static void again(struct task *t) { task_unlock(t); sleep(); task_lock(t); } void f(struct task *t) {"
+        " again(t); }"),
+        [("KC171", "again(t)")],
     ),
     "choose": (
         "void f(struct task *t) { task_lock(t); choose { task_unlock(t); mode = 1; } }",
@@ -244,7 +318,8 @@ GOOD = {
         "void f(struct task *t, int c) { if (c) task_lock(t); mode = 1; if (c) task_unlock(t); }"
     ),
     "the opposite condition": (
-        "void f(struct task *t, int c) { if (c == 0) goto a; task_lock(t); a: mode = 1; if (!c) return; task_unlock(t); }"
+        "void f(struct task *t, int c) { if (c == 0) goto a; task_lock(t); a: mode = 1; if (!c) return;"
+        " task_unlock(t); }"
     ),
     "the same field twice": (
         "void f(struct task *t) { if (t->dead) task_lock(t); mode = 1; if (t->dead) task_unlock(t); }"
@@ -258,21 +333,75 @@ GOOD = {
         " if (have) task_unlock(t); }"
     ),
     "conditions that only a person can match": (
-        "void f(struct task *t, int c) { if (c & 1) task_lock(t); mode = 1; if (c & 3) { if (c != 2) task_unlock(t); } }"
+        "void f(struct task *t, int c) { if (c & 1) task_lock(t); mode = 1; if (c & 3) { if (c != 2)"
+        " task_unlock(t); } }"
     ),
     "comparison against neighbours": (
         "void f(struct task *t, int c) { if (c > 3) task_lock(t); if (c >= 4) task_unlock(t); }"
     ),
+    "many paths": MANY.format(end="task_unlock(t); return 0;"),
+    "flag set through a reference": (
+        OUT + "void f(struct task *t) { bool locked = false; take(t, &locked); mode = 1; if (locked) task_unlock(t); }"
+    ),
+    "flag set through a reference that is passed on": (
+        OUT + "static void more(struct task *t, bool *locked) { take(t, locked); t->pid = 1; }"
+        "void f(struct task *t) { bool locked = false; more(t, &locked); mode = 1; if (locked) task_unlock(t); }"
+    ),
+    "flag in a field set through a reference": (
+        OUT + "void f(struct task *t) { t->dead = false; take(t, &t->dead); mode = 1; if (t->dead) task_unlock(t); }"
+    ),
+    "flag that a helper may change": (
+        "static void set(bool *x) { *x = nondet(); } void f(struct task *t) { bool c = true; set(&c); if (c)"
+        " task_lock(t);"
+        " if (c) task_unlock(t); }"
+    ),
+    "global flag": (
+        "void f(struct task *t) { mode = 0; if (t->dead) { task_lock(t); mode = 1; } if (mode) task_unlock(t); }"
+    ),
+    "helper of two tasks that may be one": (
+        "static void swap(struct task *a, struct task *b) { task_unlock(a); task_lock(b); }"
+        "void f(struct task *t) { task_lock(t); swap(t, t); task_unlock(t); }"
+    ),
+    "helper that moves the lock": (
+        "static void swap(struct task *a, struct task *b) { task_unlock(a); task_lock(b); }"
+        "void f(struct task *t, struct task *u) { task_lock(t); swap(t, u); task_unlock(u); }"
+    ),
+    "big kernel lock released by a helper": (
+        "static void drop(void) { unlock_kernel(); } void f(void) { lock_kernel(); lock_kernel(); drop(); drop(); }"
+    ),
+    "short circuits": (
+        "void f(struct task *t) { if (t->dead || !spin_trylock(&t->alloc_lock)) return; task_unlock(t); }"
+    ),
+    "conditional expression": (
+        "void f(struct task *t, int c) { struct task *u = c ? t : t->parent; task_lock(u); mode = 1; task_unlock(u); }"
+    ),
+    "pointer and its copy in memory": (
+        "void f(struct task *t) { t->parent = current; task_lock(t->parent); mode = 1; task_unlock(current); }"
+    ),
+    "lock of what a call gives": (
+        "static struct task *above(struct task *t) { return t->parent; }"
+        "void f(struct task *t) { task_lock(above(t)); mode = 1; task_unlock(above(t)); }"
+    ),
+    "a list is walked": (
+        "void f(struct task *t) { struct mm *m; for (m = t->mm; m; m = m->next) { spin_lock(&m->page_lock);"
+        " m->flags ^= 1; spin_unlock(&m->page_lock); } }"
+    ),
+    "struct copy under locks": (
+        "void f(struct task *t) { task_lock(t); *t = *t->parent; t->dead = ~t->pid; task_unlock(t); }"
+    ),
+    "nothing is called": "void f(struct task *t, void (*fn)(void)) { task_lock(t); fn(); task_unlock(t); }",
     "trylock": "int f(struct task *t) { if (!spin_trylock(&t->alloc_lock)) return 0; task_unlock(t); return 1; }",
     "trylock through a variable": (
         "int f(struct task *t) { int ok = spin_trylock(&t->alloc_lock); if (ok) task_unlock(t); return ok; }"
     ),
     "trylock and another test": (
-        "int f(struct task *t) { if (t->dead && mutex_trylock(&t->cred)) { mutex_unlock(&t->cred); return 1; } return 0; }"
+        "int f(struct task *t) { if (t->dead && mutex_trylock(&t->cred)) { mutex_unlock(&t->cred); return 1; }"
+        " return 0; }"
     ),
     "trylock in a loop": "void f(struct task *t) { while (!spin_trylock(&t->alloc_lock)) sleep(); task_unlock(t); }",
     "helpers": (
-        "static void lock_it(struct task *t) { task_lock(t); } static void unlock_it(struct task *t) { task_unlock(t); }"
+        "static void lock_it(struct task *t) { task_lock(t); } static void unlock_it(struct task *t) {"
+        " task_unlock(t); }"
         "void f(struct task *t) { lock_it(t); t->pid = 1; unlock_it(t); }"
     ),
     "helper that returns the locked object": (
@@ -285,7 +414,8 @@ GOOD = {
         "int f(struct task *t) { int err = get(t); if (err < 0) return err; task_unlock(t); return 0; }"
     ),
     "helper with a flag": (
-        "static void set(struct task *t, bool locked) { if (!locked) task_lock(t); t->pid = 1; if (!locked) task_unlock(t); }"
+        "static void set(struct task *t, bool locked) { if (!locked) task_lock(t); t->pid = 1; if (!locked)"
+        " task_unlock(t); }"
         "void f(struct task *t) { task_lock(t); set(t, true); task_unlock(t); set(t, false); }"
     ),
     "conditional helpers": (
@@ -329,7 +459,8 @@ GOOD = {
         " ret = 0; bad: task_unlock(t); return ret; }"
     ),
     "two ways out": (
-        "int f(struct task *t) { int ret = 0; if (t->dead) goto out; task_lock(t); if (t->pid) goto out_unlock; ret = 1;"
+        "int f(struct task *t) { int ret = 0; if (t->dead) goto out; task_lock(t); if (t->pid) goto out_unlock;"
+        " ret = 1;"
         " out_unlock: task_unlock(t); out: return ret; }"
     ),
     "switch": (
@@ -344,11 +475,13 @@ GOOD = {
         "struct semaphore s = 1; struct completion c; void f(void) { down(&s); complete(&c); } void g(void) { up(&s); }"
     ),
     "loop that retries": (
-        "int f(struct task *t) { int tries = 0; again: task_lock(t); if (t->dead && tries < 3) { task_unlock(t); tries++;"
+        "int f(struct task *t) { int tries = 0; again: task_lock(t); if (t->dead && tries < 3) {"
+        " task_unlock(t); tries++;"
         " goto again; } t->pid = tries; task_unlock(t); return 0; }"
     ),
     "early exit of a loop under the lock": (
-        "int f(struct task *t) { task_lock(t); while (t->pid) { if (t->dead) { task_unlock(t); return 1; } t->pid -= 1; }"
+        "int f(struct task *t) { task_lock(t); while (t->pid) { if (t->dead) { task_unlock(t); return 1; }"
+        " t->pid -= 1; }"
         " task_unlock(t); return 0; }"
     ),
     "unlock depends on another function's answer": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from verify.syntax.ast import Binary, BinaryOp, Cast, Conditional, Expr, Name, Number, Unary
 from verify.syntax.check.conversions import wrap
 from verify.syntax.types import Type
@@ -18,7 +20,7 @@ def constant(expr: Expr) -> int | None:
             return _wrapped(constant(operand), to)
         case Unary(op, operand):
             value = constant(operand)
-            return None if value is None else _wrapped(_unary(op, value), expr.type)
+            return None if value is None or op not in PREFIXES else _wrapped(PREFIXES[op](value), expr.type)
         case Binary("&&" | "||" as op, left, right):
             first = constant(left)
             if first is None or bool(first) == (op == "||"):
@@ -39,60 +41,36 @@ def _wrapped(value: int | None, to: Type | None) -> int | None:
     return None if value is None else wrap(value, to)
 
 
-def _unary(op: str, value: int) -> int | None:
-    match op:
-        case "!":
-            return int(not value)
-        case "-":
-            return -value
-        case "+":
-            return value
-        case "~":
-            return ~value
-        case _:
-            return None
+PREFIXES: Mapping[str, Callable[[int], int]] = {
+    "!": lambda a: int(not a), "-": int.__neg__, "+": int.__pos__, "~": int.__invert__,
+}  # fmt: skip
 
 
 MAX_SHIFT = 64
 
 
+def _quotient(a: int, b: int) -> int | None:
+    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1) if b else None
+
+
+def _remainder(a: int, b: int) -> int | None:
+    quotient = _quotient(a, b)
+    return None if quotient is None else a - b * quotient
+
+
+OPERATORS: Mapping[str, Callable[[int, int], int | None]] = {
+    "*": int.__mul__, "/": _quotient, "%": _remainder, "+": int.__add__, "-": int.__sub__,
+    "<<": lambda a, b: a << b if 0 <= b < MAX_SHIFT else None,
+    ">>": lambda a, b: a >> b if 0 <= b < MAX_SHIFT else None,
+    "<": int.__lt__, ">": int.__gt__, "<=": int.__le__, ">=": int.__ge__, "==": int.__eq__, "!=": int.__ne__,
+    "&": int.__and__, "^": int.__xor__, "|": int.__or__,
+}  # fmt: skip
+
+
 def binary(op: BinaryOp, a: int, b: int) -> int | None:
-    """Return `a op b` over the integers, rounding towards zero as C does; None where C gives no value."""
-    match op:
-        case "*":
-            return a * b
-        case "/" | "%":
-            if b == 0:
-                return None
-            quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-            return quotient if op == "/" else a - b * quotient
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "<<" | ">>":
-            if not 0 <= b < MAX_SHIFT:
-                return None
-            return a << b if op == "<<" else a >> b
-        case "<":
-            return int(a < b)
-        case ">":
-            return int(a > b)
-        case "<=":
-            return int(a <= b)
-        case ">=":
-            return int(a >= b)
-        case "==":
-            return int(a == b)
-        case "!=":
-            return int(a != b)
-        case "&":
-            return a & b
-        case "^":
-            return a ^ b
-        case "|":
-            return a | b
-        case "&&":
-            return int(bool(a and b))
-        case "||":
-            return int(bool(a or b))
+    """Return `a op b` over the integers, rounding towards zero as C does; None where C gives no value.
+
+    `&&` and `||` are no operators on two values: the second may not be evaluated.
+    """
+    result = OPERATORS[op](a, b)
+    return None if result is None else int(result)

@@ -51,7 +51,10 @@ def check_balance(
     functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterable[str], file: File
 ) -> None:
     """Report locks that are kept, released without being held, or taken twice; the call graph is acyclic."""
-    work = _Work(file, functions, graph, effects(functions, graph, file), _locking(functions, graph))
+    locking = _locking(functions, graph)
+    if not locking:
+        return
+    work = _Work(file, functions, graph, effects(functions, graph, file), locking)
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:
@@ -157,7 +160,7 @@ def _report_kept(context: Context, roots: frozenset[str], callers: Mapping[str, 
             if not certain(run, lock, leaving.state.trail):
                 continue
             if name in roots or _never_released(name, lock, _mixed(run, lock), callers, work):
-                _report_leak(leaving, status, name, work)
+                _report_leak(leaving, lock, status, run, work)
 
 
 def _mixed(run: Run, lock: Sym) -> bool:
@@ -180,10 +183,11 @@ def _never_released(
     return mixed or any(not s.outcomes for s in direct)
 
 
-def _report_leak(leaving: Exit, status: Status, name: str, work: _Work) -> None:
-    span, where = leaving.span, name
+def _report_leak(leaving: Exit, lock: Sym, status: Status, run: Run, work: _Work) -> None:
+    """Report a lock kept, where the function that releases it on other paths returns; else where a callee does so."""
+    span, where = leaving.span, run.function.name
     for escape in status.escapes:
-        if escape.mixed:
+        if escape.mixed and field_of(lock) not in run.releases:
             span, where = escape.span, escape.function
             break
     key = _key(status.taken.span)

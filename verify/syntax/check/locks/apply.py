@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from verify.syntax.ast import Call
-from verify.syntax.check.locks.effects import ANYTHING, Effects, place_name
+from verify.syntax.check.locks.effects import ANYTHING, Effects
 from verify.syntax.check.locks.run import (
     MAX_NESTING,
     Run,
@@ -25,13 +25,13 @@ from verify.syntax.check.locks.state import (
     assumed,
     field_of,
     may_be_same,
+    renewed,
     resolved,
     truth,
 )
 from verify.syntax.check.locks.summary import Outcome, Summary
 from verify.syntax.check.locks.symbols import KERNEL, Sym, Value, mapped
-from verify.syntax.check.locks.values import Paths, Reader, forget, fresh, paths, read
-from verify.syntax.types import Pointer, Struct
+from verify.syntax.check.locks.values import Paths, Reader, forget, fresh, paths, put, read
 
 
 def apply(call: Call, state: State, reader: Reader, run: Run, summary: Summary, effects: Effects) -> Paths:  # noqa: PLR0913, PLR0917
@@ -82,10 +82,10 @@ class _Call:
                 case "target", (where, int(version)) if isinstance(where, Sym):
                     outer = mapped(where, change)
                     known = isinstance(outer, Sym) and not version
-                    unknown = Sym("site", (self.number, 1))
+                    unknown = Sym("site", (self.number, "target"))
                     return read(self.state, outer) if known and isinstance(outer, Sym) else unknown
                 case "site" | "old" | "local", parts:
-                    return Sym("site", (self.number, *(p for p in parts if isinstance(p, int)), sym.kind))
+                    return Sym("site", (self.number, *parts, sym.kind))
                 case _:
                     return None
 
@@ -102,13 +102,10 @@ def _applied(at: _Call, outcome: Outcome) -> Paths:
         return []  # this outcome contradicts what the caller knows
     state = _locks(at, outcome, state)
     names = at.effects.stores - {ANYTHING}
-    if ANYTHING in at.effects.stores:
-        names |= {n for a, p in zip(at.call.args, at.summary.run.function.params, strict=True)
-                  if isinstance(p.declared, Pointer) and not isinstance(p.declared.to, Struct)
-                  for n in place_name(getattr(a, "operand", a))}  # fmt: skip
-        state = replace(state, env={n: v for n, v in state.env.items() if not _referred(n, at.args)})
     if names:
         state = forget(state, names, at.number)
+    if ANYTHING in at.effects.stores:
+        state = _stored(at, outcome, state)
     if outcome.value is not None:
         return [(state, at.translated(outcome.value))]
     if at.effects.fixed:
@@ -119,8 +116,11 @@ def _applied(at: _Call, outcome: Outcome) -> Paths:
 def _takes(at: _Call) -> None:
     """Report the locks that the callee takes on a path that fits what the caller knows, and that the caller holds."""
     state = at.state
+    released = {at.translated(lock) for o in at.summary.outcomes for lock in o.needs}
     for lock, ways in at.summary.run.takes.items():
         key = at.translated(lock)
+        if key in released:
+            continue  # it may be released first
         status = state.locks.get(key) if isinstance(key, Sym) else None
         if not isinstance(key, Sym) or field_of(key) in state.unsure or (status is not None and not status.count):
             continue
@@ -148,8 +148,15 @@ def _fits(state: State, facts: Mapping[Value, bool], known: Mapping[Value, int])
     return not conflict and all(resolved(state, v) in (n, v) for v, n in known.items())
 
 
-def _referred(name: str, args: tuple[Value, ...]) -> bool:
-    return Sym("local", (name,)) in args
+def _stored(at: _Call, outcome: Outcome, state: State) -> State:
+    """Return the state after the callee's stores through its reference parameters."""
+    for index, (param, where) in enumerate(zip(at.summary.run.function.params, at.args, strict=True)):
+        if isinstance(where, Sym) and param.name in outcome.finals:
+            unknown = Sym("site", (at.number, index))
+            final = outcome.finals[param.name]
+            state = renewed(state, unknown) if final is None else state
+            state = put(state, where, unknown if final is None else at.translated(final), at.number)
+    return state
 
 
 def _with(state: State | None, value: Value, outcome: bool) -> State | None:  # noqa: FBT001

@@ -214,9 +214,13 @@ def _made(value: object) -> frozenset[Sym]:
 
 def common(a: State, b: State) -> State:
     """Return what two states with the same locks both know."""
+    env = {k: v if a.env.get(k) == v else Sym("site", (0, k)) for k, v in b.env.items()}
+    for name, value in env.items():
+        if b.env[name] != value and isinstance(value, Sym):
+            b = renewed(b, value)
     return replace(
         b,
-        env={k: v for k, v in b.env.items() if a.env.get(k) == v},
+        env=env,
         memory={k: v for k, v in b.memory.items() if a.memory.get(k) == v},
         facts={k: v for k, v in b.facts.items() if a.facts.get(k) == v},
         known={k: v for k, v in b.known.items() if a.known.get(k) == v},

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from verify.source import Span
+from verify.syntax.check.conversions import is_reference
+from verify.syntax.check.locks.effects import ANYTHING
 from verify.syntax.check.locks.run import (
     Exit,
     Run,
@@ -31,11 +33,12 @@ class Outcome:
     facts: Mapping[Sym, bool]
     known: Mapping[Sym, int]
     span: Span  # of the return
+    finals: Mapping[str, Value | None]  # what reference parameters refer to in the end, if it was stored to
     unsure: frozenset[str] = frozenset()
 
     def key(self) -> object:
         """What makes two outcomes the same."""
-        parts = (self.needs, self.locks, self.facts, self.known)
+        parts = (self.needs, self.locks, self.facts, self.known, self.finals)
         return (*(frozenset(p.items()) for p in parts), self.value, self.unsure)
 
 
@@ -56,17 +59,17 @@ def summarize(run: Run, *, complete: bool) -> Summary:
     if not any(o.locks or o.needs or o.unsure for o in outcomes):
         values = {o.value for o in outcomes}
         value = next(iter(values)) if len(values) == 1 else None
-        single = (Outcome({}, {}, value, {}, {}, run.function.span),) if outcomes else ()
-        return Summary(run, single, complete=True)
+        return replace(unlocking(run, value), outcomes=unlocking(run, value).outcomes if outcomes else ())
     if len({o.key() for o in outcomes}) > MAX_OUTCOMES:
         outcomes = [replace(o, facts={}, known={}) for o in outcomes]
     distinct = {o.key(): o for o in reversed(outcomes)}
     return Summary(run, tuple(reversed(distinct.values())), complete=True)
 
 
-def unlocking(run: Run) -> Summary:
-    """Return the summary of a function that does nothing to locks and has any result."""
-    return Summary(run, (Outcome({}, {}, None, {}, {}, run.function.span),), complete=True)
+def unlocking(run: Run, value: Value | None = None) -> Summary:
+    """Return the summary of a function that does nothing to locks and may store to what its parameters refer to."""
+    finals = dict.fromkeys(p.name for p in run.function.params if is_reference(p.declared))
+    return Summary(run, (Outcome({}, {}, value, {}, {}, run.function.span, finals),), complete=True)
 
 
 def _outcome(leaving: Exit, run: Run) -> Outcome:
@@ -81,7 +84,11 @@ def _outcome(leaving: Exit, run: Run) -> Outcome:
             locks[lock] = replace(status, escapes=(*status.escapes, escape))
     used = {k: v for k, v in state.facts.items() if not _inner(k)}
     known = {k: v for k, v in state.known.items() if not _inner(k)}
-    return Outcome(state.needs, locks, leaving.value, used, known, leaving.span, state.unsure)
+    finals = {
+        name.removeprefix(ANYTHING): value if base == 0 else None
+        for name, (_, base, value) in state.memory.items() if name.startswith(ANYTHING)
+    }
+    return Outcome(state.needs, locks, leaving.value, used, known, leaving.span, finals, state.unsure)
 
 
 def _inner(value: object) -> bool:

@@ -26,7 +26,7 @@ from verify.syntax.ast import (
     Unary,
 )
 from verify.syntax.check.conversions import wrap
-from verify.syntax.check.locks.effects import ANYTHING, place_name, stored
+from verify.syntax.check.locks.effects import ANYTHING, stored
 from verify.syntax.check.locks.state import State, assumed, renewed, resolved, truth
 from verify.syntax.check.locks.symbols import (
     CURRENT,
@@ -209,23 +209,36 @@ def read(state: State, where: Sym) -> Value:
             version, last, value = state.memory.get(str(where.parts[0]), (0, 0, 0))
             return value if version and last == 0 else Sym("global", (*where.parts, version))
         case _:
-            return Sym("target", (where, state.memory.get(ANYTHING, (0, 0, 0))[0]))
+            version, last, value = state.memory.get(behind(where), (0, 0, 0))
+            return value if version and last == 0 else Sym("target", (where, version))
+
+
+def behind(reference: Sym) -> str:
+    """Return the name in memory of what a reference parameter refers to."""
+    return ANYTHING + str(reference.parts[0])
 
 
 def store(target: Expr, where: Value, value: Value, state: State, place: object, reader: Reader) -> State:  # noqa: PLR0913, PLR0917
     """Return the state after a store to the variable at `where`, which `target` names."""
+    after = put(state, where, value, reader.number(place))
+    return replace(after, shared=after.shared | {value}) if isinstance(value, Sym) and _pointer(target) else after
+
+
+def put(state: State, where: Value, value: Value, version: int) -> State:
+    """Return the state after a store to a place; one through NULL is lost."""
     match where:
         case Sym("local", (str(name),)):
             return replace(state, env={**state.env, name: value})
         case Sym("field", (base, str(name))) if not isinstance(base, str):
-            state = overwritten(state, (name,), reader.number(place))
-            state = replace(state, memory={**state.memory, name: (reader.number(place), base, value)})
+            state = overwritten(state, (name,), version)
+            return replace(state, memory={**state.memory, name: (version, base, value)})
         case Sym("variable", (str(name),)):
-            state = overwritten(state, (name,), reader.number(place))
-            state = replace(state, memory={**state.memory, name: (reader.number(place), 0, value)})
+            state = overwritten(state, (name,), version)
+            return replace(state, memory={**state.memory, name: (version, 0, value)})
+        case Sym():
+            return replace(state, memory={**state.memory, behind(where): (version, 0, value)})
         case _:
-            state = forget(state, place_name(target) or (ANYTHING,), reader.number(place))
-    return replace(state, shared=state.shared | {value}) if isinstance(value, Sym) and _pointer(target) else state
+            return state
 
 
 def _pointer(target: Expr) -> bool:
