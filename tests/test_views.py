@@ -9,11 +9,11 @@ import handmade
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import Space as Explored
-from strategies import properties, spaces
+from tests.strategies import Space as Explored
+from tests.strategies import properties, spaces
 
 from verify.engine.diagrams import Space, space
-from verify.engine.fixpoint import close, steps_of
+from verify.engine.fixpoint import Closure, close, steps_of
 from verify.engine.blocks import Freedom, all_objects, freedom
 from verify.engine.relations import Relations, Shape, every_block, initial, relation
 from verify.engine.symbolic import Reading, truth
@@ -44,7 +44,7 @@ def fixpoint(inst: Instance, prop: Expr, shape: Shape, *, free: bool = True) -> 
     if not free:
         found = Freedom(found.thread, found.sizes, found.sizes)
     relations = initial(space(inst, value_sets(inst)), found, shape)
-    close(relations, steps_of(inst), lambda: None, lambda: None)
+    close(Closure(relations, steps_of(inst, inst.system.actions)), lambda: None, lambda: None)
     return relations
 
 

@@ -8,12 +8,12 @@ for many. Larger blocks take each step of each other thread by itself.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from verify.engine.diagrams import Cell, Node
-from verify.engine.images import Case, Rule, block_slots, cases, crowded, plan, rules, unprime
 from verify.engine.blocks import Block, Permutation, blocks, move_slot
+from verify.engine.diagrams import Cell, Node, Space
+from verify.engine.images import Case, Rule, block_slots, cases, crowded, plan, rules, unprime
 from verify.engine.relations import Relations, place, relation, rename
 from verify.instances import THREAD, Instance, Slot
 from verify.ir import Action
@@ -47,36 +47,58 @@ class Steps:
     """The actions from each location, and what each thread can do there; the same for relations of any shape."""
 
     by_source: Mapping[int, list[Action]]
+    entries: Sequence[int]
     cases: dict[tuple[int, int, bool], list[Case]] = field(default_factory=dict)
 
 
-def steps_of(inst: Instance) -> Steps:
-    """Return the steps of an instance, nothing of them worked out yet."""
+def steps_of(inst: Instance, actions: Iterable[Action]) -> Steps:
+    """Return the steps that some actions of an instance are, nothing of them worked out yet."""
     by_source: dict[int, list[Action]] = defaultdict(list)
-    for action in inst.system.actions:
+    for action in actions:
         by_source[action.source].append(action)
-    return Steps(by_source)
+    return Steps(by_source, sorted({group.entry for group in inst.system.groups}))
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How states came into a block's relation, or steps into its influence: `step` of the factors.
+
+    It is a rule of `actor` at `source`, or else the influence gathered on the block `origin`, moved by `moved`.
+    """
+
+    block: Block
+    new: Node
+    step: Node
+    family: Sequence[Block]  # of which the factors are the relations
+    factors: Sequence[Node]
+    back: Mapping[str, str]
+    actor: int = 0
+    source: int = 0
+    influence: Influence = (frozenset(), ())
+    origin: Block | None = None
+    moved: Permutation | None = None
 
 
 @dataclass(slots=True)
 class Closure:
-    """The state of one fixpoint."""
+    """The state of one fixpoint, and how it came about."""
 
     relations: Relations
     steps: Steps
+    growth: list[Growth] = field(default_factory=list)
+    gathered: list[Growth] = field(default_factory=list)
     prepared: dict[tuple[Block, int, int], list[Prepared]] = field(default_factory=dict)
     influence: dict[Block, dict[Influence, Node]] = field(default_factory=lambda: defaultdict(dict))
     disturbances: dict[tuple[Block, int, Influence], Product] = field(default_factory=dict)
     images: int = 0
 
 
-def close(relations: Relations, steps: Steps, tick: Callable[[], None], after_round: Callable[[], None]) -> int:
-    """Grow the relations until they are inductive; return the number of images taken.
+def close(run: Closure, tick: Callable[[], None], after_round: Callable[[], None]) -> None:
+    """Grow the relations until they are inductive.
 
     `tick` is called before every location, `after_round` after each round of them all; both may end it by raising.
     """
-    run = Closure(relations, steps)
-    order = control_order(relations.space.instance)
+    order = control_order(run.steps)
     grown = True
     while grown:
         grown = False
@@ -86,17 +108,14 @@ def close(relations: Relations, steps: Steps, tick: Callable[[], None], after_ro
         tick()
         grown |= _disturb(run)
         after_round()
-    return run.images
 
 
-def control_order(inst: Instance) -> list[int]:
+def control_order(steps: Steps) -> list[int]:
     """The locations with actions, each after those that lead to it, as far as loops allow."""
-    targets: dict[int, list[int]] = defaultdict(list)
-    for action in inst.system.actions:
-        targets[action.source].append(action.target)
+    targets = {source: [action.target for action in actions] for source, actions in steps.by_source.items()}
     seen: set[int] = set()
     finished: list[int] = []
-    for root in [*sorted({group.entry for group in inst.system.groups}), *sorted(targets)]:
+    for root in [*steps.entries, *sorted(targets)]:
         stack = [] if root in seen else [(root, iter(targets.get(root, ())))]
         seen.add(root)
         while stack:
@@ -133,7 +152,7 @@ def _prepared(run: Closure, rep: Block, actor: int, source: int) -> list[Prepare
         run.prepared[key] = [
             _prepare(relations, rule, influences=alone and actor in rep.threads and not crowd)
             for crowd in crowds
-            for rule in rules(relations.space, _cases(run, actor, source, crowd=crowd), actor, source, rep)
+            for rule in rules(relations.space, cases_at(relations.space, run.steps, actor, source, crowd=crowd), actor, source, rep)
         ]
     return run.prepared[key]
 
@@ -146,13 +165,13 @@ def _reached(relations: Relations, source: int) -> bool:
     )
 
 
-def _cases(run: Closure, actor: int, source: int, *, crowd: bool) -> list[Case]:
+def cases_at(space: Space, steps: Steps, actor: int, source: int, *, crowd: bool) -> list[Case]:
+    """Return what a thread can do at a location; `crowd` are the actions that concern other threads' locals."""
     key = (actor, source, crowd)
-    known = run.steps.cases
-    if key not in known:
-        actions = [action for action in run.steps.by_source[source] if crowded(action) == crowd]
-        known[key] = [case for action in actions for case in cases(run.relations.space, action, actor)]
-    return known[key]
+    if key not in steps.cases:
+        actions = [action for action in steps.by_source[source] if crowded(action) == crowd]
+        steps.cases[key] = [case for action in actions for case in cases(space, action, actor)]
+    return steps.cases[key]
 
 
 def _prepare(of: Relations, rule: Rule, *, influences: bool) -> Prepared:
@@ -178,11 +197,17 @@ def _apply(run: Closure, rep: Block, prepared: Prepared) -> bool:
     if not factors:
         return False
     run.images += 1
+    known = Growth(
+        rep, of.space.false, rule.relation, image.family, factors, image.back,
+        actor=rule.actor, source=rule.source, influence=prepared.influence,
+    )  # fmt: skip
     if prepared.shadow is not None:
-        seen = _multiply(of, prepared.shadow, factors, prepared.forget)
-        table = run.influence[rep]
-        table[prepared.influence] = table.get(prepared.influence, of.space.false) | seen
-    return _grow(of, rep, _multiply(of, rule.relation, factors, image.forget), image.back)
+        seen: Node = _multiply(of, prepared.shadow, factors, prepared.forget)
+        old: Node = run.influence[rep].get(prepared.influence, of.space.false)
+        if seen & ~old != of.space.false:
+            run.influence[rep][prepared.influence] = old | seen
+            run.gathered.append(replace(known, new=seen & ~old))
+    return _grow(run, known, _multiply(of, rule.relation, factors, image.forget))
 
 
 def _fresh(product: Product, factors: list[Node]) -> list[Node]:
@@ -204,13 +229,18 @@ def _multiply(of: Relations, node: Node, factors: list[Node], forget: list[list[
     return node
 
 
-def _grow(of: Relations, rep: Block, after: Node, back: Mapping[str, str]) -> bool:
+def _grow(run: Closure, how: Growth, after: Node) -> bool:
     """Add states after a step to a block's relation; return whether any is new."""
+    of = run.relations
     if after == of.space.false:
         return False
-    old = of.sets[rep]
-    of.sets[rep] = old | of.space.manager.let(back, after)
-    return bool(of.sets[rep] != old)
+    old = of.sets[how.block]
+    new = of.space.manager.let(how.back, after) & ~old
+    if new == of.space.false:
+        return False
+    of.sets[how.block] = old | new
+    run.growth.append(replace(how, new=new))
+    return True
 
 
 # ---- what other threads do to a block of one thread ----------------------------------------------
@@ -255,4 +285,8 @@ def _disturbed(
     if not factors:
         return False
     run.images += 1
-    return _grow(of, rep, _multiply(of, factors[0], factors[1:], product.forget), product.back)
+    step, *rest = factors
+    known = Growth(
+        rep, of.space.false, step, product.family, rest, product.back, influence=influence, origin=origin, moved=back
+    )
+    return _grow(run, known, _multiply(of, step, rest, product.forget))

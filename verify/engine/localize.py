@@ -7,7 +7,7 @@ A variable that is not tracked may have any value whenever it is read, which is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -82,9 +82,15 @@ def distances(inst: Instance, prop: Expr) -> dict[Key, int]:
         for action in into[item] if isinstance(item, int) else writers[item]:
             tested = reads[id(action)]
             near = distance + (bool(tested) or not isinstance(item, int))
-            for further, way in ((action.source, near), *((key, distance + 1) for key in tested)):
-                heappush(queue, (way, next(serial), further))
+            heappush(queue, (near, next(serial), action.source))
+            for key in tested:
+                heappush(queue, (distance + 1, next(serial), key))
     return result
+
+
+def read_in(actions: Iterable[Action], prop: Expr, inst: Instance) -> set[Key]:
+    """Return the variables that a property and some actions read."""
+    return set(read_by(prop, inst)).union(*(_reads(action, inst) for action in actions))
 
 
 def _reads(action: Action, inst: Instance) -> set[Key]:
@@ -95,10 +101,10 @@ def _reads(action: Action, inst: Instance) -> set[Key]:
     return found - {(THREAD, PC)}
 
 
-def growing(keys: Sequence[Key], distance: Mapping[Key, int]) -> Iterator[Sequence[Key]]:
-    """Return ever larger parts of `keys`, the nearest first, up to all of them."""
-    order = sorted(keys, key=lambda key: (distance.get(key, len(keys)), key))
-    sizes = sorted({-(-len(order) * n // STEPS) for n in range(1, STEPS + 1)})
+def growing(keys: Sequence[Key], distance: Mapping[Key, int], first: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Return ever larger parts of `keys`: those given first, then the nearest, up to all of them."""
+    order = [*first, *sorted(set(keys) - set(first), key=lambda key: (distance.get(key, len(keys)), key))]
+    sizes = sorted({len(first) + -(-(len(order) - len(first)) * n // STEPS) for n in range(1, STEPS + 1)})
     yield from (order[:size] for size in sizes)
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from verify.engine.diagrams import Node, Space
-from verify.engine.images import block_slots
 from verify.engine.blocks import (
     Block,
     Freedom,
@@ -22,6 +20,8 @@ from verify.engine.blocks import (
     move_slot,
     stabilizer,
 )
+from verify.engine.diagrams import Node, Space
+from verify.engine.images import block_slots
 from verify.instances import THREAD, Slot, starts
 from verify.ir import PC, Ptr, Threads
 
@@ -79,13 +79,16 @@ def _located(of: Relations, rep: Block, role: int, source: int) -> Node:
 
 def rename(of: Relations, node: Node, perm: Permutation, block: Block) -> Node:
     """Return the image of a set of states of a block, or of a relation on its cells, under a permutation."""
-    if all(image == tuple(range(1, len(image) + 1)) for _, image in perm.images):
-        return node
+    table = renaming(of, perm, block)
+    return of.space.manager.let(table, node) if table else node
+
+
+def renaming(of: Relations, perm: Permutation, block: Block) -> Mapping[str, str]:
+    """Return where a permutation moves the bits of a block's slots; bits that stay are left out."""
     key = (perm, block)
     if key not in of.renamings:
         of.renamings[key] = _renaming(of, perm, block)
-    table = of.renamings[key]
-    return of.space.manager.let(table, node) if table else node
+    return of.renamings[key]
 
 
 def _renaming(of: Relations, perm: Permutation, block: Block) -> Mapping[str, str]:

@@ -9,21 +9,22 @@ is inductive; where it is too weak for the property, larger blocks are tried, up
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from verify.engine.diagrams import FALSE, TRUE, Node, Space, cell_of, expression, place_of, space
-from verify.engine.fixpoint import Steps, close, steps_of
+from verify.engine.blame import Goal, actions_of, derivation, missing, one_of
+from verify.engine.blocks import Block, Freedom, all_objects, freedom
+from verify.engine.diagrams import FALSE, SHARED, TRUE, Node, Space, cell_of, expression, place_of, space
+from verify.engine.fixpoint import Closure, Steps, close, steps_of
 from verify.engine.images import plan
-from verify.engine.blocks import Freedom, all_objects, freedom
-from verify.engine.localize import distances, growing, least
-from verify.engine.relations import Relations, Shape, every_block, initial, projected, relation
+from verify.engine.localize import distances
+from verify.engine.relations import Relations, Shape, every_block, initial, relation
 from verify.engine.symbolic import Reading, truth
 from verify.engine.valuesets import Key, Sets, TooWideError, value_sets
 from verify.engine.verdict import Invariant, Progress, Report
 from verify.instances import THREAD, Instance, instance, least_tasks
-from verify.ir import PC, Binary, Const, Expr, Quant
-
+from verify.ir import PC, Action, Binary, Const, Expr, Quant
 
 HINT_TASKS = 2
 HINT_SHAPES = 2  # of them, how many are tried for a hint
@@ -55,11 +56,21 @@ class _Attempt:
     prop: Expr
     sets: Sets
     space: Space
+    wrong: Sequence[Node]  # the states that violate it, part by part
     freedom: Freedom
     steps: Steps
+    weight: Callable[[Key], int]  # how little one likes to track a variable
     deadline: float | None
     report: Report | None
     figures: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """The actions of the derivations of bad states seen so far, and the variables with which they derive none."""
+
+    actions: dict[int, Action] = field(default_factory=dict)
+    keys: Sequence[Key] = ()
 
 
 def find_invariant(
@@ -73,11 +84,13 @@ def find_invariant(
     tried = "nothing"
     try:
         run = _begin(inst, prop, deadline, report, figures)
-        for shape, keys in (*_hints(inst, prop, deadline, report, figures), *((shape, None) for shape in shapes(inst))):
+        hint = _hint(inst, prop, deadline, report, figures)
+        evidence = _Evidence(keys=_of_property(run)) if hint is None else hint[1]
+        for shape in shapes(inst) if hint is None else [hint[0], *(s for s in shapes(inst) if s > hint[0])]:
             tried = describe(inst, shape)
-            found = _search(run, shape) if keys is None else _attempt(run, _start(run, shape, keys))
+            found = _search(run, shape, evidence)
             if found is not None:
-                figures["variables"] = len({(slot.cell, slot.name) for slot in found.space.bits if found.space.tracked(slot)})
+                figures["variables"] = len({(s.cell, s.name) for s in found.space.bits if found.space.tracked(s)})
                 return Found(Invariant(clauses(found, run.sets)), "", tried, figures=figures)
     except TooWideError as error:
         return Found(None, str(error), tried, figures=figures)
@@ -91,64 +104,66 @@ def _begin(
 ) -> _Attempt:
     """Return what all attempts begin with. Raises TooWideError."""
     sets = value_sets(inst)
-    return _Attempt(prop, sets, space(inst, sets), freedom(inst, prop), steps_of(inst), deadline, report, figures)
+    diagrams = space(inst, sets)
+    wrong = list(violations(diagrams, prop))
+    steps = steps_of(inst, inst.system.actions)
+    return _Attempt(prop, sets, diagrams, wrong, freedom(inst, prop), steps, _weight(diagrams, prop), deadline, report, figures)
 
 
-def _hints(
+def _weight(of: Space, prop: Expr) -> Callable[[Key], int]:
+    """Variables are light near the property and where they have few bits."""
+    distance = distances(of.instance, prop)
+    size: dict[Key, int] = {}
+    for slot, names in of.bits.items():
+        size.setdefault((slot.cell, slot.name), 0)
+        if cell_of(slot) == SHARED or slot.index == 1:
+            size[slot.cell, slot.name] += len(names)
+    return lambda key: (1 + distance.get(key, len(distance))) * size[key]
+
+
+def _of_property(run: _Attempt) -> Sequence[Key]:
+    return sorted({(slot.cell, slot.name) for node in run.wrong for slot in run.space.slots_of(node)} - {(THREAD, PC)})
+
+
+def _hint(
     inst: Instance, prop: Expr, deadline: float | None, report: Report | None, figures: dict[str, int]
-) -> Iterator[tuple[Shape, Sequence[Key]]]:
-    """Return the shape and the variables that are enough for a smaller instance, where they are found much faster."""
+) -> tuple[Shape, _Evidence] | None:
+    """Return the shape and the evidence that were enough for a smaller instance, where they are found much faster."""
     tasks = max(HINT_TASKS, least_tasks(inst.system))
     if tasks < inst.tasks:
         run = _begin(instance(inst.system, tasks), prop, deadline, report, figures)
         for shape in shapes(run.space.instance)[:HINT_SHAPES]:
-            found = _search(run, shape)
-            if found is not None:
-                yield shape, sorted({(s.cell, s.name) for s in found.space.bits if found.space.tracked(s)})
-                return
-
-
-def _search(run: _Attempt, shape: Shape) -> Relations | None:
-    """Return relations of few variables that imply the property; None if those of all variables do not."""
-    inst = run.space.instance
-    keys = sorted({(slot.cell, slot.name) for slot in run.space.bits} - {(THREAD, PC)})
-    for some in growing(keys, distances(inst, run.prop)):
-        found = _attempt(run, _start(run, shape, some))
-        if found is not None:
-            return _smallest(run, some, found)
+            evidence = _Evidence(keys=_of_property(run))
+            if _search(run, shape, evidence) is not None:
+                return shape, evidence
     return None
+
+
+def _search(run: _Attempt, shape: Shape, evidence: _Evidence) -> Relations | None:
+    """Return relations of few variables that imply the property; None if those of all variables do not.
+
+    Counterexample-guided: as long as a bad state is derived, the actions of its derivation join the evidence, and
+    what is missing in it is tracked from then on.
+    """
+    full = initial(run.space, run.freedom, shape)
+    while True:
+        closure = Closure(_start(run, shape, evidence.keys), run.steps)
+        bad = _close(run, closure)
+        if bad is None:
+            return closure.relations
+        while bad is not None:
+            found, goals = derivation(closure, bad.goals)
+            evidence.actions |= {id(action): action for action in actions_of(closure, found)}
+            more = missing(full, run.steps, found, goals, bad.wrong, bad.family, frozenset(evidence.keys), run.weight)
+            if not more:
+                return None
+            evidence.keys = [*evidence.keys, *sorted(more)]
+            closure = Closure(_start(run, shape, evidence.keys), steps_of(run.space.instance, evidence.actions.values()))
+            bad = _close(run, closure)
 
 
 def _start(run: _Attempt, shape: Shape, keys: Sequence[Key]) -> Relations:
     return initial(run.space.tracking(set(keys)), run.freedom, shape)
-
-
-def _attempt(run: _Attempt, relations: Relations) -> Relations | None:
-    """Close the relations under every step; return None if they are too weak for the property."""
-    try:
-        _close(run, relations)
-    except _ViolatedError:
-        return None
-    return relations
-
-
-def _smallest(run: _Attempt, keys: Sequence[Key], found: Relations) -> Relations:
-    """Return relations for no more variables than it takes; the time for that may end before it is done.
-
-    The least relations for fewer variables contain the projections of those for more, so it begins with these.
-    """
-
-    def enough(fewer: Sequence[Key]) -> bool:
-        nonlocal found
-        try:
-            smaller = _attempt(run, projected(found, run.space.tracking(set(fewer))))
-        except _OutOfTimeError:
-            return False
-        found = smaller or found
-        return smaller is not None
-
-    least(keys, enough)
-    return found
 
 
 def shapes(inst: Instance) -> list[Shape]:
@@ -165,9 +180,18 @@ def describe(inst: Instance, shape: Shape) -> str:
     return " and ".join(f"{n} {what}{'s' * (n != 1)}" for n, what in zip(shape, ("thread", "object"), strict=True))
 
 
-def _close(run: _Attempt, of: Relations) -> None:
-    """Grow the relations until they are inductive. Raises _ViolatedError, _OutOfTimeError."""
-    wrong = list(violations(of.space, run.prop))
+class _Bad(NamedTuple):
+    """Part of the property, the blocks that see it broken, and a state of each in which it is."""
+
+    wrong: Node
+    family: Sequence[Block]
+    goals: Sequence[Goal]
+
+
+def _close(run: _Attempt, closure: Closure) -> _Bad | None:
+    """Grow the relations until they are inductive, or a bad state is derived: return that. Raises _OutOfTimeError."""
+    of = closure.relations
+    bad: list[_Bad] = []
 
     def tick() -> None:
         if run.deadline is not None and time.monotonic() >= run.deadline:
@@ -178,12 +202,19 @@ def _close(run: _Attempt, of: Relations) -> None:
         run.figures |= {"rounds": run.figures.get("rounds", 0) + 1, "diagrams": size}
         if run.report is not None:
             run.report(Progress("views", dict(run.figures)))
-        if any(intersects(of, node) for node in wrong):
-            raise _ViolatedError
+        for node in run.wrong:
+            family = witnesses(of, node)
+            if family:
+                bad.append(_Bad(node, family, one_of(of, node, family)))
+                raise _ViolatedError
 
     run.figures["attempts"] = run.figures.get("attempts", 0) + 1
-    after_round()
-    close(of, run.steps, tick, after_round)
+    try:
+        after_round()
+        close(closure, tick, after_round)
+    except _ViolatedError:
+        return bad[0]
+    return None
 
 
 # ---- the property --------------------------------------------------------------------------------
@@ -205,16 +236,16 @@ def violations(of: Space, prop: Expr) -> Iterator[Node]:
                     yield node
 
 
-def intersects(of: Relations, node: Node) -> bool:
-    """Whether the approximation has a state in a set: its cells' objects with every thread, one after the other."""
+def witnesses(of: Relations, node: Node) -> list[Block]:
+    """Return the blocks that see a set's objects, with every thread, if together they allow a state of the set."""
     cells = {cell_of(slot) for slot in of.space.slots_of(node)}
     objects = {cell for cell in cells if cell[0] not in ("", THREAD)}
     family = [b for b in every_block(of) if objects <= set(b.objects) or objects >= set(b.objects)]
     for block, forget in zip(family, plan(of.space, family, set()), strict=True):
         node = of.space.product(node, relation(of, block), forget)
         if node == of.space.false:
-            return False
-    return True
+            return []
+    return family
 
 
 # ---- the result ----------------------------------------------------------------------------------
