@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Progress, Report, Unknown, Verdict
 from verify.ir import TRUE, Expr
-from verify.outcome import Judgement, conclude, removed
+from verify.outcome import Judgement, conclude, removed, wants
 from verify.report.result import ClaimResult, FileResult
 from verify.resources import specs_root
 from verify.source import Source, Span
@@ -227,7 +227,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         deadline = time.monotonic() + options.budget
         question = Question(
             lowered.system, _property(claim, selection.program, lowered), tasks, deadline, options.engine, report,
-            options.reduce, options.slice, memory,
+            options.reduce, options.slice, memory, hunt=wants(claim) == "refuted",
         )
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)

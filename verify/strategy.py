@@ -26,12 +26,14 @@ from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
+from verify.lower.scenario import scenarios
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
+SCENARIO_STATES = (30_000, 400_000)  # how far the search of one scenario goes, first and again
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GROWTH = 8
 BMC_STEPS = 64
@@ -58,6 +60,7 @@ class Question:
     reduce: bool
     slice: bool
     memory: Memory
+    hunt: bool = False  # whether a run is expected, and worth looking for first
     deadlock: bool = False
 
     def tell(self, phase: str, figures: Mapping[str, int]) -> None:
@@ -99,8 +102,7 @@ def decide(question: Question) -> Verdict:
         case "bfs":
             return _bfs(question)
         case "views":
-            keys = shared_keys(question.system)
-            proof = _proof(question, _small(question, keys), question.deadline)
+            proof = _proof(question, _reduced(question), question.deadline)
             return proof or Unknown("no inductive invariant was found", "nothing", "views")
         case "bmc":
             return _bmc(question)
@@ -125,6 +127,41 @@ def _small(question: Question, keys: Collection[Key]) -> System:
 
 
 def _auto(question: Question) -> Verdict:
+    if question.hunt:
+        refuted = _hunt(question, _share(question.deadline))
+        if refuted is not None:
+            return refuted
+    verdict = _refine(question)
+    if isinstance(verdict, Unknown) and not question.hunt and question.deadline > time.monotonic():
+        return _hunt(question, question.deadline) or verdict
+    return verdict
+
+
+def _hunt(question: Question, deadline: float) -> Refuted | None:
+    """A run of a scenario to a bad state: a shortest one among those that make no other calls."""
+    system, prop = question.system, question.prop
+    for most in SCENARIO_STATES:
+        for part in scenarios(system, prop):
+            small = _reduced(replace(question, system=part))
+            for tasks in question.sizes():
+                if time.monotonic() > deadline:
+                    return None
+                inst = instance(small, tasks)
+                result = search(inst, prop, deadline=deadline, report=question.report, max_states=most)
+                if result.trace is not None:
+                    whole = instance(system, result.trace.instance.tasks)
+                    refuted = _refuted(question, expand(result.trace, whole, shared_keys(system)), "bfs")
+                    if refuted is not None:
+                        return refuted
+    return None
+
+
+def _reduced(question: Question) -> System:
+    """The system sliced for the property and reduced, nothing forgotten."""
+    return _small(question, shared_keys(question.system))
+
+
+def _refine(question: Question) -> Verdict:
     system, prop = question.system, question.prop
     keys = shared_keys(system)
     if question.slice:
@@ -239,7 +276,7 @@ def _bfs(question: Question) -> Verdict:
     """Search alone: it refutes, and says how far it looked."""
     shown = Shown()
     keys = shared_keys(question.system)
-    found = _search(question, _small(question, keys), 1 << 62, shown)
+    found = _search(question, _reduced(question), 1 << 62, shown)
     if isinstance(found, Trace):
         whole = instance(question.system, found.instance.tasks)
         refuted = _refuted(question, expand(found, whole, keys), "bfs")
@@ -250,7 +287,7 @@ def _bfs(question: Question) -> Verdict:
 def _bmc(question: Question) -> Verdict:
     """Z3's unrolling alone, at the full number of tasks."""
     keys = shared_keys(question.system)
-    inst = instance(_small(question, keys), question.tasks)
+    inst = instance(_reduced(question), question.tasks)
     result = bmc(inst, question.prop, max_steps=BMC_STEPS, deadline=question.deadline, report=question.tell)
     if result.trace is not None:
         expansion = expand(result.trace, instance(question.system, question.tasks), keys)

@@ -64,10 +64,16 @@ class Graph:
     micro: Micro = field(default_factory=lambda: Micro("", "", NOWHERE))
     checked: set[tuple[int, Expr, str]] = field(default_factory=set)
     names: int = 0
+    branch: tuple[int, ...] = ()  # the alternatives of the entry function's `choose` that lowering is in
+
+    def alternative(self) -> tuple[int, ...]:
+        """Return the branch for one more alternative inside this one."""
+        self.names += 1
+        return (*self.branch, self.names)
 
     def location(self, *, rest: bool = False) -> int:
         """Add a location."""
-        self.locations.append(Location("", rest=rest))
+        self.locations.append(Location("", rest=rest, branch=self.branch))
         if self.atomic:
             self.inner.add(len(self.locations) - 1)
         return len(self.locations) - 1

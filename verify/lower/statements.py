@@ -200,11 +200,13 @@ def _return(graph: Graph, scope: Scope, value: ast.Expr | None) -> None:
 
 
 def _choose(graph: Graph, scope: Scope, branches: Sequence[ast.Stmt]) -> None:
-    here, join = graph.here, graph.location()
+    here, join, outside = graph.here, graph.location(), graph.branch
     for part in branches:
         graph.here = here
+        graph.branch = graph.alternative() if scope.outermost else outside
         graph.step()
         statement(graph, scope, part)
+        graph.branch = outside
         graph.step(to=join)
 
 

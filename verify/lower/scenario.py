@@ -1,0 +1,45 @@
+"""Scenarios: the system with its threads held to a few of the alternatives that their entry functions choose from.
+
+A scenario has fewer runs than the whole, so a run of it is one of the whole; and so few states that a search of it goes
+deep. Attacks take few calls (the small-scope hypothesis; Jackson 2006), which is why the smallest scenarios come first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import combinations
+
+from verify.ir import Action, Expr, System
+from verify.lower.flow import reachable
+from verify.lower.graph import END
+from verify.lower.visible import is_visible, roots, seen
+
+Branch = tuple[int, ...]
+MOST_BRANCHES = 3
+
+
+def scenarios(system: System, prop: Expr) -> Iterator[System]:
+    """Every scenario of up to MOST_BRANCHES: small ones first, then those that change most of what is seen."""
+    to = seen(prop)
+    changes = defaultdict[Branch, int](int)
+    for action in system.actions:
+        branch = max(system.locations[action.source].branch, system.locations[action.target].branch, key=len)
+        if branch:
+            changes[branch] += is_visible(action, to)
+    inner = [b for b in changes if not any(other != b and other[: len(b)] == b for other in changes)]
+    ordered = sorted(inner, key=lambda branch: (-changes[branch], branch))
+    for size in range(1, min(MOST_BRANCHES, len(ordered) - 1) + 1):
+        for chosen in combinations(ordered, size):
+            if any(changes[branch] for branch in chosen):
+                yield _held_to(system, chosen)
+
+
+def _held_to(system: System, chosen: Collection[Branch]) -> System:
+    def allowed(action: Action) -> bool:
+        ends = (system.locations[action.source].branch, system.locations[action.target].branch)
+        return all(not end or any(branch[: len(end)] == end for branch in chosen) for end in ends)
+
+    actions = [action for action in system.actions if allowed(action)]
+    return replace(system, actions=tuple(reachable(actions, [*roots(system), END])))
