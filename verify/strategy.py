@@ -33,7 +33,7 @@ from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
-SCENARIO_STATES = (30_000, 400_000)  # how far the search of one scenario goes, first and again
+HUNTS = ((2, 30_000), (2, 1_000_000), (3, 200_000))  # branches of a scenario, and how many states of it are searched
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GROWTH = 8
 BMC_STEPS = 64
@@ -140,14 +140,14 @@ def _auto(question: Question) -> Verdict:
 def _hunt(question: Question, deadline: float) -> Refuted | None:
     """A run of a scenario to a bad state: a shortest one among those that make no other calls."""
     system, prop = question.system, question.prop
-    for most in SCENARIO_STATES:
-        for part in scenarios(system, prop):
+    for branches, states in HUNTS:
+        for part in scenarios(system, prop, most=branches):
             small = _reduced(replace(question, system=part))
             for tasks in question.sizes():
                 if time.monotonic() > deadline:
                     return None
                 inst = instance(small, tasks)
-                result = search(inst, prop, deadline=deadline, report=question.report, max_states=most)
+                result = search(inst, prop, deadline=deadline, report=question.report, max_states=states)
                 if result.trace is not None:
                     whole = instance(system, result.trace.instance.tasks)
                     refuted = _refuted(question, expand(result.trace, whole, shared_keys(system)), "bfs")

@@ -14,26 +14,25 @@ from itertools import combinations
 from verify.ir import Action, Expr, System
 from verify.lower.flow import reachable
 from verify.lower.graph import END
-from verify.lower.visible import is_visible, roots, seen
+from verify.lower.visible import Key, changed, roots, seen
 
 Branch = tuple[int, ...]
-MOST_BRANCHES = 3
 
 
-def scenarios(system: System, prop: Expr) -> Iterator[System]:
-    """Every scenario of up to MOST_BRANCHES: small ones first, then those that change most of what is seen."""
+def scenarios(system: System, prop: Expr, *, most: int) -> Iterator[System]:
+    """Every scenario of up to `most` branches: those first that can change most of what the property sees."""
     to = seen(prop)
-    changes = defaultdict[Branch, int](int)
+    changes = defaultdict[Branch, set[Key]](set)
     for action in system.actions:
         branch = max(system.locations[action.source].branch, system.locations[action.target].branch, key=len)
         if branch:
-            changes[branch] += is_visible(action, to)
-    inner = [b for b in changes if not any(other != b and other[: len(b)] == b for other in changes)]
-    ordered = sorted(inner, key=lambda branch: (-changes[branch], branch))
-    for size in range(1, min(MOST_BRANCHES, len(ordered) - 1) + 1):
-        for chosen in combinations(ordered, size):
-            if any(changes[branch] for branch in chosen):
-                yield _held_to(system, chosen)
+            changes[branch] |= changed(action, to)
+    inner = sorted(b for b in changes if not any(other != b and other[: len(b)] == b for other in changes))
+    found = [chosen for size in range(1, min(most, len(inner) - 1) + 1) for chosen in combinations(inner, size)]
+    reach = {chosen: len(set().union(*(changes[branch] for branch in chosen))) for chosen in found}
+    for chosen in sorted(found, key=lambda c: (-reach[c], len(c), c)):
+        if reach[chosen]:
+            yield _held_to(system, chosen)
 
 
 def _held_to(system: System, chosen: Collection[Branch]) -> System:

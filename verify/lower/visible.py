@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
-from verify.ir import FREE, LIFE, PC, Action, Binary, Const, Expr, Field, Global, Local, System
+from verify.ir import FREE, LIFE, PC, Action, Binary, Const, Expr, Field, Global, Local, Place, System
 from verify.lower.facts import is_birth
 from verify.lower.simplify import operands
 
@@ -51,16 +51,20 @@ def seen(prop: Expr | None) -> Seen:
 
 def is_visible(action: Action, to: Seen) -> bool:
     """Whether the step can change what the property sees."""
-    if {action.source, action.target} & to.locations:
-        return True
-    return any(_shows(action, place, value, to) for place, value in _stores(action))
+    return bool(changed(action, to))
 
 
-def _stores(action: Action) -> Iterable[tuple[Expr, Expr]]:
-    return ((update.place, update.value) for update in action.updates)
+def changed(action: Action, to: Seen) -> set[Key]:
+    """What of all that the property sees the step can change; locations are ("", number)."""
+    found = {("", str(location)) for location in (action.source, action.target) if location in to.locations}
+    for update in action.updates:
+        if _shows(action, update.place, update.value, to):
+            place = update.place
+            found.add((place.cls if isinstance(place, Field) else "", place.name))
+    return found
 
 
-def _shows(action: Action, place: Expr, value: Expr, to: Seen) -> bool:
+def _shows(action: Action, place: Place, value: Expr, to: Seen) -> bool:
     match place:
         case Global(name):
             return ("", name) in to.keys
@@ -73,7 +77,7 @@ def _shows(action: Action, place: Expr, value: Expr, to: Seen) -> bool:
         case Field(_, cls, name):
             return (cls, name) in to.keys
         case _:
-            return True
+            assert_never(place)
 
 
 def roots(system: System) -> list[int]:
