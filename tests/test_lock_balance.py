@@ -311,6 +311,34 @@ def test_an_unbalanced_path_is_reported(name: str) -> None:
     assert codes(text) == expected
 
 
+USER = "void user(void) { for (;;) choose { f(any(struct task)); h(any(struct task)); } }"
+GET = "static int get(struct task *t) { task_lock(t); if (t->dead) return -1; return 0; }"
+
+
+def test_the_function_to_blame_is_named_with_the_path_through_what_it_calls() -> None:
+    f = "void f(struct task *t) { if (get(t)) return; task_unlock(t); }"
+    h = "void h(struct task *t) { if (t->pid) task_lock(t); task_unlock(t); }"
+    leak, release = found(GET + f + h + USER)
+    assert (leak.code, leak.span.text, leak.message) == ("KC170", "return;", "`f` returns with `t->alloc_lock` held")
+    assert notes(leak) == [
+        ("`t->alloc_lock` is taken here, in `get`", "task_lock(t)"),
+        ("this branch is taken", "t->dead"),
+        ("`get` returns here with it held", "return -1;"),
+        ("this branch is taken", "get(t)"),
+        ("returns here", "return;"),
+    ]
+    assert (release.code, release.span.text) == ("KC171", "task_unlock(t)")
+    assert notes(release)[-2:] == [("`h` is called here", "h(any(struct task))"), ("here", "task_unlock(t)")]
+
+
+def test_a_long_path_is_cut() -> None:
+    tests = "".join(f"if (t->pid == {n}) mode = {n};" for n in range(20))
+    (error,) = found(f"void f(struct task *t) {{ task_lock(t); {tests} while (t->dead) sleep(); }}")
+    assert len(error.notes) == 13
+    assert error.notes[0][0] == "`t->alloc_lock` is taken here"
+    assert [text for text, _ in error.notes[-2:]] == ["this loop ends", "ends here"]
+
+
 # ---- no errors -------------------------------------------------------------------------------------------------
 
 GOOD = {

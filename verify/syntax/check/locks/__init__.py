@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from verify.diagnostics import Diagnostic
 from verify.source import Span
 from verify.syntax.ast import Call, FunctionDecl, Name
 from verify.syntax.check.cfg import graph as flow_graph
 from verify.syntax.check.locks.apply import apply
-from verify.syntax.check.locks.correlation import certain, events
+from verify.syntax.check.locks.correlation import certain
 from verify.syntax.check.locks.effects import Effects, effects
 from verify.syntax.check.locks.explore import explore
 from verify.syntax.check.locks.run import Exit, Run, Trouble, calls, kept
-from verify.syntax.check.locks.state import State, Status, Trail, field_of
+from verify.syntax.check.locks.state import Escape, State, Status, Trail, events, field_of
 from verify.syntax.check.locks.summary import Summary, summarize, unlocking
 from verify.syntax.check.locks.symbols import Sym
 from verify.syntax.check.locks.values import Paths, Reader, fresh
@@ -185,19 +186,24 @@ def _never_released(
 
 def _report_leak(leaving: Exit, lock: Sym, status: Status, run: Run, work: _Work) -> None:
     """Report a lock kept, where the function that releases it on other paths returns; else where a callee does so."""
-    span, where = leaving.span, run.function.name
-    for escape in status.escapes:
-        if escape.mixed and field_of(lock) not in run.releases:
-            span, where = escape.span, escape.function
-            break
-    key = _key(status.taken.span)
-    if work.reported.setdefault(key, where) != where:
-        return
-    what = "returns" if span.text.startswith("return") else "ends"
+    escape = _blamed(run, lock, status) or Escape(run.function.name, leaving.span, mixed=True)
+    if work.reported.setdefault(_key(status.taken.span), escape.function) == escape.function:
+        _kept_at(escape, status, leaving.state, work)
+
+
+def _blamed(run: Run, lock: Sym, status: Status) -> Escape | None:
+    """Return the return of a callee that is to blame for a lock that is kept: it also returns without it."""
+    if field_of(lock) in run.always:
+        return None
+    return next((e for e in status.escapes if e.mixed), None)
+
+
+def _kept_at(escape: Escape, status: Status, state: State, work: _Work) -> None:
+    what = "returns" if escape.span.text.startswith("return") else "ends"
     _add(work, Diagnostic(
-        "KC170", f"`{where}` {what} with {status.text} held", span, f"{status.text} is not released on this path",
-        "release it before, or `goto` a label that does",
-        _notes(leaving.state.trail, status.taken, (f"{what} here", span)),
+        "KC170", f"`{escape.function}` {what} with {status.text} held", escape.span,
+        f"{status.text} is not released on this path", "release it before, or `goto` a label that does",
+        _notes(state.trail, status.taken, (f"{what} here", escape.span)),
     ))  # fmt: skip
 
 
@@ -210,11 +216,16 @@ def _report_troubles(context: Context, roots: frozenset[str], work: _Work) -> No
     for trouble in (*run.troubles, *wants):
         if not certain(run, trouble.lock, trouble.state.trail):
             continue
-        taken = None if trouble.status is None or not trouble.status.count else trouble.status.taken
+        status = None if trouble.status is None or not trouble.status.count else trouble.status
+        taken = None if status is None else status.taken
         if taken is not None and _key(taken.span) in work.reported:
             continue  # a consequence of the lock that is kept
-        if trouble.code == "KC170" and taken is not None:
+        escape = None if status is None else _blamed(run, trouble.lock, status)
+        if taken is not None and (escape is not None or trouble.code == "KC170"):
             work.reported[_key(taken.span)] = context.function
+        if escape is not None and status is not None:
+            _kept_at(escape, status, trouble.state, work)
+            continue
         _add(work, Diagnostic(
             trouble.code, trouble.message, trouble.span, trouble.label, _hint(trouble),
             _notes(trouble.state.trail, taken, ("and again here" if trouble.code == "KC172" else "here", trouble.span)),
@@ -242,12 +253,13 @@ def _key(span: Span) -> tuple[str, int, int]:
 
 
 def _notes(trail: Trail | None, first: Trail | None, last: tuple[str, Span]) -> tuple[tuple[str, Span], ...]:
-    """Return the path from `first` on, or all of it, without repeated lines."""
+    """Return the path from `first` on, or all of it, up to where `last` is; without repeated lines."""
     path: list[tuple[str, Span]] = []
     for event in events(trail):
         path.append((event.text, event.span))
         if event is first:
             break
     path.reverse()
+    path = [*path[:1], *takewhile(lambda note: note[1] != last[1], path[1:])]
     middle = path if len(path) <= MAX_NOTES else [path[0], *path[len(path) - MAX_NOTES + 1 :]]
     return tuple(dict.fromkeys((*middle, last)))

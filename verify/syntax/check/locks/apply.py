@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from verify.syntax.ast import Call
 from verify.syntax.check.locks.effects import ANYTHING, Effects
@@ -23,6 +24,7 @@ from verify.syntax.check.locks.state import (
     Status,
     Trail,
     assumed,
+    events,
     field_of,
     may_be_same,
     renewed,
@@ -189,7 +191,8 @@ def _locks(at: _Call, outcome: Outcome, state: State) -> State:
     for lock, need in outcome.needs.items():
         key = keys[lock]
         if isinstance(key, Sym) and field_of(key) not in state.unsure:
-            state = _need(at, key, need, lock in outcome.locks, state)
+            some = any(lock not in o.needs for o in at.summary.outcomes)
+            state = _need(at, key, need, _Way(lasting=lock in outcome.locks, some=some), state)
     for lock, status in outcome.locks.items():
         key = keys[lock]
         if isinstance(key, Sym) and field_of(key) not in state.unsure:
@@ -199,12 +202,21 @@ def _locks(at: _Call, outcome: Outcome, state: State) -> State:
     return state
 
 
-def _need(at: _Call, key: Sym, need: Need, lasting: bool, state: State) -> State:  # noqa: FBT001
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the callee releases a lock: not only to take it again; only on some of its paths."""
+
+    lasting: bool
+    some: bool
+
+
+def _need(at: _Call, key: Sym, need: Need, way: _Way, state: State) -> State:
     """Check that a lock is held which the callee releases first."""
     status, entry = state.locks.get(key), state.needs.get(key)
     count = 0 if status is None else status.count
     here = replace(need, trail=Trail(state.trail, f"{need.trail.text}, in `{at.callee}`", need.trail.span))
     at.run.releases.add(field_of(key))
+    at.run.always.update(() if way.some else {field_of(key)})
     touch(at.run, key)
     if not count:
         other = next((k for k, s in state.locks.items() if s.count and may_be_same(k, key)), None)
@@ -214,13 +226,16 @@ def _need(at: _Call, key: Sym, need: Need, lasting: bool, state: State) -> State
     if missing <= 0:
         return state
     trouble = unheld(need.text, at.call.span, key, replace(state, trail=here.trail))
-    trouble = replace(trouble, message=f"`{at.callee}` releases {need.text}, which is not held here")
+    if way.some:  # the callee takes it itself on other paths: the error is there
+        trouble = replace(trouble, span=need.trail.span)
+    else:
+        trouble = replace(trouble, message=f"`{at.callee}` releases {need.text}, which is not held here")
     if status is not None and key != KERNEL:
         at.run.troubles.append(trouble)
         return distrust(state, key)
     at.run.wants.append(trouble)
     before = 0 if entry is None else entry.count
-    if before + missing > MAX_NESTING or not lasting:
+    if before + missing > MAX_NESTING or not way.lasting:
         return state
     free = status or Status(0, need.mode, (), need.text, here.trail)
     return replace(
@@ -236,8 +251,13 @@ def _change(at: _Call, key: Sym, status: Status, needed: int, outcome: Outcome, 
     if key != KERNEL:
         count = min(count, 1)  # taken twice was an error already
     if status.count > needed and not (before is not None and before.count and key == KERNEL):
-        taken = Trail(state.trail, f"{status.text} is taken here, in `{at.callee}`", status.taken.span)
-        trail = Trail(taken, f"`{at.callee}` returns here with it held", outcome.span)
+        deeper = len(status.escapes) > 1  # the text says already in which function
+        text = status.taken.text if deeper else f"{status.taken.text}, in `{at.callee}`"
+        taken = Trail(state.trail, text, status.taken.span)
+        trail = taken
+        for event in reversed([*takewhile(lambda e: e is not status.taken, events(outcome.trail))]):
+            trail = Trail(trail, event.text, event.span)
+        trail = Trail(trail, f"`{at.callee}` returns here with it held", outcome.span)
         new = replace(status, count=count, site=(at.number, *status.site), taken=taken)
         state = replace(state, trail=trail)
     else:

@@ -8,11 +8,9 @@ differ only in that one of them has released it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from verify.syntax.check.cfg import Graph
 from verify.syntax.check.locks.run import Run
-from verify.syntax.check.locks.state import State, Trail, field_of, held
+from verify.syntax.check.locks.state import State, Trail, events, field_of, held
 from verify.syntax.check.locks.symbols import Sym, mentions
 from verify.syntax.check.postdominators import meetings
 
@@ -29,13 +27,6 @@ def certain(run: Run, lock: Sym, trail: Trail | None) -> bool:
             if differ and not _siblings(here, other, lock, run):
                 return False
     return True
-
-
-def events(trail: Trail | None) -> Iterator[Trail]:
-    """Yield the events of a path, the last first."""
-    while trail is not None:
-        yield trail
-        trail = trail.before
 
 
 def _siblings(a: State, b: State, lock: Sym, run: Run) -> bool:

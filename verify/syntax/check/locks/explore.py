@@ -137,8 +137,10 @@ def _tested(value: Value, at: int, run: Run) -> None:
 def _trail(point: Point, way: bool, undecided: int | None, state: State) -> Trail | None:  # noqa: FBT001
     if point.test is None:
         return state.trail
-    word = "loop" if isinstance(point.stmt, Loop) else "branch"
-    text = f"this {word} is {'taken' if way else 'not taken'}"
+    if isinstance(point.stmt, Loop):
+        text = "this loop goes on" if way else "this loop ends"
+    else:
+        text = "this branch is taken" if way else "this branch is not taken"
     return Trail(state.trail, text, point.test.span, undecided, state)
 
 

@@ -78,6 +78,7 @@ class Run:
     tests: dict[Sym, set[int]] = field(default_factory=dict)  # the points that test a condition
     touches: dict[str, set[int]] = field(default_factory=dict)  # the points that take or release a lock
     releases: set[str] = field(default_factory=set)  # fields whose locks are released in or through this function
+    always: set[str] = field(default_factory=set)  # of those: not only by a callee that releases on some paths
     meetings: dict[int, int] = field(default_factory=dict)  # where the ways from a point meet, once needed
     at: list[int] = field(default_factory=lambda: [0])  # the current point
 
@@ -100,6 +101,7 @@ def lock_call(call: Call, state: State, reader: Reader, run: Run) -> Paths:
         touch(run, lock)
         if row.lock == "release":
             run.releases.add(field_of(lock))
+            run.always.add(field_of(lock))
         if field_of(lock) in s.unsure:
             done += [(s, 0), (s, 1)] if row.lock == "attempt" else [(s, 0)]
         elif row.lock == "acquire":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -88,6 +88,13 @@ class State:
     def signature(self) -> Hashable:
         """The part of the key that speaks of locks."""
         return (frozenset(self.locks.items()), frozenset(self.needs.items()), self.unsure, self.shared, self.rounds)
+
+
+def events(trail: Trail | None) -> Iterator[Trail]:
+    """Yield the events of a path, the last first."""
+    while trail is not None:
+        yield trail
+        trail = trail.before
 
 
 def noted(state: State, text: str, span: Span) -> State:

@@ -13,11 +13,7 @@ from verify.syntax.check.locks.run import (
     Run,
     kept,
 )
-from verify.syntax.check.locks.state import (
-    Escape,
-    Need,
-    Status,
-)
+from verify.syntax.check.locks.state import Escape, Need, Status, Trail
 from verify.syntax.check.locks.symbols import Sym, Value
 
 MAX_OUTCOMES = 16  # beyond it outcomes no longer say under which conditions they happen
@@ -33,6 +29,7 @@ class Outcome:
     facts: Mapping[Sym, bool]
     known: Mapping[Sym, int]
     span: Span  # of the return
+    trail: Trail | None  # the path to it
     finals: Mapping[str, Value | None]  # what reference parameters refer to in the end, if it was stored to
     unsure: frozenset[str] = frozenset()
 
@@ -69,7 +66,7 @@ def summarize(run: Run, *, complete: bool) -> Summary:
 def unlocking(run: Run, value: Value | None = None) -> Summary:
     """Return the summary of a function that does nothing to locks and may store to what its parameters refer to."""
     finals = dict.fromkeys(p.name for p in run.function.params if is_reference(p.declared))
-    return Summary(run, (Outcome({}, {}, value, {}, {}, run.function.span, finals),), complete=True)
+    return Summary(run, (Outcome({}, {}, value, {}, {}, run.function.span, None, finals),), complete=True)
 
 
 def _outcome(leaving: Exit, run: Run) -> Outcome:
@@ -88,7 +85,7 @@ def _outcome(leaving: Exit, run: Run) -> Outcome:
         name.removeprefix(ANYTHING): value if base == 0 else None
         for name, (_, base, value) in state.memory.items() if name.startswith(ANYTHING)
     }
-    return Outcome(state.needs, locks, leaving.value, used, known, leaving.span, finals, state.unsure)
+    return Outcome(state.needs, locks, leaving.value, used, known, leaving.span, state.trail, finals, state.unsure)
 
 
 def _inner(value: object) -> bool:
