@@ -49,7 +49,7 @@ class Options:
     system: str | None = None  # leave out claims about other systems; claims that name none are about this one
     tasks: int | None = 3  # None is any number
     engine: Engine = "auto"
-    budget: float = 300.0
+    budget: float = 30.0
     reduce: bool = True
     slice: bool = True
 

@@ -85,7 +85,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     engine: Annotated[
         Literal["auto", "bfs", "views", "bmc"], typer.Option(help="Which engine looks for the answer.")
     ] = "auto",
-    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim.")] = 300.0,
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
     no_reduce: Annotated[bool, typer.Option("--no-reduce", help="Keep every step apart.")] = False,  # noqa: FBT002 - a flag
     no_slice: Annotated[bool, typer.Option("--no-slice", help="Keep what the claim does not depend on.")] = False,  # noqa: FBT002 - a flag
