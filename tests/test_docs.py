@@ -11,9 +11,13 @@ import pytest
 
 from verify.api import Options, check_file
 from verify.cli import main
+from verify.codes import CODES
+from verify.syntax.primitives import PRIMITIVES
+from verify.syntax.types import VOID
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LANGUAGE = ROOT / "docs" / "language.md"
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ANYTHING = "..."  # a line that stands for any number of lines
 
@@ -89,6 +93,32 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         text = path.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def section(title: str) -> str:
+    """The part of the language's document under that title."""
+    return LANGUAGE.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_the_table_of_primitives_is_that_of_the_language() -> None:
+    described = {
+        call: bool(gives.strip())
+        for calls, gives in re.findall(r"^\| (`.*?`) \| (.*?) \|", section("Locks, atomics, barriers"), re.MULTILINE)
+        for call in re.findall(r"`([^`]+)`", calls)
+    }
+    assert described == {f"{name}({', '.join(row.params)})": row.type != VOID for name, row in PRIMITIVES.items()}
+
+
+def test_the_table_of_errors_is_that_of_the_codes() -> None:
+    assert re.findall(r"^\| (KC\d+) \| (.*) \|$", section("Errors"), re.MULTILINE) == list(CODES.items())
+
+
+def test_every_claim_of_the_language_is_described() -> None:
+    grammar = (ROOT / "grammar" / "kc.lark").read_text(encoding="utf-8")
+    lines = re.findall(r"^CLAIM_\w+: (.*)$", grammar, re.MULTILINE)
+    words = {word for line in lines for word in re.findall(r'"(\w+)"', line)}
+    words |= {"minimal", "race_free", "writers"}
+    assert set(re.findall(r"^\| `(\w+)[^|]*;` \|", section("Claims"), re.MULTILINE)) == words
 
 
 def test_readme_and_cli_agree_on_the_exit_codes() -> None:
