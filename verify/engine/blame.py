@@ -8,12 +8,12 @@ derivation combines need not be one run, since each block has only some of the c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from verify.engine.blocks import Block, Permutation, inverse, move
-from verify.engine.diagrams import Node, Space, cell_of
+from verify.engine.blocks import Block, Permutation, inverse, move, move_slot
+from verify.engine.diagrams import Node, Space
 from verify.engine.fixpoint import Closure, Growth, Steps, cases_at
-from verify.engine.images import block_slots, rules, unprime
+from verify.engine.images import Rule, block_slots, rules, unprime
 from verify.engine.localize import least
 from verify.engine.relations import Relations, place, relation, rename, renaming
 from verify.engine.valuesets import Key
@@ -92,7 +92,8 @@ def _name(block: Block, state: Bits) -> tuple[Block, frozenset[str]]:
 def _step(run: Closure, block: Block, state: Bits) -> tuple[Derived, list[Goal], list[Goal]]:
     """The step that derived a state, and the states that it was derived from; premises are not numbered yet."""
     of = run.relations
-    how = next((g for g in run.growth if g.block == block and _has(of, g.new, state)), None)
+    cube = of.space.manager.cube(dict(state))
+    how = next((g for g in run.growth[block] if cube & g.new == cube), None)
     if how is None:
         return Derived(block, state), [], []
     known: Bits = {f"{bit}'" if f"{bit}'" in how.back else bit: on for bit, on in state.items()}
@@ -107,10 +108,6 @@ def _step(run: Closure, block: Block, state: Bits) -> tuple[Derived, list[Goal],
     return Derived(block, state, how, named, cause, tuple((member, 0) for member in cause.family)), premises, causes
 
 
-def _has(of: Relations, node: Node, state: Bits) -> bool:
-    return bool(of.space.manager.let(dict(state), node) == of.space.true)
-
-
 def _bits(of: Space, block: Block) -> set[str]:
     return {bit for slot in block_slots(of, block) for bit in of.bits[slot]}
 
@@ -120,10 +117,10 @@ def _goal(of: Relations, block: Block, state: Bits, actor: int = 0, source: int 
     rep, there, _ = place(of, block)
     if actor in block.threads:
         state = {**state, **of.space.codes.get(Slot(THREAD, actor, PC), {}).get(source, {})}
-    return rep, _moved(of, there, block, {bit: state[bit] for bit in _bits(of.space, block)})
+    return rep, _renamed(of, there, block, {bit: state[bit] for bit in _bits(of.space, block)})
 
 
-def _moved(of: Relations, perm: Permutation, block: Block, state: Bits) -> Bits:
+def _renamed(of: Relations, perm: Permutation, block: Block, state: Bits) -> Bits:
     table = renaming(of, perm, block)
     return {table.get(bit, bit): on for bit, on in state.items()}
 
@@ -142,66 +139,128 @@ def _around(of: Relations, how: Growth, known: Bits) -> Bits:
 def _gathered(run: Closure, how: Growth, around: Bits) -> tuple[Growth, Bits]:
     """The step that put another into a thread's influence, and what is known of the states around it."""
     of = run.relations
-    perm, there = _frame(of, how)
+    origin, perm, there = _frame(of, how)
     inside = _bits(of.space, there)
     kept = {bit: on for bit, on in around.items() if bit.removesuffix("'") in inside}
-    known = _moved(of, inverse(perm), there, kept)
-    gathered = (g for g in run.gathered if g.block == how.origin and g.influence == how.influence)
-    return next(g for g in gathered if _has(of, g.new, known)), known
+    known = _renamed(of, inverse(perm), there, kept)
+    cube = of.space.manager.cube(dict(known))
+    return next(g for g in run.gathered[origin, how.influence] if cube & g.new == cube), known
 
 
-def _frame(of: Relations, how: Growth) -> tuple[Permutation, Block]:
-    """How a gathered step was moved to where it disturbs, and the objects that it then looks at."""
+def _frame(of: Relations, how: Growth) -> tuple[Block, Permutation, Block]:
+    """Where a step was gathered, how it was moved to where it disturbs, and the objects that it then looks at."""
     if how.origin is None or how.moved is None:
         raise ValueError("the step of a block's own thread")
     objects = {*how.origin.objects, *how.influence[0]}
-    return how.moved, move(how.moved, Block((), tuple(sorted(objects))), of.freedom.thread)
+    return how.origin, how.moved, move(how.moved, Block((), tuple(sorted(objects))), of.freedom.thread)
 
 
 # ---- what is missing -----------------------------------------------------------------------------
 
-Option = tuple[Node, tuple[Slot, ...]]  # a relation over all variables, and what it writes
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to take a step: a relation over all variables, and what it writes."""
+
+    relation: Node
+    writes: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What it takes to replay derivations with every variable tracked: the initial states and the steps.
+
+    `weight` says how little one likes to track a variable.
+    """
+
+    full: Relations
+    steps: Steps
+    weight: Callable[[Key], int]
+    rules: dict[tuple[Block, int, int, bool], list[Rule]] = field(default_factory=dict)
 
 
 def missing(
-    full: Relations, steps: Steps, found: Sequence[Derived], goals: Sequence[int], wrong: Node,
-    family: Sequence[Block], tracked: frozenset[Key], weight: Callable[[Key], int],
-) -> set[Key]:  # fmt: skip
+    of: Replay, found: Sequence[Derived], wrong: Node, seen_by: Sequence[tuple[Block, int]], tracked: frozenset[Key]
+) -> set[Key]:
     """Return the variables to track so that the derivation of a state in `wrong` fails; none if it would not.
 
-    `full` are the initial states with every variable tracked. Of the steps that would fail, the one that takes the
-    least weight of further variables is chosen.
+    `seen_by` are the blocks that see the state, and where their states are in the derivation. Of the steps that would
+    fail, the one that takes the least weight of further variables is chosen.
     """
-    space = full.space
+    space = of.full.space
     sets: list[Node] = []
-    loose: set[Key] = set()
     ways: list[set[Key]] = []
+    loose: list[set[Key]] = []
     for item in found:
         if item.how is None:
-            sets.append(full.sets[item.block] & space.manager.cube(dict(item.state)))
+            sets.append(of.full.sets[item.block] & space.manager.cube(dict(item.state)))
             continue
-        factors = [_member(full, block, sets[number]) for block, number in item.premises]
-        covered = {block for block, _ in item.premises}
-        options = _own(full, steps, item.how, item.block)
+        factors = [_member(of.full, block, sets[number]) for block, number in item.premises]
+        options, covered = _options(of, item, item.how)
         if item.cause is not None:
-            perm, _ = _frame(full, item.how)
-            factors += [rename(full, _member(full, block, sets[number]), perm, block) for block, number in item.causes]
-            covered |= {move(perm, block, full.freedom.thread) for block, _ in item.causes}
-            options = _moved_options(full, steps, item, perm)
-        slots = set().union(*(block_slots(space, block) for block in covered))
-        options = [(_within(space, node, slots, loose), writes) for node, writes in options]
-        options = [(node & _after(space, item.state, writes), writes) for node, writes in options]
-        new = space.any_of(_image(space, item.block, option, factors) for option in options)
+            _, perm, _ = _frame(of.full, item.how)
+            causes = [_member(of.full, block, sets[number]) for block, number in item.causes]
+            factors += [rename(of.full, node, perm, block) for node, (block, _) in zip(causes, item.causes, strict=True)]
+        loose += [keys - tracked for option in options if (keys := _unseen(space, option, covered))]
+        steps = [_confined(space, option, covered, item.state) for option in options]
+        new = space.any_of(
+            _image(space, item.block, node, option.writes, factors) for node, option in zip(steps, options, strict=True)
+        )
         if new == space.false:
-            ways.append(_fewest(space, [node for node, _ in options], factors, tracked, weight))
+            ways.append(_fewest(of, steps, factors, tracked))
             new = space.manager.cube(dict(item.state)) & _valid(space, item.block)
         sets.append(new)
-    factors = [_member(full, block, sets[number]) for block, number in zip(family, goals, strict=True)]
+    factors = [_member(of.full, block, sets[number]) for block, number in seen_by]
     if not _possible(space, [wrong], factors):
-        ways.append(_fewest(space, [wrong], factors, tracked, weight))
-    if not ways:
-        return {key for key in loose if key not in tracked}
-    return min(ways, key=lambda keys: (sum(map(weight, keys)), sorted(keys)))
+        ways.append(_fewest(of, [wrong], factors, tracked))
+    heavy = [keys for keys in ways or loose if keys]
+    return min(heavy, key=lambda keys: (sum(map(of.weight, keys)), sorted(keys)), default=set())
+
+
+def _options(of: Replay, item: Derived, how: Growth) -> tuple[list[Option], set[Slot]]:
+    """The ways to take a step, and what its premises speak of."""
+    full = of.full
+    covered = [block for block, _ in item.premises]
+    if item.cause is None:
+        options = [Option(rule.relation, rule.writes) for rule in _rules(of, how, item.block, crowds=(False, True))]
+    else:
+        _, perm, _ = _frame(full, how)
+        covered += [move(perm, block, full.freedom.thread) for block, _ in item.causes]
+        options = [_moved(full, rule, perm) for rule in _rules(of, item.cause, item.cause.block, crowds=(False,))]
+    return options, set().union(*(block_slots(full.space, block) for block in covered))
+
+
+def _rules(of: Replay, how: Growth, block: Block, crowds: Sequence[bool]) -> list[Rule]:
+    result = []
+    for crowd in crowds:
+        key = (block, how.actor, how.source, crowd)
+        if key not in of.rules:
+            found = cases_at(of.full.space, of.steps, how.actor, how.source, crowd=crowd)
+            of.rules[key] = rules(of.full.space, found, how.actor, how.source, block)
+        result += of.rules[key]
+    return result
+
+
+def _moved(full: Relations, rule: Rule, perm: Permutation) -> Option:
+    """What a thread does to the others, moved to the block that it disturbs."""
+    space, thread = full.space, full.freedom.thread
+    inner = [f"{bit}'" for slot in rule.writes if slot.cell == THREAD for bit in space.bits[slot]]
+    cells = Block(tuple(sorted({rule.actor, *rule.threads})), tuple(sorted({*rule.block.objects, *rule.objects})))
+    node = rename(full, space.manager.exist(inner, rule.relation), perm, cells)
+    return Option(node, tuple(move_slot(perm, slot, thread) for slot in rule.writes if slot.cell != THREAD))
+
+
+def _unseen(space: Space, option: Option, covered: set[Slot]) -> set[Key]:
+    """What a step depends on that its premises do not speak of, and the variables that it may therefore get wrong."""
+    free = space.slots_of(option.relation) - covered
+    return {(slot.cell, slot.name) for slot in (*free, *option.writes)} - {(THREAD, PC)} if free else set()
+
+
+def _confined(space: Space, option: Option, covered: set[Slot], state: Bits) -> Node:
+    """The steps to a state, whatever is where no premise looks."""
+    free = [bit for slot in space.slots_of(option.relation) - covered for bit in space.bits[slot]]
+    written = {bit for slot in option.writes for bit in space.bits[slot]}
+    after = space.manager.cube({f"{bit}'" if bit in written else bit: on for bit, on in state.items()})
+    return (space.manager.exist(free, option.relation) if free else option.relation) & after
 
 
 def _valid(space: Space, block: Block) -> Node:
@@ -217,55 +276,13 @@ def _member(full: Relations, block: Block, node: Node) -> Node:
     return rename(full, node, back, rep)
 
 
-def _own(full: Relations, steps: Steps, how: Growth, block: Block) -> list[Option]:
-    found = [case for crowd in (False, True) for case in cases_at(full.space, steps, how.actor, how.source, crowd=crowd)]
-    return [(rule.relation, rule.writes) for rule in rules(full.space, found, how.actor, how.source, block)]
-
-
-def _moved_options(full: Relations, steps: Steps, item: Derived, perm: Permutation) -> list[Option]:
-    """The steps of the thread that disturbs, as far as they concern the others, moved to the block they disturb."""
-    if item.cause is None:
-        return []
-    space, cause = full.space, item.cause
-    found = cases_at(space, steps, cause.actor, cause.source, crowd=False)
-    result = []
-    for rule in rules(space, found, cause.actor, cause.source, cause.block):
-        inner = [f"{bit}'" for slot in rule.writes if slot.cell == THREAD for bit in space.bits[slot]]
-        outer = [slot for slot in rule.writes if slot.cell != THREAD]
-        cells = Block(tuple(sorted({rule.actor, *rule.threads})), tuple(sorted({*cause.block.objects, *rule.objects})))
-        node = rename(full, space.manager.exist(inner, rule.relation), perm, cells)
-        result.append((node, tuple(_move(full, perm, slot) for slot in outer)))
-    return result
-
-
-def _move(full: Relations, perm: Permutation, slot: Slot) -> Slot:
-    if not slot.cell:
-        return slot
-    images = perm.of(full.freedom.thread if slot.cell == THREAD else slot.cell)
-    return slot._replace(index=images[slot.index - 1])
-
-
-def _within(space: Space, node: Node, slots: set[Slot], loose: set[Key]) -> Node:
-    """A relation without the variables that no premise speaks of; they are added to `loose`."""
-    free = space.slots_of(node) - slots
-    loose |= {(slot.cell, slot.name) for slot in free}
-    return space.manager.exist([bit for slot in free for bit in space.bits[slot]], node) if free else node
-
-
-def _after(space: Space, state: Bits, writes: Sequence[Slot]) -> Node:
-    """That a step leads to a state."""
-    written = {bit for slot in writes for bit in space.bits[slot]}
-    return space.manager.cube({f"{bit}'" if bit in written else bit: on for bit, on in state.items()})
-
-
-def _image(space: Space, block: Block, option: Option, factors: Sequence[Node]) -> Node:
-    node, writes = option
+def _image(space: Space, block: Block, node: Node, writes: Sequence[Slot], factors: Sequence[Node]) -> Node:
     for factor in factors:
         node &= factor
     kept = {bit for slot in block_slots(space, block).difference(writes) for bit in space.bits[slot]}
-    back = unprime(space, writes)
+    back = dict(unprime(space, writes))
     gone = [bit for bit in node.support if bit not in kept and bit not in back]
-    return space.manager.let(dict(back), space.manager.exist(gone, node)) if back else space.manager.exist(gone, node)
+    return space.manager.let(back, space.manager.exist(gone, node)) if back else space.manager.exist(gone, node)
 
 
 def _possible(space: Space, options: Sequence[Node], factors: Sequence[Node]) -> bool:
@@ -277,13 +294,12 @@ def _possible(space: Space, options: Sequence[Node], factors: Sequence[Node]) ->
     return False
 
 
-def _fewest(
-    space: Space, options: Sequence[Node], factors: Sequence[Node], tracked: frozenset[Key], weight: Callable[[Key], int]
-) -> set[Key]:
+def _fewest(of: Replay, options: Sequence[Node], factors: Sequence[Node], tracked: frozenset[Key]) -> set[Key]:
     """Return variables that, tracked besides those that are, make a product of sets empty; light ones if possible."""
+    space = of.full.space
     speaking = sorted(set().union(*(space.slots_of(node) for node in (*options, *factors))))
     fixed = {*tracked, (THREAD, PC)}
-    keys = sorted({(slot.cell, slot.name) for slot in speaking} - fixed, key=lambda key: (weight(key), key))
+    keys = sorted({(slot.cell, slot.name) for slot in speaking} - fixed, key=lambda key: (of.weight(key), key))
 
     def enough(some: Sequence[Key]) -> bool:
         kept = {*fixed, *some}

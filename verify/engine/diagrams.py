@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from verify.engine.valuesets import Key, Sets
@@ -43,6 +44,7 @@ class Space:
     primed: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # the same after the step
     constants: Mapping[Slot, int] = field(repr=False)
     product: Callable[[Node, Node, Iterable[str]], Node] = field(repr=False)  # both, whatever these bits are
+    simplify: Callable[[Node, Node], Node] = field(repr=False)  # a set that is the first within the second
 
     @property
     def true(self) -> Node:
@@ -87,7 +89,7 @@ def space(inst: Instance, sets: Sets) -> Space:
             constants[slot] = min(values)
         else:
             bits[slot] = tuple(f"{slot}:{k}" for k in range(_width(inst, slots[slot].domain, len(values))))
-    manager, product = _manager()
+    manager, product, simplify = _manager()
     for names in bits.values():
         for bit in names:
             manager.declare(bit, bit + "'")
@@ -105,20 +107,20 @@ def space(inst: Instance, sets: Sets) -> Space:
         for slot, table in codes.items()
     }
     owner |= {f"{bit}'": slot for bit, slot in owner.items()}
-    whole = Space(inst, slots, manager, bits, {}, owner, codes, tests, primed, constants, product)
+    whole = Space(inst, slots, manager, bits, {}, owner, codes, tests, primed, constants, product, simplify)
     return whole.tracking({(slot.cell, slot.name) for slot in bits})
 
 
-def _manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node]]:
+def _manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node], Callable[[Node, Node], Node]]:
     """An empty set of diagrams: CUDD's where the library was built with it, else Python's."""
     try:
         cudd = import_module("dd.cudd")
     except ImportError:
         manager = import_module("dd.autoref").BDD()
-        return manager, lambda left, right, bits: manager.exist(bits, left & right)
+        return manager, lambda left, right, bits: manager.exist(bits, left & right), lambda node, _: node
     manager = cudd.BDD()
     manager.configure(reordering=False, max_memory=MEMORY)
-    return manager, cudd.and_exists
+    return manager, cudd.and_exists, cudd.restrict
 
 
 def _rank(inst: Instance) -> Callable[[Slot], tuple[int, ...]]:
@@ -174,11 +176,13 @@ def place_of(slot: Slot) -> Expr:
     return Field(Const(slot.index), slot.cell, slot.name)
 
 
-def expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:
+def expression(
+    of: Space, node: Node, memo: dict[Node, Expr], tests: Mapping[Slot, Mapping[int, Expr]] = MappingProxyType({})
+) -> Expr:
     """Return the diagram as a property whose common parts are shared objects; `memo` shares across calls.
 
     It tests slots for values (a multi-valued diagram), so that it can be read. For values that a slot cannot hold it
-    says anything.
+    says anything. `tests` says how to test slots that the system does not have, for each value but 0.
     """
     if node == of.true:
         return TRUE
@@ -186,9 +190,15 @@ def expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:
         return FALSE
     if node not in memo:
         slot = of.owner[node.var]
-        place = place_of(slot)
-        children = [(value, of.manager.let(code, node)) for value, code in of.codes[slot].items()]
-        memo[node] = _decide(place, [(value, expression(of, child, memo)) for value, child in children])
+        cases = [(v, expression(of, of.manager.let(code, node), memo, tests)) for v, code in of.codes[slot].items()]
+        if slot in tests:
+            found = dict(cases)
+            result = found[0]
+            for value, test in tests[slot].items():
+                result = _ite(test, found[value], result)
+            memo[node] = result
+        else:
+            memo[node] = _decide(place_of(slot), cases)
     return memo[node]
 
 

@@ -85,8 +85,8 @@ class Closure:
 
     relations: Relations
     steps: Steps
-    growth: list[Growth] = field(default_factory=list)
-    gathered: list[Growth] = field(default_factory=list)
+    growth: dict[Block, list[Growth]] = field(default_factory=lambda: defaultdict(list))
+    gathered: dict[tuple[Block, Influence], list[Growth]] = field(default_factory=lambda: defaultdict(list))
     prepared: dict[tuple[Block, int, int], list[Prepared]] = field(default_factory=dict)
     influence: dict[Block, dict[Influence, Node]] = field(default_factory=lambda: defaultdict(dict))
     disturbances: dict[tuple[Block, int, Influence], Product] = field(default_factory=dict)
@@ -206,7 +206,7 @@ def _apply(run: Closure, rep: Block, prepared: Prepared) -> bool:
         old: Node = run.influence[rep].get(prepared.influence, of.space.false)
         if seen & ~old != of.space.false:
             run.influence[rep][prepared.influence] = old | seen
-            run.gathered.append(replace(known, new=seen & ~old))
+            run.gathered[rep, prepared.influence].append(replace(known, new=seen & ~old))
     return _grow(run, known, _multiply(of, rule.relation, factors, image.forget))
 
 
@@ -239,7 +239,7 @@ def _grow(run: Closure, how: Growth, after: Node) -> bool:
     if new == of.space.false:
         return False
     of.sets[how.block] = old | new
-    run.growth.append(replace(how, new=new))
+    run.growth[how.block].append(replace(how, new=new))
     return True
 
 

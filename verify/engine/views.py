@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from verify.engine.blame import Goal, actions_of, derivation, missing, one_of
+from verify.engine.blame import Goal, Replay, actions_of, derivation, missing, one_of
 from verify.engine.blocks import Block, Freedom, all_objects, freedom
+from verify.engine.creators import MAKER, makers, with_makers
 from verify.engine.diagrams import FALSE, SHARED, TRUE, Node, Space, cell_of, expression, place_of, space
 from verify.engine.fixpoint import Closure, Steps, close, steps_of
 from verify.engine.images import plan
@@ -83,20 +84,28 @@ def find_invariant(
     figures: dict[str, int] = {}
     tried = "nothing"
     try:
-        run = _begin(inst, prop, deadline, report, figures)
-        hint = _hint(inst, prop, deadline, report, figures)
-        evidence = _Evidence(keys=_of_property(run)) if hint is None else hint[1]
-        for shape in shapes(inst) if hint is None else [hint[0], *(s for s in shapes(inst) if s > hint[0])]:
-            tried = describe(inst, shape)
-            found = _search(run, shape, evidence)
-            if found is not None:
+        for known in (with_makers(inst), inst):
+            run = _begin(known, prop, deadline, report, figures)
+            hint = _hint(known, prop, deadline, report, figures)
+            first, evidence = hint or ((1, 1), _Evidence(keys=_of_property(run)))
+            for shape in shapes(inst):
+                if shape < first:
+                    continue
+                tried = describe(inst, shape)
+                found = _search(run, shape, evidence)
+                if found is not None:
+                    break
+            else:
+                return Found(None, "some reachable state violates the property", tried, refuted=True, figures=figures)
+            result = clauses(found, run.sets)
+            if result is not None:
                 figures["variables"] = len({(s.cell, s.name) for s in found.space.bits if found.space.tracked(s)})
-                return Found(Invariant(clauses(found, run.sets)), "", tried, figures=figures)
+                return Found(Invariant(result), "", tried, figures=figures)
     except TooWideError as error:
         return Found(None, str(error), tried, figures=figures)
     except _OutOfTimeError:
         return Found(None, f"out of time with blocks of {tried}", tried, figures=figures)
-    return Found(None, "some reachable state violates the property", tried, refuted=True, figures=figures)
+    raise AssertionError("without makers there are none to need")
 
 
 def _begin(
@@ -118,6 +127,8 @@ def _weight(of: Space, prop: Expr) -> Callable[[Key], int]:
         size.setdefault((slot.cell, slot.name), 0)
         if cell_of(slot) == SHARED or slot.index == 1:
             size[slot.cell, slot.name] += len(names)
+        if slot.name == MAKER:
+            distance[slot.cell, slot.name] = 1
     return lambda key: (1 + distance.get(key, len(distance))) * size[key]
 
 
@@ -145,7 +156,7 @@ def _search(run: _Attempt, shape: Shape, evidence: _Evidence) -> Relations | Non
     Counterexample-guided: as long as a bad state is derived, the actions of its derivation join the evidence, and
     what is missing in it is tracked from then on.
     """
-    full = initial(run.space, run.freedom, shape)
+    replay = Replay(initial(run.space, run.freedom, shape), run.steps, run.weight)
     while True:
         closure = Closure(_start(run, shape, evidence.keys), run.steps)
         bad = _close(run, closure)
@@ -154,7 +165,8 @@ def _search(run: _Attempt, shape: Shape, evidence: _Evidence) -> Relations | Non
         while bad is not None:
             found, goals = derivation(closure, bad.goals)
             evidence.actions |= {id(action): action for action in actions_of(closure, found)}
-            more = missing(full, run.steps, found, goals, bad.wrong, bad.family, frozenset(evidence.keys), run.weight)
+            seen_by = list(zip(bad.family, goals, strict=True))
+            more = missing(replay, found, bad.wrong, seen_by, frozenset(evidence.keys))
             if not more:
                 return None
             evidence.keys = [*evidence.keys, *sorted(more)]
@@ -198,8 +210,7 @@ def _close(run: _Attempt, closure: Closure) -> _Bad | None:
             raise _OutOfTimeError
 
     def after_round() -> None:
-        size = sum(node.dag_size for node in of.sets.values())
-        run.figures |= {"rounds": run.figures.get("rounds", 0) + 1, "diagrams": size}
+        run.figures["rounds"] = run.figures.get("rounds", 0) + 1
         if run.report is not None:
             run.report(Progress("views", dict(run.figures)))
         for node in run.wrong:
@@ -251,17 +262,27 @@ def witnesses(of: Relations, node: Node) -> list[Block]:
 # ---- the result ----------------------------------------------------------------------------------
 
 
-def clauses(of: Relations, sets: Sets) -> list[Expr]:
-    """Return the relations as properties, after the values that each variable can hold; what others imply is left out."""
-    result = list(typing(of.space, sets))
+def clauses(of: Relations, sets: Sets) -> list[Expr] | None:
+    """Return the relations as properties, after the values that each variable can hold; None if they need makers.
+
+    What others imply is left out.
+    """
+    found = makers(of)
+    if found is None:
+        return None
     memo: dict[Node, Expr] = {}
+    tests = {
+        slot: {thread: expression(of.space, node, memo) for thread, node in table.items()}
+        for slot, table in found.items()
+    }
+    result = list(typing(of.space, sets))
     known: list[Node] = []
     for block in every_block(of):
         node = relation(of, block)
         if any(other & ~node == of.space.false for other in known):
             continue
         known.append(node)
-        clause = expression(of.space, node, memo)
+        clause = expression(of.space, node, memo, tests)
         if clause is FALSE:
             return [clause]
         if clause is not TRUE:
@@ -274,7 +295,7 @@ def typing(of: Space, sets: Sets) -> Iterator[Expr]:
     for slot, var in of.slots.items():
         values = sorted(sets[(slot.cell, slot.name)])
         place = place_of(slot)
-        if len(values) == len(of.instance.values(var.domain)):
+        if slot.name == MAKER or len(values) == len(of.instance.values(var.domain)):
             continue
         clause: Expr = FALSE
         start = 0
