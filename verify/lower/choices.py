@@ -130,13 +130,12 @@ def _bound(expr: Expr) -> set[str]:
 
 
 def _satisfiable(expr: Expr, binders: Sequence[Binder]) -> bool:
-    """Whether some choice makes the expression true; of objects, one is tried."""
-    names = [b.name for b in binders if b.name in _bound(expr)]
-    values = [range(b.domain.lo, b.domain.hi + 1) if isinstance(b.domain, Range) else range(1, 2)
-              for b in binders if b.name in names]
+    """Whether some choice may make the expression true; any object might."""
+    names = {b.name: b.domain for b in binders if b.name in _bound(expr) and isinstance(b.domain, Range)}
+    values = [range(domain.lo, domain.hi + 1) for domain in names.values()]
     for chosen in product(*values):
         given = dict(zip(names, chosen, strict=True))
-        ground = rebuild(expr, lambda e, g=given: Const(g[e.name]) if isinstance(e, Bound) else None)  # type: ignore[misc]
+        ground = rebuild(expr, lambda e, g=given: Const(g[e.name]) if isinstance(e, Bound) and e.name in g else None)  # type: ignore[misc]
         if not isinstance(ground, Const) or ground.value:
             return True
     return False

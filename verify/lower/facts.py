@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from verify.ir import (
     FREE,
@@ -17,19 +17,24 @@ from verify.ir import (
     Expr,
     Field,
     Global,
+    Ite,
     Local,
     Me,
     Place,
     Referenced,
     System,
 )
-from verify.lower.flow import outgoing, spawned
+from verify.lower.effects import BIG_LOCK
+from verify.lower.flow import live, outgoing, spawned
 from verify.lower.simplify import conjuncts, parts
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Locks as (place, exclusively); private locals point to objects that no other thread can reach."""
+    """Locks as (place, exclusively); private locals point to objects that no other thread can reach.
+
+    A live local that is not private points to no such object either.
+    """
 
     locks: frozenset[tuple[Place, bool]]
     private: frozenset[str]
@@ -38,6 +43,7 @@ class Facts:
 def facts(system: System, roots: Sequence[int]) -> Mapping[int, Facts]:
     """The facts at every location, by a forward must-analysis from the roots."""
     leaving = outgoing(system.actions)
+    alive = live(system.actions)
     starts = {*roots, *(entry for action in system.actions for entry in spawned(action))}
     found = {entry: Facts(frozenset(), frozenset()) for entry in starts}
     dangling = freed_classes(system)
@@ -47,11 +53,20 @@ def facts(system: System, roots: Sequence[int]) -> Mapping[int, Facts]:
         for action in leaving.get(location, []):
             after = _after(system, action, found[location], dangling)
             old = found.get(action.target)
-            new = after if old is None else Facts(old.locks & after.locks, old.private & after.private)
+            new = _met(system, after, old, alive[action.target])
             if new != old:
                 found[action.target] = new
                 todo.append(action.target)
     return found
+
+
+def _met(system: System, one: Facts, other: Facts | None, alive: Collection[str]) -> Facts:
+    """What holds on both ways to a location; dead locals point to nothing."""
+    if other is None:
+        return replace(one, private=frozenset(name for name in one.private if name in alive))
+    aliases = {system.var(Local(name)).domain for name in (one.private ^ other.private) if name in alive}
+    both = {name for name in one.private & other.private if name in alive}
+    return Facts(one.locks & other.locks, frozenset(n for n in both if system.var(Local(n)).domain not in aliases))
 
 
 def freed_classes(system: System) -> frozenset[str]:
@@ -91,39 +106,59 @@ def acquires(action: Action, place: Place, value: Expr) -> bool | None:
     return None
 
 
-def releases(place: Place, value: Expr) -> bool:
-    """Whether the update lets go of a lock, given that the place is one."""
-    return value in (Const(0), Binary("without", place, Me()))
+def releases(action: Action, place: Place, value: Expr) -> bool:
+    """Whether the update lets go of a lock, given that the place is one, that its thread has or that goes itself."""
+    if value != Const(0):
+        return value == Binary("without", place, Me())
+    gone = isinstance(place, Field) and any(
+        u.place == Field(place.pointer, place.cls, LIFE) and u.value == Const(FREE) for u in action.updates
+    )
+    return gone or place == BIG_LOCK or Binary("==", place, Me()) in conjuncts(action.guard)
 
 
 def _after(system: System, action: Action, before: Facts, dangling: frozenset[str]) -> Facts:
     locks, private = set(before.locks), set(before.private)
     gained = set[str]()
+    shown = False
     for update in action.updates:
         place, value = update.place, update.value
+        mine = any(_is_private(action, part, before) for part in _outcomes(value))
         match place:
             case Local(name, None):
                 locks = {lock for lock in locks if Local(name) not in set(parts(lock[0]))}
                 private.discard(name)
-                source = value.name if isinstance(value, Local) and value.of is None else None
-                birth = isinstance(value, Bound) and is_birth(action, value)
                 nothing = value == Const(0)  # NULL is nobody's
-                if source in before.private or nothing or (birth and not _dangles(system, name, dangling)):
+                shown = shown or value == place or (mine and not _is_private(action, value, before))
+                if nothing or (_is_private(action, value, before) and not _dangles(system, name, dangling)):
                     gained.add(name)
             case Local(name, _) if name == PC:
-                private.clear()
+                shown = True
             case Global() | Field():
                 if system.var(place).lock:
                     locks = {lock for lock in locks if lock[0] != place}
                     mode = acquires(action, place, value)
                     if mode is not None:
                         locks.add((place, mode))
-                published = isinstance(place, Field) and place.name == LIFE and value == Const(PUBLISHED)
-                if published or (isinstance(value, Local) and value.name in private):
-                    private.clear()
+                shown = shown or mine or (
+                    isinstance(place, Field) and place.name == LIFE and value == Const(PUBLISHED)
+                )
             case _:
                 pass
-    return Facts(frozenset(locks), frozenset(private | gained))
+    return Facts(frozenset(locks), frozenset() if shown else frozenset(private | gained))
+
+
+def _is_private(action: Action, value: Expr, before: Facts) -> bool:
+    """Whether the value is a pointer to an object that only this thread can reach."""
+    return is_birth(action, value) or (isinstance(value, Local) and value.of is None and value.name in before.private)
+
+
+def _outcomes(value: Expr) -> Iterable[Expr]:
+    """What the value can come out as."""
+    match value:
+        case Ite(_, then, other):
+            yield from (*_outcomes(then), *_outcomes(other))
+        case _:
+            yield value
 
 
 def _dangles(system: System, name: str, dangling: frozenset[str]) -> bool:

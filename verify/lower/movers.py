@@ -17,6 +17,7 @@ from verify.ir import (
     Expr,
     Field,
     Global,
+    Ite,
     Local,
     Me,
     Place,
@@ -25,8 +26,9 @@ from verify.ir import (
     System,
     Update,
 )
-from verify.lower.facts import Facts, acquires, facts, is_birth, releases
-from verify.lower.simplify import operands, parts
+from verify.lower.facts import Facts, acquires, facts, freed_classes, is_birth, releases
+from verify.lower.flow import live
+from verify.lower.simplify import conjuncts, operands, parts
 
 Key = tuple[str, str]  # ("", global) or (class, field)
 TURNOVER = frozenset({"birth", "death", "reap"})  # accesses to an object that nobody else can reach
@@ -42,6 +44,7 @@ class Touch:
     kind: str  # "plain", "lock" (take or let go), "all" (every object of the class), or one of TURNOVER
     locks: frozenset[tuple[Place, bool]]
     private: bool
+    breaks: bool = False  # a store to a lock that may let go of it for another thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,21 @@ class World:
 
     touches: Mapping[Key, Sequence[Touch]]
     impure: Collection[Key]  # locks that somebody does more with than take them and let them go
-    asked: Collection[str]  # classes of which somebody asks who refers to an object
+    broken: Collection[Key]  # locks that somebody may let go of for another
+    asked: Collection[str]  # classes of which somebody asks whether anybody refers to an object
+    counted: Collection[str]  # classes of which somebody goes on one way or the other as anybody refers to an object
     recycled: Collection[str]  # classes whose cells are used again once nobody refers to them
 
 
 def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     """The mover of every action, by its number."""
     known = facts(system, roots)
+    alive = live(system.actions)
+    dangling = freed_classes(system)
     nothing = Facts(frozenset(), frozenset())
-    touches = [list(_touches(system, action, known.get(action.source, nothing))) for action in system.actions]
+    touches = [
+        list(_touches(system, action, known.get(action.source, nothing), dangling)) for action in system.actions
+    ]
     by_key = defaultdict[Key, list[Touch]](list)
     for touch in (touch for found in touches for touch in found):
         by_key[touch.key].append(touch)
@@ -74,9 +83,11 @@ def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     questions = [part for a in system.actions for e in _exprs(a) for part in parts(e) if isinstance(part, Referenced)]
     asked = {part.cls for part in questions if not part.mine}
     recycled = {part.cls for a in system.actions for part in parts(a.guard) if isinstance(part, Referenced)}
-    world = World(by_key, impure, asked, recycled)
+    counted = {p.cls for a in system.actions for p in conjuncts(a.guard) if isinstance(p, Referenced)}
+    broken = {key for key, found in by_key.items() if any(t.breaks and not t.private for t in found)}
+    world = World(by_key, impure, broken, asked, counted, recycled)
     return {
-        number: _mover(system, action, touches[number], world)
+        number: _mover(system, action, touches[number], world, alive[action.source])
         for number, action in enumerate(system.actions)
     }
 
@@ -90,7 +101,9 @@ def _exprs(action: Action) -> Iterable[Expr]:
             yield update.place.pointer
 
 
-def _mover(system: System, action: Action, touches: Sequence[Touch], world: World) -> Mover:
+def _mover(
+    system: System, action: Action, touches: Sequence[Touch], world: World, alive: Collection[str]
+) -> Mover:
     right = left = True
     for update in action.updates:
         place = update.place
@@ -99,9 +112,9 @@ def _mover(system: System, action: Action, touches: Sequence[Touch], world: Worl
             continue
         domain = system.var(place).domain
         if isinstance(domain, Ptr) and not system.var(place).lock:
-            dropped = domain.cls in world.recycled and update.value == Const(0)
-            right = right and domain.cls not in world.asked and not dropped
-            left = left and domain.cls not in world.asked
+            drops = _drops(action, place, alive)
+            right = right and domain.cls not in world.asked and not (drops and domain.cls in world.recycled)
+            left = left and domain.cls not in world.asked and not (drops and domain.cls in world.counted)
     if any(isinstance(part, Referenced) for expr in _exprs(action) for part in parts(expr)):
         return Mover(right=False, left=False)
     for touch in touches:
@@ -109,9 +122,16 @@ def _mover(system: System, action: Action, touches: Sequence[Touch], world: Worl
             taking = _taking(action, touch)
             right, left = right and taking, left and not taking
             continue
-        if any(_conflict(touch, other) for other in world.touches[touch.key]):
+        if any(_conflict(touch, other, world.broken) for other in world.touches[touch.key]):
             return Mover(right=False, left=False)
     return Mover(right, left)
+
+
+def _drops(action: Action, place: Place, alive: Collection[str]) -> bool:
+    """Whether a store to a pointer may take a reference away: not where it was NULL."""
+    if isinstance(place, Local):
+        return place.name in alive
+    return not (isinstance(place, Field) and is_birth(action, place.pointer))
 
 
 def _taking(action: Action, touch: Touch) -> bool:
@@ -126,7 +146,7 @@ def _key(place: Global | Field) -> Key:
     return ("", place.name) if isinstance(place, Global) else (place.cls, place.name)
 
 
-def _conflict(one: Touch, other: Touch) -> bool:
+def _conflict(one: Touch, other: Touch, broken: Collection[Key]) -> bool:
     """Whether the two accesses, by two threads, may be to one variable and do not commute."""
     if not (one.write or other.write) or one.private or other.private:
         return False
@@ -136,14 +156,14 @@ def _conflict(one: Touch, other: Touch) -> bool:
         return one.key[1] == LIFE and (kinds <= TURNOVER or "all" in kinds or found)
     if one.pointer == Me() == other.pointer:
         return False
-    return not _protected(one, other)
+    return not _protected(one, other, broken)
 
 
-def _protected(one: Touch, other: Touch) -> bool:
+def _protected(one: Touch, other: Touch, broken: Collection[Key]) -> bool:
     """Whether both threads hold one lock, of the same object or global, and one of them exclusively."""
     for place, exclusive in one.locks:
         for twin, also in other.locks:
-            if not (exclusive or also):
+            if not (exclusive or also) or _is_broken(place, broken):
                 continue
             match place, twin:
                 case Global(name), Global(same) if _stem(name) == _stem(same):
@@ -160,11 +180,18 @@ def _protected(one: Touch, other: Touch) -> bool:
     return False
 
 
+def _is_broken(place: Place, broken: Collection[Key]) -> bool:
+    if isinstance(place, Local):
+        return False
+    found, lock = _key(place)
+    return any(cell == found and _stem(name) == _stem(lock) for cell, name in broken)
+
+
 def _stem(name: str) -> str:
     return name.removesuffix(".readers")
 
 
-def _touches(system: System, action: Action, known: Facts) -> Iterable[Touch]:
+def _touches(system: System, action: Action, known: Facts, dangling: Collection[str]) -> Iterable[Touch]:
     """Every access of the action."""
     dead = "reap" if action.target == IDLE else ""
     if not dead and any(isinstance(part, Referenced) and part.mine for part in parts(action.guard)):
@@ -178,13 +205,14 @@ def _touches(system: System, action: Action, known: Facts) -> Iterable[Touch]:
         kind = "plain"
         if system.var(place).lock and _locks(action, key, written.get(key)):
             kind = "lock"
-        elif pointer is not None and is_birth(action, pointer):
+        elif pointer is not None and is_birth(action, pointer) and key[0] not in dangling:
             kind = "birth"
-        elif dead:
+        elif dead and key[0] not in dangling:
             kind = dead
         elif isinstance(pointer, Bound):
             kind = "all" if not _picked(action, pointer) else "plain"
-        return Touch(key, write, pointer, kind, known.locks, private)
+        breaks = kind in ("plain", "all") and write and system.var(place).lock and not _attempt(place, written[key])
+        return Touch(key, write, pointer, kind, known.locks, private, breaks)
 
     for expr in _exprs(action):
         for part in _reads(system, expr):
@@ -202,7 +230,12 @@ def _locks(action: Action, key: Key, update: Update | None) -> bool:
             for u in action.updates
         )
     place = update.place
-    return acquires(action, place, update.value) is not None or releases(place, update.value)
+    return acquires(action, place, update.value) is not None or releases(action, place, update.value)
+
+
+def _attempt(place: Place, update: Update) -> bool:
+    """Whether the update takes the lock if it is free, and else leaves it."""
+    return isinstance(update.value, Ite) and update.value.then == Me() and update.value.other == place
 
 
 def _picked(action: Action, pointer: Bound) -> bool:
