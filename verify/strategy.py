@@ -45,6 +45,7 @@ class Memory:
 
     proofs: dict[object, Proved] = field(default_factory=dict)
     keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
+    why: str = ""  # the last proof failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,8 @@ def _refine(question: Question) -> Verdict:
             question.memory.keys[prop] = keys
             return proof
         if found:
-            return Unknown("every state was explored, but no inductive invariant was found", str(shown), "bfs")
+            reason = f"every state was explored, but no proof was found: {question.memory.why}"
+            return Unknown(reason, str(shown), "bfs")
         states *= GROWTH
     return Unknown("out of time", str(shown), "auto")
 
@@ -260,6 +262,7 @@ def _proof(question: Question, small: System, deadline: float) -> Proved | None:
     inst = instance(few, question.tasks)
     found = find_invariant(inst, question.prop, deadline=deadline, report=question.report)
     if found.invariant is None:
+        question.memory.why = found.reason
         return None
     proof = _judged(question, inst, found.invariant)
     if proof is not None:
@@ -269,7 +272,10 @@ def _proof(question: Question, small: System, deadline: float) -> Proved | None:
 
 def _judged(question: Question, inst: Instance, invariant: Invariant) -> Proved | None:
     answer = judge(inst, invariant.clauses, question.prop, deadline=question.deadline, report=question.tell)
-    return Proved(Scope(inst.tasks, None), invariant, "views", answer.count) if answer.ok else None
+    if not answer.ok:
+        question.memory.why = f"Z3 did not discharge `{answer.failed[0].name}`" if answer.failed else "out of time"
+        return None
+    return Proved(Scope(inst.tasks, None), invariant, "views", answer.count)
 
 
 def _bfs(question: Question) -> Verdict:

@@ -31,7 +31,7 @@ from verify.ir import (
 )
 from verify.lower.constants import Statics, births, constant
 from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
-from verify.lower.expressions import choices
+from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import struct_of
 from verify.lower.graph import END, FIXED, Graph, domain_of
@@ -66,11 +66,13 @@ def lower(program: Program, system: str, *, removed: frozenset[str] = frozenset(
         _thread(graph, function, entry, statics)
     kept = {*graph.entries.values(), *range(len(FIXED))}
     kept |= {loc for found in (*graph.labels.values(), *graph.fires.values()) for loc in found}
+    if declared.cpus == 1:
+        kept |= graph.waits | {number for number, location in enumerate(graph.locations) if location.rest}
     groups = tuple(_group(graph, group, statics) for group in declared.groups)
     roots = {group.entry for group in groups} | {IDLE}
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
     actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
-    actions = merge_inner(without_skips(actions, kept), graph.inner - kept)
+    actions = merge_inner(without_skips(actions, kept), graph.inner)
     actions = reset_dead(reachable(actions, roots | {END}), tuple(graph.locals.values()))
     whole = System(
         declared.name,
@@ -187,7 +189,7 @@ def _group(graph: Graph, group: ast.GroupDecl, statics: Statics) -> Group:
                 values[name] = Fresh(struct)
             case ast.Nondet(type=type_) | ast.Cast(to=type_, operand=ast.Nondet()):
                 domain = next(var.domain for var in graph.fields[group.struct] if var.name == name)
-                chosen = choices(graph, expr, type_)
+                chosen = values_of(graph, expr, type_)
                 least, most = (domain.lo, domain.hi) if isinstance(domain, Range) else (chosen.lo, chosen.hi)
                 values[name] = tuple(range(max(least, chosen.lo), min(most, chosen.hi) + 1))
             case _:

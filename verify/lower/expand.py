@@ -18,7 +18,7 @@ from verify.lower.localize import reads, shared_keys
 from verify.lower.simplify import conjuncts
 from verify.lower.slice import key_of
 from verify.lower.visible import Key
-from verify.semantics import Context, apply, contexts, evaluate
+from verify.semantics import Context, SemanticsError, apply, contexts, evaluate
 
 MOST_STATES = 4_000  # how many states the search for one step may take from its queue
 SENSELESS = 8  # the cost of forcing what the small system knows not to be so
@@ -164,7 +164,11 @@ def _moves(guide: Guide, action: Action, at: Context) -> Iterator[Move]:
         for choice, here in contexts(free, at):
             failing = [part for part in conjuncts(action.guard) if not evaluate(part, here)]
             found = {key for part in failing for key in reads(guide.whole.system, part)}
-            yield Move(Step(at.me, action, choice), apply(free, here), _origins(guide, found))
+            try:
+                post = apply(free, here)
+            except SemanticsError:  # what the guard is there to prevent
+                continue
+            yield Move(Step(at.me, action, choice), post, _origins(guide, found))
             return
 
 

@@ -32,8 +32,8 @@ from verify.lower.graph import END, Graph, domain_of, field_of
 from verify.lower.scope import Scope, assigned, known_place, name_value, variable
 from verify.lower.simplify import binary, ite, negate, parts, truth, wrapped
 from verify.syntax import ast
-from verify.syntax.primitives import PRIMITIVES
-from verify.syntax.types import Bool, Enum, Function, Int, Pointer, Struct, Type, Void
+from verify.syntax.primitives import PRIMITIVES, Make, Primitive
+from verify.syntax.types import INT, Bool, Enum, Function, Int, Lock, Pointer, Struct, Type, Void
 
 WIDEST_CHOICE = 1 << 16
 
@@ -110,7 +110,7 @@ def evaluate(graph: Graph, scope: Scope, expr: ast.Expr) -> Expr:
             graph.step(Update(result, Bound(name)), guard=binary("==", life, Const(PUBLISHED)), binders=(binder,))
             return result
         case ast.Nondet(type=type_):
-            chosen = Binder(graph.fresh("nondet"), choices(graph, expr, type_))
+            chosen = Binder(graph.fresh("nondet"), values_of(graph, expr, type_))
             result = _temporary(graph, scope, chosen.domain)
             graph.step(Update(result, Bound(chosen.name)), binders=(chosen,))
             return result
@@ -120,7 +120,7 @@ def evaluate(graph: Graph, scope: Scope, expr: ast.Expr) -> Expr:
             assert_never(expr)
 
 
-def choices(graph: Graph, expr: ast.Expr, type_: Type | None) -> Range:
+def values_of(graph: Graph, expr: ast.Expr, type_: Type | None) -> Range:
     """The values of a type that `nondet()` chooses from. Raises InputError where there are too many to try."""
     if isinstance(type_, Enum):
         values = [graph.program.enumerators[name] for name, _ in graph.program.enums[type_.name].items]
@@ -313,6 +313,7 @@ def _enter(graph: Graph, scope: Scope, call: ast.Call) -> Scope:
     function = graph.program.functions[name]
     inner = Scope(name, scope.statics, (*scope.calls, call.span))
     changed = assigned(function)
+    lent = {place(graph, scope, arg) for arg in call.args if _lends(arg)}
     copies = list[Update]()
     last = len(call.args) - 1
     for number, (param, arg) in enumerate(zip(function.params, call.args, strict=True)):
@@ -326,7 +327,7 @@ def _enter(graph: Graph, scope: Scope, call: ast.Call) -> Scope:
                 value = evaluate(graph, scope, arg)
                 if number != last or copies:
                     value = settle(graph, scope, value, domain_of(declared))
-                if param.name in changed or shared(value) or not isinstance(value, Const | Me | Local):
+                if param.name in changed or value in lent or shared(value) or not isinstance(value, Const | Me | Local):
                     local = graph.local(variable(inner, param.name), domain_of(declared))
                     copies.append(Update(local, value))
                 else:
@@ -336,6 +337,13 @@ def _enter(graph: Graph, scope: Scope, call: ast.Call) -> Scope:
     return inner
 
 
+def _lends(arg: ast.Expr) -> bool:
+    """Whether the argument is the address of a local, which the callee may then change."""
+    return isinstance(arg, ast.Unary) and arg.op == "&" and isinstance(arg.operand, ast.Name) and (
+        arg.operand.kind == "local"
+    )
+
+
 def _inline(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
     """A call of a function of the file, as its body; its value is in a local of its own."""
     name = scope.functions.get(call.callee, call.callee)
@@ -343,17 +351,47 @@ def _inline(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
     body = _formula(graph, name)
     inner = _enter(graph, scope, call)
     if body is not None and not isinstance(function.result, Void):
-        value = evaluate(graph, inner, body)
+        value = _brought(graph, scope, inner, evaluate(graph, inner, body), domain_of(function.result))
         point(graph, scope, call)
         return value
     if not isinstance(function.result, Void):
-        inner.result = graph.local(f"{name}.#result", domain_of(function.result))
+        inner.result = _temporary(graph, scope, domain_of(function.result))
     inner.exit = graph.location()
     assert function.body is not None  # noqa: S101 - the checker wants one where it is called
     graph.body(graph, inner, function.body)
     graph.step(to=inner.exit)
     point(graph, scope, call)
     return inner.result if inner.result is not None else Const(0)
+
+
+def _sized(row: Primitive, call: ast.Call) -> Primitive:
+    """The row for a variable of this size: what it stores and returns wraps around as C's integers do."""
+
+    def sized(make: Make | None, type_: Type | None) -> Make | None:
+        match make, type_:
+            case None, _:
+                return None
+            case _, Bool():
+                return lambda a: truth(make(a))
+            case _, Int(bits, signed) if bits:
+                return lambda a: wrapped(bits, make(a), signed=signed)
+            case _:
+                return make
+
+    stored = call.args[row.ref].type
+    cell = stored.to if isinstance(stored, Pointer) else stored
+    cell = INT if isinstance(cell, Lock) and cell.kind == "atomic" else cell
+    return replace(row, new=sized(row.new, cell), result=sized(row.result, call.type))
+
+
+def _brought(graph: Graph, scope: Scope, inner: Scope, value: Expr, domain: Domain) -> Expr:
+    """The value in terms of the caller: the next call of the same function uses the callee's locals again."""
+    frame = f"{inner.function}."
+    if not any(isinstance(part, Local) and part.name.startswith(frame) for part in parts(value)):
+        return value
+    temporary = _temporary(graph, scope, domain)
+    graph.step(Update(temporary, value))
+    return temporary
 
 
 def _primitive(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
@@ -368,7 +406,7 @@ def _primitive(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
         rest = [settle(graph, scope, evaluate(graph, scope, arg), domain_of(arg.type))
                 for number, arg in enumerate(call.args) if number != row.ref]
         result = None if row.result is None else _temporary(graph, scope, domain_of(call.type))
-        word_step(graph, row, cell, rest, result)
+        word_step(graph, _sized(row, call), cell, rest, result)
         return result if result is not None else Const(0)
     values = [settle(graph, scope, evaluate(graph, scope, arg), domain_of(arg.type)) for arg in call.args[:1]]
     cls = _struct(call.args[0].type) if call.args else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
+from verify.diagnostics import Diagnostic, InputError
 from verify.ir import BOOL, LIFE, PUBLISHED, Binder, Bound, Const, Expr, Field, Ptr, Update
 from verify.lower.constants import constant
 from verify.lower.expressions import branch, evaluate, point, settle
@@ -21,6 +22,8 @@ def statement(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
     label, scope.label = scope.label, ""
     match stmt:
         case ast.Labeled(label=name, body=body):
+            if graph.atomic:
+                raise InputError([_inside(stmt)])
             _label(graph, scope, name)
             scope.label = name
             statement(graph, scope, body)
@@ -42,6 +45,11 @@ def statement(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
     point(graph, scope, stmt)
     _simple(graph, scope, stmt)
     scope.label = ""
+
+
+def _inside(stmt: ast.Labeled) -> Diagnostic:
+    message = f"`{stmt.label}` names a statement inside `atomic`, where control never stands"
+    return Diagnostic("KC203", message, stmt.label_span, hint="name the `atomic` statement itself")
 
 
 def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:

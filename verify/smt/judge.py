@@ -12,8 +12,9 @@ from verify.instances import Instance, State
 from verify.ir import Expr
 from verify.smt.bmc import Report
 from verify.smt.frame import state_in
+from verify.smt.integers import Num
 from verify.smt.obligations import Obligation, obligations
-from verify.smt.solver import check, solver
+from verify.smt.solver import assume, check, solver
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +44,39 @@ def judge(
     the invariant. (A context for each would cost 7 ms, more than most obligations.) `deadline` is in seconds of
     `time.monotonic`; once it passes, the obligation at hand is unknown and the rest are left out.
     """
-    count, failed = 0, list[FailedObligation]()
+    count, failed, late = 0, list[FailedObligation](), False
     for obligation in obligations(inst, clauses, prop):
+        if late:
+            failed.append(FailedObligation(obligation.name, "unknown", None))
+            break
         found = _refute(obligation, deadline)
         count += 1
         if found is not None:
             failed.append(found)
         if report is not None:
             report("judging", {"obligations": count, "failed": len(failed)})
-        if deadline is not None and time.monotonic() > deadline:
-            break
+        late = deadline is not None and time.monotonic() > deadline
     return Judgement(ok=not failed, count=count - len(failed), failed=tuple(failed))
 
 
 def _refute(what: Obligation, deadline: float | None) -> FailedObligation | None:
     """None if Z3 refutes the obligation, from what is near or else from all that is assumed."""
-    own = solver(what.z, *what.near, what.broken)
-    if (found := check(own, deadline)) == z3.unsat:
+    own = _posed(what, what.near)
+    if check(own, deadline) == z3.unsat:
         return None
-    own = solver(what.z, *what.assumed(), what.broken)
-    if (found := check(own, deadline)) == z3.unsat:
+    own = _posed(what, what.assumed())
+    found = check(own, deadline)
+    if found == z3.unsat:
         return None
     return FailedObligation(what.name, str(found), state_in(what.z, own.model(), what.at) if found == z3.sat else None)
+
+
+def _posed(what: Obligation, assumed: Sequence[Num]) -> z3.Solver:
+    return solver(what.z, what.at.typed, *assumed, what.broken)
+
+
+def script(what: Obligation) -> str:
+    """The obligation in SMT-LIB 2, for any solver of quantifier-free bit-vectors: `unsat` discharges it."""
+    plain = z3.SimpleSolver(ctx=what.z.context)  # the solver for finite domains does not say what it was told
+    assume(what.z, plain, what.at.typed, *what.assumed(), what.broken)
+    return f"(set-logic QF_BV)\n{plain.to_smt2()}"
