@@ -2,7 +2,7 @@
 
 from verify.smt.accept import accepts, accepts_deadlock
 from verify.smt.bmc import Bmc, bmc
-from verify.smt.judge import FailedObligation, Judgement, judge
+from verify.smt.judge import FailedObligation, Judgement, judge, script
 from verify.smt.obligations import Obligation, obligations
 from verify.smt.solver import version
 from verify.smt.widths import EncodingError
@@ -18,5 +18,6 @@ __all__ = [
     "bmc",
     "judge",
     "obligations",
+    "script",
     "version",
 ]

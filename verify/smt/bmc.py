@@ -17,7 +17,7 @@ from verify.smt.integers import Num, negation, truth
 from verify.smt.reader import Reader
 from verify.smt.solver import assume, check, formula, solver
 from verify.smt.terms import Terms
-from verify.smt.transition import Transition, step_in, transition
+from verify.smt.transition import Transition, locations, step_in, transition
 from verify.smt.widths import EncodingError
 
 Report = Callable[[str, Mapping[str, int]], None]  # phase, figures
@@ -42,7 +42,7 @@ def bmc(
     frames: list[Frame] = [frame(z, inst, 0)]
     steps: list[Transition] = []
     unrolling = solver(z, frames[0].typed, initial(z, inst, frames[0]))
-    for k in range(max_steps + 1):
+    for k, at in zip(range(max_steps + 1), locations(inst), strict=False):
         holds = truth(z, Reader(z, inst, frames[k].values).read(prop))
         found = _ask(z, unrolling, f"violated@{k}", negation(z, holds), deadline)
         if found == z3.sat:
@@ -54,7 +54,7 @@ def bmc(
         if k == max_steps:
             break
         frames.append(frame(z, inst, k + 1))
-        steps.append(transition(z, inst, frames[k], frames[k + 1], k))
+        steps.append(transition(z, inst, frames[k], frames[k + 1], at))
         if _ask(z, unrolling, f"untyped@{k}", steps[k].untyped, deadline) == z3.sat:
             raise EncodingError(f"a run of {k + 1} steps stores a value outside its domain")
         assume(z, unrolling, holds, frames[k + 1].typed, steps[k].relation)

@@ -15,8 +15,9 @@ from verify.smt.widths import EncodingError, Interval
 
 
 class Frame(NamedTuple):
-    """One state: a number for each variable; `typed` says that each lies in its domain."""
+    """State `k` of a run: a number for each variable; `typed` says that each lies in its domain."""
 
+    k: int
     values: Mapping[Slot, Num]
     typed: Num
 
@@ -33,7 +34,7 @@ def frame(z: Terms, inst: Instance, k: int) -> Frame:
         slot: variable(z, f"{slot}@{k}", *interval(inst, var.domain), reads=1 << i)
         for i, (slot, var) in enumerate(inst.slots().items())
     }
-    return Frame(values, conjunction(z, (limits(z, value) for value in values.values())))
+    return Frame(k, values, conjunction(z, (limits(z, value) for value in values.values())))
 
 
 def initial(z: Terms, inst: Instance, at: Frame) -> Num:

@@ -6,8 +6,8 @@ can break. Each way they may point is an obligation of its own, small enough for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import product
 from operator import or_
@@ -23,7 +23,7 @@ from verify.smt.transition import Effect, cases, choices
 
 
 class Obligation(NamedTuple):
-    """To refute: that in the state `at` all of `assumed` hold and `broken` too; `near` is likely to be enough of it."""
+    """To refute: that `at` is a state in which all `assumed` holds, and `broken` too; `near` is likely to be enough."""
 
     name: str  # "initiation/3", "consecution/ptrace_attach.flag@T1[thread1.t=2]", "typing/...", "safety"
     z: Terms
@@ -31,6 +31,13 @@ class Obligation(NamedTuple):
     near: Sequence[Num]
     assumed: Callable[[], Sequence[Num]]
     broken: Num
+
+
+class _View(NamedTuple):
+    """A state in which some variables are told; each with its mask, and what it is."""
+
+    reader: Reader
+    told: Sequence[tuple[int, tuple[object, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +49,29 @@ class _Claim:
     parts: Sequence[Part]  # all of which must hold
     reads: Sequence[int]  # of each part, the variables
     cells: Sequence[int]  # the variables of each cell; first the globals
+    _known: dict[tuple[object, ...], Num] = field(default_factory=dict)
 
     def around(self, variables: int) -> int:
         """The globals and all variables of the cells that some of `variables` belong to."""
         return self.cells[0] | sum(cell for cell in self.cells[1:] if cell & variables)
 
-    def holds(self, reader: Reader, among: Iterable[int] | None = None) -> list[Num]:
-        """That the state is well typed and the parts hold, all or those with a number `among` them."""
-        numbers = range(len(self.parts)) if among is None else among
-        return [self.at.typed, *(truth(reader.z, reader.read(*self.parts[i])) for i in numbers)]
+    def view(self, values: Mapping[Slot, Num]) -> _View:
+        """The state that has these values."""
+        free = self.at.values
+        told = [(free[slot].reads, (slot, *_identity(v))) for slot, v in values.items() if v is not free[slot]]
+        return _View(Reader(self.reader.z, self.reader.inst, values, base=self.reader), told)
+
+    def holds(self, view: _View, among: Iterable[int] | None = None) -> list[Num]:
+        """That the parts hold, all or those with a number `among` them."""
+        return [self._part(view, i) for i in (range(len(self.parts)) if among is None else among)]
+
+    def _part(self, view: _View, i: int) -> Num:
+        # Read once for all states that differ in nothing the part reads.
+        key = (i, *(told for reads, told in view.told if reads & self.reads[i]))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = truth(self.reader.z, view.reader.read(*self.parts[i]))
+        return found
 
     def within(self, *variables: int) -> list[int]:
         """The numbers of the parts that read nothing but one of the masks `variables`."""
@@ -66,7 +87,7 @@ def obligations(inst: Instance, clauses: Sequence[Expr], prop: Expr) -> Iterator
     z = Terms()
     at = frame(z, inst, 0)
     reader = Reader(z, inst, at.values)
-    start = [at.typed, initial(z, inst, at)]
+    start = [initial(z, inst, at)]
     for number, clause in enumerate(clauses, start=1):
         yield Obligation(f"initiation/{number}", z, at, start, lambda: start, negation(z, reader.read(clause)))
     claim = _claim(reader, at, clauses)
@@ -75,8 +96,9 @@ def obligations(inst: Instance, clauses: Sequence[Expr], prop: Expr) -> Iterator
             for scope, allowed in _choices(z, inst, action):
                 yield from _consecution(claim, me, action, scope, allowed)
     broken = negation(z, reader.read(prop))
-    near = claim.holds(reader, claim.within(claim.around(broken.reads)))
-    yield Obligation("safety", z, at, near, lambda: claim.holds(reader), broken)
+    free = claim.view(at.values)
+    near = claim.holds(free, claim.within(claim.around(broken.reads)))
+    yield Obligation("safety", free.reader.z, at, near, lambda: claim.holds(free), broken)
 
 
 def _claim(reader: Reader, at: Frame, clauses: Sequence[Expr]) -> _Claim:
@@ -119,33 +141,27 @@ def _consecution(claim: _Claim, me: int, action: Action, scope: Scope, allowed: 
         known |= {name: number.lo for name, number in scope if number.ast is None}
         name = f"{action.label}@T{me}" + (f"[{', '.join(f'{k}={v}' for k, v in known.items())}]" if known else "")
         enabled = conjunction(z, (does.enabled, allowed))
-        yield from _case(claim, Frame(values, claim.at.typed), does._replace(enabled=enabled), name)
+        yield from _case(claim, claim.at._replace(values=values), does._replace(enabled=enabled), name)
 
 
 def _case(claim: _Claim, pre: Frame, does: Effect, name: str) -> Iterator[Obligation]:
-    reader, free = claim.reader, claim.at.values
-    z, inst = reader.z, reader.inst
-    before = Reader(z, inst, pre.values, base=reader)
-    after = Reader(z, inst, {**pre.values, **does.writes}, base=reader)
-    written = {slot: value for slot, value in does.writes.items() if not _same(value, pre.values[slot])}
+    z, free = claim.reader.z, claim.at.values
+    before, after = claim.view(pre.values), claim.view({**pre.values, **does.writes})
+    written = {slot: value for slot, value in does.writes.items() if _identity(value) != _identity(pre.values[slot])}
     changed = sum(free[slot].reads for slot in written)
-    told = sum(free[slot].reads for slot, value in pre.values.items() if value is not free[slot])
-    touched = claim.around(_union(value.reads for value in written.values()) | does.enabled.reads | changed | told)
+    read = [does.enabled.reads, changed, *(value.reads for value in written.values())]
+    touched = claim.around(reduce(or_, [*read, *(variable for variable, _ in before.told)]))
     if not does.typed.lo:
         near = claim.holds(before, claim.within(touched))
         broken = conjunction(z, (does.enabled, negation(z, does.typed)))
         yield Obligation(f"typing/{name}", z, pre, near, lambda: claim.holds(before), broken)
     # A part that reads nothing which the step writes holds after it because it held before.
-    open_parts = [i for i, reads in enumerate(claim.reads) if reads & changed]
-    if open_parts:
-        near = claim.holds(before, claim.within(*(touched | claim.around(claim.reads[i]) for i in open_parts)))
-        broken = conjunction(z, (does.enabled, negation(z, conjunction(z, claim.holds(after, open_parts)[1:]))))
+    exposed = [i for i, reads in enumerate(claim.reads) if reads & changed]
+    if exposed:
+        near = claim.holds(before, claim.within(*(touched | claim.around(claim.reads[i]) for i in exposed)))
+        broken = conjunction(z, (does.enabled, negation(z, conjunction(z, claim.holds(after, exposed)))))
         yield Obligation(f"consecution/{name}", z, pre, near, lambda: claim.holds(before), broken)
 
 
-def _same(a: Num, b: Num) -> bool:
-    return a is b or (a.ast is None and b.ast is None and a.lo == b.lo)
-
-
-def _union(masks: Iterable[int]) -> int:
-    return reduce(or_, masks, 0)
+def _identity(a: Num) -> tuple[int, int, object]:
+    return a.lo, a.hi, a.ast and a.ast.value

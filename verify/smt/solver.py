@@ -6,7 +6,7 @@ import time
 
 import z3
 
-from verify.smt.integers import Num
+from verify.smt.integers import Num, conjunction
 from verify.smt.terms import Ast, Terms
 
 
@@ -30,8 +30,7 @@ def solver(z: Terms, *assumed: Num) -> z3.Solver:
 
 def assume(z: Terms, into: z3.Solver, *assumed: Num) -> None:
     """Add assumptions to a solver."""
-    for a in assumed:
-        into.add(z.formula(formula(z, a)))
+    into.add(z.formula(formula(z, conjunction(z, assumed))))
 
 
 def check(what: z3.Solver, deadline: float | None, *literals: z3.BoolRef) -> z3.CheckSatResult:

@@ -8,8 +8,8 @@ from typing import NamedTuple, assert_never
 
 import z3
 
-from verify.instances import THREAD, Instance, Slot, Step
-from verify.ir import PC, Action, Binder, Field, Global, Local, Place, Ptr
+from verify.instances import THREAD, Instance, Slot, Step, starts
+from verify.ir import PC, Action, Binder, Const, Field, Global, Local, Place, Ptr
 from verify.smt.frame import Frame, interval, value_in
 from verify.smt.integers import (
     NO,
@@ -63,11 +63,11 @@ def effect(reader: Reader, action: Action, scope: Scope) -> Effect:
     z, pc = reader.z, Slot(THREAD, reader.me, PC)
     at_source = binary(z, "==", reader.values[pc], constant(action.source))
     enabled = conjunction(z, (at_source, reader.read(action.guard, scope) if at_source.hi else NO))
-    writes = {pc: constant(action.target)}
+    writes: dict[Slot, Num] = {}
     if not enabled.hi:
         return Effect(NO, writes, YES)
     typed = []
-    for slot, value, when in _stores(reader, action, scope):
+    for slot, value, when in [(pc, constant(action.target), YES), *_stores(reader, action, scope)]:
         at = interval(reader.inst, reader.variables[slot].domain)
         fits = (binary(z, ">=", value, constant(at.lo)), binary(z, "<=", value, constant(at.hi)))
         typed.append(disjunction(z, (negation(z, when), conjunction(z, fits))))
@@ -145,8 +145,12 @@ class Transition(NamedTuple):
     untyped: Num
 
 
-def transition(z: Terms, inst: Instance, pre: Frame, post: Frame, k: int) -> Transition:
-    """Step `k`: the scheduler's choice is a free thread and a free action; what that does not write stays."""
+def transition(z: Terms, inst: Instance, pre: Frame, post: Frame, at: Sequence[frozenset[int]]) -> Transition:
+    """A step: the scheduler's choice is a free thread and a free action; what that does not write stays.
+
+    `at` are the locations that each thread may be at in `pre`; the actions from any other are left out.
+    """
+    k = pre.k
     actions = inst.system.actions
     thread = variable(z, f"thread@{k}", 1, inst.tasks)
     number = variable(z, f"action@{k}", 0, max(len(actions) - 1, 0))
@@ -155,10 +159,13 @@ def transition(z: Terms, inst: Instance, pre: Frame, post: Frame, k: int) -> Tra
     for me in range(1, inst.tasks + 1):
         reader = Reader(z, inst, pre.values, me)
         for index, action in enumerate(actions):
+            taken = conjunction(z, (binary(z, "==", thread, constant(me)), binary(z, "==", number, constant(index))))
+            if action.source not in at[me - 1]:
+                relation.append(negation(z, taken))
+                continue
             scope, allowed = choices(z, inst, action.binders, k)
             does = effect(reader, action, scope)
             may = conjunction(z, (does.enabled, allowed))
-            taken = conjunction(z, (binary(z, "==", thread, constant(me)), binary(z, "==", number, constant(index))))
             moves.append(Move(me, action, scope, taken))
             untyped.append(conjunction(z, (may, negation(z, does.typed))))
             stores = [binary(z, "==", post.values[slot], value) for slot, value in does.writes.items()]
@@ -168,6 +175,25 @@ def transition(z: Terms, inst: Instance, pre: Frame, post: Frame, k: int) -> Tra
     for slot, takers in writers.items():
         relation.append(disjunction(z, (*takers, binary(z, "==", post.values[slot], pre.values[slot]))))
     return Transition(conjunction(z, relation), moves, disjunction(z, untyped))
+
+
+def locations(inst: Instance) -> Iterator[Sequence[frozenset[int]]]:
+    """The locations that each thread may be at after 0, 1, 2, ... steps, as far as control flow alone tells."""
+    here = [frozenset[int]()] * inst.tasks
+    for start in starts(inst):
+        here = [at | frozenset(start[Slot(THREAD, me, PC)]) for me, at in enumerate(here, start=1)]
+    anywhere = frozenset(range(len(inst.system.locations)))
+    while True:
+        yield here
+        started = frozenset[int]()  # where a step may put another thread
+        onward = []
+        for at in here:
+            taken = [action for action in inst.system.actions if action.source in at]
+            onward.append(at | {action.target for action in taken})
+            for update in (update for action in taken for update in action.updates):
+                if isinstance(update.place, Local) and update.place.name == PC:
+                    started |= {update.value.value} if isinstance(update.value, Const) else anywhere
+        here = [at | started for at in onward]
 
 
 def step_in(z: Terms, found: z3.ModelRef, step: Transition) -> Step:
