@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from verify.engine.blame import Goal, Replay, actions_of, derivation, missing, one_of
 from verify.engine.blocks import Block, Freedom, all_objects, freedom
-from verify.engine.creators import MAKER, makers, with_makers
+from verify.engine.creators import HISTORY, makers, with_makers
 from verify.engine.diagrams import FALSE, SHARED, TRUE, Node, Space, cell_of, expression, place_of, space
 from verify.engine.fixpoint import Closure, Steps, close, steps_of
 from verify.engine.images import plan
@@ -127,7 +127,7 @@ def _weight(of: Space, prop: Expr) -> Callable[[Key], int]:
         size.setdefault((slot.cell, slot.name), 0)
         if cell_of(slot) == SHARED or slot.index == 1:
             size[slot.cell, slot.name] += len(names)
-        if slot.name == MAKER:
+        if slot.name in HISTORY:
             distance[slot.cell, slot.name] = 1
     return lambda key: (1 + distance.get(key, len(distance))) * size[key]
 
@@ -295,7 +295,7 @@ def typing(of: Space, sets: Sets) -> Iterator[Expr]:
     for slot, var in of.slots.items():
         values = sorted(sets[(slot.cell, slot.name)])
         place = place_of(slot)
-        if slot.name == MAKER or len(values) == len(of.instance.values(var.domain)):
+        if slot.name in HISTORY or len(values) == len(of.instance.values(var.domain)):
             continue
         clause: Expr = FALSE
         start = 0
