@@ -92,6 +92,7 @@ CODES: Mapping[str, str] = {
     "KC201": "a free choice from too many values",
     "KC202": "an effect or a step in what is read at one instant",
     "KC203": "a name for a statement inside `atomic`",
+    "KC204": "what cannot be one step inside `atomic`",
     # The command line.
     "KC900": "the command line cannot be understood",
     "KC901": "no claim has that name",

@@ -173,9 +173,14 @@ def _put(graph: Graph, pointer: Expr, cls: str) -> None:
     forget = [Update(pointer, Const(0))] if isinstance(pointer, Local) else []
     after = graph.location()
     used = Referenced(pointer, cls)
+    some = [binary("!=", pointer, Const(0))]
+    if cls in graph.freed:
+        free = binary("==", Field(pointer, cls, LIFE), Const(FREE))
+        graph.error("freed", conj([*some, free]))
+        some.append(negate(free))
     graph.action(after, binary("==", pointer, Const(0)), forget)
-    graph.action(after, conj([binary("!=", pointer, Const(0)), used]), forget)
-    graph.action(after, conj([binary("!=", pointer, Const(0)), negate(used)]), [*clear(graph, pointer, cls), *forget])
+    graph.action(after, conj([*some, used]), forget)
+    graph.follow(after, conj([*some, negate(used)]), [*clear(graph, pointer, cls), *forget])
     graph.here = after
 
 

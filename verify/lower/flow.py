@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from verify.diagnostics import Diagnostic, InputError
 from verify.ir import PC, TRUE, Action, Const, Expr, Field, Local, Place, Update, Var
 from verify.lower.compose import compose
 from verify.lower.simplify import parts
@@ -62,16 +63,29 @@ def without_skips(actions: Sequence[Action], kept: Collection[int]) -> list[Acti
     for location, found in leaving.items():
         if location not in kept and len(found) == 1 and is_skip(found[0]) and found[0].target != location:
             onward[location] = found[0].target
+    for location in _in_circles(onward):  # a thread that goes round for ever is not stuck
+        del onward[location]
 
     def final(location: int) -> int:
-        seen = {location}
-        while location in onward and onward[location] not in seen:
+        while location in onward:
             location = onward[location]
-            seen.add(location)
         return location
 
     moved = [replace(a, target=final(a.target)) for a in actions if a.source not in onward]
     return list(dict.fromkeys(_respawned(action, final) for action in moved))
+
+
+def _in_circles(onward: Mapping[int, int]) -> set[int]:
+    """The locations that lead back to themselves."""
+    found = set[int]()
+    for location in onward:
+        where, seen = onward[location], set[int]()
+        while where in onward and where not in seen | {location}:
+            seen.add(where)
+            where = onward[where]
+        if where == location:
+            found.add(location)
+    return found
 
 
 def _respawned(action: Action, final: Callable[[int], int]) -> Action:
@@ -91,12 +105,18 @@ def merge_inner(actions: Sequence[Action], inner: Collection[int]) -> list[Actio
     result = list(actions)
     for location in sorted(inner):
         before, after = incoming(result).get(location, []), outgoing(result).get(location, [])
-        joined = [compose(one, two) for one in before for two in after if one.source != location]
-        if None in joined:
-            raise NotImplementedError
-        rest = [a for a in result if location not in (a.source, a.target)]
-        result = rest + [action for action in joined if action is not None]
+        joined = [_one_step(one, two) for one in before for two in after]
+        result = [a for a in result if location not in (a.source, a.target)] + joined
     return result
+
+
+def _one_step(one: Action, two: Action) -> Action:
+    joined = compose(one, two)
+    if joined is None:
+        message = "this cannot be one step with what is before it in the `atomic`"
+        hint = "who refers to an object is asked before anything is stored, and so is `new` before a `foreach`"
+        raise InputError([Diagnostic("KC204", message, two.micro[0].span, hint=hint)])
+    return joined
 
 
 # ---- liveness --------------------------------------------------------------------------------------

@@ -109,9 +109,14 @@ class Graph:
         """Add one action from here, and the error steps of every pointer that it follows."""
         done = tuple(updates)
         safe = [self._pointer_check(pointer, cls) for pointer, cls in dict.fromkeys(_followed(guard, done))]
-        whole = conj([*safe, guard])
-        if whole != FALSE:
-            self.actions.append(Action(self.here, target, whole, done, (self.micro,), binders))
+        self.follow(target, conj([*safe, guard]), done, binders)
+
+    def follow(
+        self, target: int, guard: Expr, updates: Iterable[Update], binders: tuple[Binder, ...] = ()
+    ) -> None:
+        """Add one action from here, whose pointers may be followed where its guard holds."""
+        if guard != FALSE:
+            self.actions.append(Action(self.here, target, guard, tuple(updates), (self.micro,), binders))
 
     def error(self, kind: LocationKind, guard: Expr) -> None:
         """Add the step from here into an error."""

@@ -81,7 +81,7 @@ def _fixpoint(system: System) -> dict[Key, Values]:
     readers: dict[Key, list[tuple[Action, int]]] = {}
     todo = [(action, number) for action in system.actions for number in range(len(action.updates))]
     for action, number in todo:
-        for key in _mentioned(action.updates[number].value):
+        for key in _mentioned(action.updates[number].value) | _mentioned(action.guard):
             readers.setdefault(key, []).append((action, number))
     while todo:
         action, number = todo.pop()

@@ -46,7 +46,7 @@ def reduce(system: System, prop: Expr | None, *, deadlocks: bool = False) -> Sys
     found = movers(system, starts)
     steps = [Step(a, found[n], is_visible(a, to)) for n, a in enumerate(system.actions)]
     steps = _cut_all(steps, kept | to.locations, deadlocks=deadlocks)
-    actions = reachable([a for a in (_settled(s.action) for s in steps) if not _idle(a)], [*starts, END])
+    actions = reachable([a for a in (_settled(s.action) for s in steps) if deadlocks or not _idle(a)], [*starts, END])
     return replace(system, actions=tuple(reset_dead(actions, system.locals[1:])))
 
 
