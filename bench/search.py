@@ -26,6 +26,7 @@ from verify.ir import (
     Bound,
     Class,
     Const,
+    Domain,
     Expr,
     Field,
     Fresh,
@@ -137,8 +138,9 @@ def rows() -> list[Row]:
 def system() -> System:
     """Return the system of the benchmark."""
     life = Var(LIFE, Range(FREE, PUBLISHED))
-    fields = [("ptrace", Range(0, 3)), ("dumpable", BOOL), ("cap", BOOL), ("lock", Ptr("task")), ("mm", Ptr("mm"))]
-    thread = Class("task", (life, *(Var(n, d) for n, d in fields), Var("parent", Ptr("task"))))
+    fields: list[tuple[str, Domain]] = [("ptrace", Range(0, 3)), ("dumpable", BOOL), ("cap", BOOL), ("lock", Ptr("task"))]
+    fields += [("mm", Ptr("mm")), ("parent", Ptr("task"))]
+    thread = Class("task", (life, *(Var(name, domain) for name, domain in fields)))
     count = 1 + max(row[0] for row in rows())
     micro = (Micro("", "user", NOWHERE),)
     return System(

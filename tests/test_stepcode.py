@@ -195,6 +195,15 @@ MACHINES = {
     "known beforehand": machine(Update(F, Const(0)), Update(G, Const(1)), guard=Binary("==", F, Const(-2))),
     "large choice": machine(Update(G, Wrap(3, False, Bound("w"))), binders=(Binder("w", Range(0, 30)),)),
     "an unknown class of cells": machine(Update(Field(Q, MM, "n"), Const(4)), Update(Q, Me())),
+    "a number that only some threads have": machine(Update(L, Const(0)), guard=Binary("==", L, Me())),
+    "no number for some threads": machine(
+        Update(G, Binary("%", G, Const(4))),
+        guard=Binary("&&", Binary("==", F, Const(-2)), Binary("==", Field(Const(1), TASK, "f"), Const(2))),
+    ),
+    "not even one": machine(
+        Update(G, Binary("/", G, Const(3))),
+        guard=Binary("||", Binary("!=", F, Const(-2)), Binary("!=", Field(Const(1), TASK, "f"), Const(2))),
+    ),
     "nothing": machine(target=1),
 }  # fmt: skip
 
@@ -261,7 +270,7 @@ def test_deep_expressions_are_no_problem() -> None:
     deep: Expr = Field(Const(1), TASK, "f")
     logic: Expr = Binary("<", Field(Const(2), TASK, "f"), Const(3))
     for number in range(90):
-        deep = Binary("-", Const(number % 3), Ite(Binary("<", Const(0), deep), deep if number == 1 else G, deep))
+        deep = Binary("-", Const(number % 3), Ite(Binary("<", Const(number % 2), G), Const(1), deep))
         logic = Unary("!", Binary("==", logic, Binary("&", G, Const(number % 2))))
     state = _first(inst)
     for expr in (deep, logic):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import permutations, product
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -17,18 +18,26 @@ from verify.engine.symmetry import canonical
 from verify.instances import THREAD, Instance, State, instance, least_tasks
 from verify.ir import (
     LIFE,
+    PC,
     TRUE,
     Binary,
     Binder,
     Bound,
+    Class,
     Const,
     Expr,
     Field,
+    Fresh,
+    Group,
     Local,
+    Location,
     Ptr,
     Quant,
+    Range,
+    Static,
     System,
     Threads,
+    Var,
     Wrap,
 )
 from verify.semantics import holds, replay
@@ -81,6 +90,54 @@ def test_the_canonical_form_is_exact_for_any_state(system: System, tasks: int, d
     assert orbit(inst, unpack(places, first)) == orbit(inst, few)
     for by in group(inst):
         assert canon(pack(places, moved(inst, few, by))) == first
+
+
+def chains(groups: int) -> System:
+    """Tasks and objects that point to each other every way there is; one object is a static, with a name."""
+    alive = Var(LIFE, Range(0, 2))
+    links = (Var("next", Ptr(MM)), Var("owner", Ptr(TASK)), Var("users", Threads()))
+    return System(
+        name="chains",
+        classes={TASK: Class(TASK, (alive, Var("mm", Ptr(MM)))), MM: Class(MM, (alive, *links))},
+        thread=TASK,
+        globals=(Var("head", Ptr(MM)), Var("big", Ptr(TASK)), Var("all", Threads()))[:groups],
+        locals=(Var(PC, Range(0, 1)), Var("peer", Ptr(TASK)), Var("last", Ptr(MM))),
+        locations=(Location("idle", "idle"), Location("f:1")),
+        actions=(),
+        groups=(Group("g", None, 1, {"mm": Fresh(MM)}),),
+        statics=(Static("init_mm", MM),),
+    )
+
+
+@pytest.mark.parametrize(("tasks", "groups"), [(2, 0), (2, 3), (3, 1)])
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_chains_of_objects_have_one_form(tasks: int, groups: int, chance: Random) -> None:
+    inst = instance(chains(groups), tasks)
+    places = layout(inst)
+    canon = canonical(places, None)
+    assert canon is not None
+    few = {slot: chance.choice(inst.values(var.domain)) for slot, var in inst.slots().items()}
+    if chance.random() < 0.5:  # the pointers that keep an object from being met are rare
+        few |= dict.fromkeys((slot for slot in few if slot.name in ("mm", "last", "head")), 0)
+    first = canon(pack(places, few))
+    assert orbit(inst, unpack(places, first)) == orbit(inst, few)
+    assert {canon(pack(places, moved(inst, few, by))) for by in group(inst)} == {first}
+
+
+def test_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    inst = instance(chains(3), 2)
+    places = layout(inst)
+    remembering = canonical(places, None)
+    monkeypatch.setattr("verify.engine.orbits.MEMORY", 1)
+    monkeypatch.setattr("verify.engine.symmetry.MEMORY", 1)
+    forgetting = canonical(places, None)
+    assert remembering is not None
+    assert forgetting is not None
+    chance = Random(1)  # noqa: S311 - to be repeated, not to be secret
+    for _ in range(200):
+        state = pack(places, {slot: chance.choice(inst.values(var.domain)) for slot, var in inst.slots().items()})
+        assert forgetting(state) == remembering(state)
 
 
 @given(spaces())
