@@ -122,7 +122,7 @@ def _after(system: System, action: Action, before: Facts, dangling: frozenset[st
     shown = False
     for update in action.updates:
         place, value = update.place, update.value
-        mine = any(_is_private(action, part, before) for part in _outcomes(value))
+        mine = any(_is_private(action, part, before) for part in outcomes(value))
         match place:
             case Local(name, None):
                 locks = {lock for lock in locks if Local(name) not in set(parts(lock[0]))}
@@ -152,11 +152,11 @@ def _is_private(action: Action, value: Expr, before: Facts) -> bool:
     return is_birth(action, value) or (isinstance(value, Local) and value.of is None and value.name in before.private)
 
 
-def _outcomes(value: Expr) -> Iterable[Expr]:
+def outcomes(value: Expr) -> Iterable[Expr]:
     """What the value can come out as."""
     match value:
         case Ite(_, then, other):
-            yield from (*_outcomes(then), *_outcomes(other))
+            yield from (*outcomes(then), *outcomes(other))
         case _:
             yield value
 

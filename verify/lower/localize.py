@@ -30,6 +30,7 @@ from verify.ir import (
     Unary,
     Update,
 )
+from verify.lower.facts import outcomes
 from verify.lower.simplify import conj, conjuncts, ite, parts
 from verify.lower.slice import key_of, pointers_to
 from verify.lower.visible import Key, seen
@@ -75,10 +76,37 @@ def looked_at(system: System, prop: Expr) -> frozenset[Key]:
 
 def localize(system: System, known: Collection[Key]) -> System:
     """The system that knows only these of its shared variables."""
-    alive = {(cls, LIFE) for cls, _ in known}  # to know an object's fields is to know whether it exists
-    hidden = _hidden(system, shared_keys(system) - alive - set(known))
+    hidden = _hidden(system, shared_keys(system) - _closed(system, known))
     actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
     return replace(system, actions=actions)
+
+
+def _closed(system: System, known: Collection[Key]) -> frozenset[Key]:
+    """The variables that must be known for these to be: to know an object's fields is to know whether it exists.
+
+    A known variable whose new value cannot be guessed needs what that is worked out from.
+    """
+    found = frozenset({*known, *((cls, LIFE) for cls, _ in known)}) & shared_keys(system)
+    while lost := _hidden(system, shared_keys(system) - found) & found:
+        needed = _sources(system, lost) & shared_keys(system)
+        found |= needed | {(cls, LIFE) for cls, _ in needed if cls in system.classes}
+    return found
+
+
+def _sources(system: System, keys: Collection[Key]) -> set[Key]:
+    """What the values of these variables are worked out from, through any number of locals."""
+    found = set(keys)
+    while True:
+        grown = found | {
+            key
+            for action in system.actions
+            for update in action.updates
+            if key_of(update.place) in found and (key_of(update.place) in keys or isinstance(update.place, Local))
+            for key in reads(system, update.value) | (reads(system, update.when) if update.each else set())
+        }
+        if grown == found:
+            return found
+        found = grown
 
 
 def _hidden(system: System, unknown: Collection[Key]) -> frozenset[Key]:
@@ -92,11 +120,18 @@ def _hidden(system: System, unknown: Collection[Key]) -> frozenset[Key]:
             key_of(u.place)
             for a in system.actions
             for u in a.updates
-            if not _is_start(u.place) and reads(system, u.value) & hidden and not _guessable(system, u.place, hidden)
+            if not _is_start(u.place) and _doubtful(system, u, hidden)
         }
         if found <= hidden:
             return frozenset(hidden)
         hidden |= found
+
+
+def _doubtful(system: System, update: Update, hidden: Collection[Key]) -> bool:
+    """Whether what is stored is unknown and cannot be guessed; one guess does not do for all objects of a broadcast."""
+    if update.each and (reads(system, update.when) | reads(system, update.value)) & set(hidden):
+        return True
+    return bool(reads(system, update.value) & set(hidden)) and not _guessable(system, update.place, hidden)
 
 
 def _is_start(place: Place) -> bool:
@@ -160,11 +195,23 @@ def _matters_unused(part: Expr, unknown: Collection[Key]) -> bool:
             return False
 
 
+def _escaping(system: System, action: Action, unknown: Collection[Key]) -> list[Local]:
+    """The locals whose objects the action shows to others in a way that is forgotten.
+
+    A store of such a local to itself says so to the passes after this one: its object is private no longer.
+    """
+    stores = [u for u in action.updates if isinstance(u.place, Global | Field) and key_of(u.place) in unknown]
+    values = {value for u in stores if isinstance(system.var(u.place).domain, Ptr) for value in outcomes(u.value)}
+    own = [v for v in values if isinstance(v, Local) and v.of is None]
+    own += [u.place for u in action.updates if isinstance(u.place, Local) and u.value in values and u.place.of is None]
+    return sorted({local for local in own if key_of(local) not in unknown}, key=lambda local: local.name)
+
+
 def _guessing(system: System, action: Action, hidden: Collection[Key]) -> Action:
     """The action with what it cannot know guessed."""
     unknown = set(hidden)
     binders = list(action.binders)
-    updates = list[Update]()
+    updates = [Update(local, local) for local in _escaping(system, action, unknown)]
 
     def clear(expr: Expr) -> bool:
         return not reads(system, expr) & unknown
