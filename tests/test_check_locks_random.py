@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,7 +190,8 @@ def test_what_is_reported_happens_in_some_run(ops: tuple[Op, ...]) -> None:
 HELPERS = blocks(loops=False).filter(bool)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(HELPERS.flatmap(lambda helper: st.tuples(st.just(helper), blocks(loops=False, helper=helper))))
 def test_what_is_reported_of_calls_happens_in_some_run(pair: tuple[tuple[Op, ...], tuple[Op, ...]]) -> None:
     helper, ops = pair
