@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 
@@ -251,6 +251,24 @@ def test_after_the_deadline_nothing_is_judged() -> None:
     assert (found.ok, found.count) == (False, 0)
     assert [(f.name, f.reason, f.state) for f in found.failed] == [("initiation/1", "unknown", None)]
     assert judge(inst, [TRUE], TRUE, deadline=time.monotonic() + 60).ok
+
+
+def test_a_proof_that_time_ran_out_on_is_none() -> None:
+    """The first obligations are discharged; the rest are not looked at."""
+    deadline = time.monotonic() + 2
+
+    def wait(_: str, __: Mapping[str, int]) -> None:
+        time.sleep(max(0.0, deadline - time.monotonic() + 0.01))
+
+    found = judge(counter(Update(X, Const(1))), [TRUE, TRUE], TRUE, deadline=deadline, report=wait)
+    assert (found.ok, found.count) == (False, 1)
+    assert [(f.name, f.reason) for f in found.failed] == [("initiation/2", "unknown")]
+
+
+def test_a_target_that_is_no_location_is_refused() -> None:
+    system = counter().system
+    lost = replace(system, actions=(replace(system.actions[0], target=3),))
+    assert [f.name for f in judge(instance(lost, 1), [TRUE], TRUE).failed] == ["typing/loop@T1"]
 
 
 def test_progress_is_reported() -> None:

@@ -55,8 +55,11 @@ def bmc(
             break
         frames.append(frame(z, inst, k + 1))
         steps.append(transition(z, inst, frames[k], frames[k + 1], at))
-        if _ask(z, unrolling, f"untyped@{k}", steps[k].untyped, deadline) == z3.sat:
+        found = _ask(z, unrolling, f"untyped@{k}", steps[k].untyped, deadline)
+        if found == z3.sat:
             raise EncodingError(f"a run of {k + 1} steps stores a value outside its domain")
+        if found == z3.unknown:
+            return Bmc(None, k)
         assume(z, unrolling, holds, frames[k + 1].typed, steps[k].relation)
     return Bmc(None, max_steps)
 

@@ -28,7 +28,7 @@ class FailedObligation:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether an invariant proves a property: `ok` if all `count` obligations were refuted and none is left."""
+    """Whether an invariant proves a property: `ok` if every obligation was refuted; `count` is how many were."""
 
     ok: bool
     count: int
@@ -42,21 +42,21 @@ def judge(
 
     Each obligation has a solver of its own, in a Z3 context made for this call; nothing is shared with whoever found
     the invariant. (A context for each would cost 7 ms, more than most obligations.) `deadline` is in seconds of
-    `time.monotonic`; once it passes, the obligation at hand is unknown and the rest are left out.
+    `time.monotonic`; once it passes, the next obligation counts as unknown, and the rest are left out.
     """
-    count, failed, late = 0, list[FailedObligation](), False
+    count, failed = 0, list[FailedObligation]()
     for obligation in obligations(inst, clauses, prop):
-        if late:
+        if deadline is not None and time.monotonic() > deadline:
             failed.append(FailedObligation(obligation.name, "unknown", None))
             break
         found = _refute(obligation, deadline)
-        count += 1
-        if found is not None:
+        if found is None:
+            count += 1
+        else:
             failed.append(found)
         if report is not None:
-            report("judging", {"obligations": count, "failed": len(failed)})
-        late = deadline is not None and time.monotonic() > deadline
-    return Judgement(ok=not failed, count=count - len(failed), failed=tuple(failed))
+            report("judging", {"obligations": count + len(failed), "failed": len(failed)})
+    return Judgement(ok=not failed, count=count, failed=tuple(failed))
 
 
 def _refute(what: Obligation, deadline: float | None) -> FailedObligation | None:
