@@ -1,7 +1,8 @@
 """How fast the explicit search is, on a system with the shape of the kernel's ptrace code: `python bench/search.py 3`.
 
 Tasks in an endless loop lock a task, test and set flags of it and of the mm it points to, re-point pointers, create mms
-and drop them. One line for each way to search: states and transitions, and how many of them in a second of processor time.
+and drops them. One line for each way to search: states and transitions, and how many of them in a second of processor
+time.
 """
 
 from __future__ import annotations
