@@ -30,6 +30,7 @@ from verify.semantics import operate
 
 SET = ""  # what a set of threads is called among the class names
 Kind = frozenset[str | int | None]  # what a value may be: a pointer to a class or a set; a constant; another number
+CONSTANTS = 64  # that a value is followed as; of more, only that it is a number
 NUMBER: Kind = frozenset({None})
 Env = Mapping[str, Kind]
 
@@ -146,7 +147,7 @@ def _kind(judge: _Judge, expr: Expr, env: Env) -> Kind:
 def _binary(judge: _Judge, expr: Binary, env: Env) -> Kind:
     left, right = _kind(judge, expr.left, env), _kind(judge, expr.right, env)
     constants = [[atom for atom in kind if isinstance(atom, int)] for kind in (left, right)]
-    if len(constants[0]) == len(left) and len(constants[1]) == len(right):
+    if len(constants[0]) == len(left) and len(constants[1]) == len(right) and len(left) * len(right) <= CONSTANTS:
         return frozenset(operate(expr.op, a, b) for a in constants[0] for b in constants[1])
     match expr.op:
         case "&&" | "||":
