@@ -50,5 +50,6 @@ class InputError(Exception):
     """The input cannot be used; carries every error found, in the order of the source."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Carry the errors; the text of the exception is all of them, rendered."""
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(d.render() for d in self.diagnostics))

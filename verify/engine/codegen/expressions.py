@@ -135,10 +135,10 @@ def _condition(writer: Writer, expr: Expr, env: Env, *, wanted: bool) -> Cond:
                 return join(writer, [condition(writer, body, inner, wanted=wanted) for inner in envs], every=every)
             name, values, inner = loop(writer, binder, env)
             writer.within += 1
-            cond = condition(writer, body, inner, wanted=wanted)
+            each = condition(writer, body, inner, wanted=wanted)
             writer.within -= 1
-            text = cond.text if cond.always is None else str(cond.always)
-            return Cond(f"{'all' if every else 'any'}({text} for {name} in {values})", ATOM, depth=cond.depth + 1)
+            text = each.text if each.always is None else str(each.always)
+            return Cond(f"{'all' if every else 'any'}({text} for {name} in {values})", ATOM, depth=each.depth + 1)
         case Referenced():
             return _referenced(writer, expr, env, wanted=wanted)
         case Global() | Local() | Field():
