@@ -1,25 +1,22 @@
-"""Invariants from overlapping projections, against the definition: sound, inductive, and exact where they claim to be."""
+"""Invariants from overlapping projections, against the definition: sound, inductive, exact where they claim to be."""
 
 from __future__ import annotations
 
-import time
 from itertools import product
 
-import handmade
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tests.strategies import Space as Explored
 from tests.strategies import properties, spaces
-
+from verify.engine.blocks import Freedom, all_objects, freedom
 from verify.engine.diagrams import Space, space
 from verify.engine.fixpoint import Closure, close, steps_of
-from verify.engine.blocks import Freedom, all_objects, freedom
 from verify.engine.relations import Relations, Shape, every_block, initial, relation
 from verify.engine.symbolic import Reading, truth
 from verify.engine.valuesets import value_sets
-from verify.engine.views import Found, clauses, find_invariant, shapes
-from verify.instances import Instance, State, instance
+from verify.engine.views import find_invariant, shapes
+from verify.instances import Instance, State
 from verify.ir import Expr
 from verify.semantics import Context, evaluate, holds, successors
 
@@ -32,7 +29,7 @@ COMMON = settings(
 
 def member(of: Space, node: object, state: State) -> bool:
     """Whether a state is in a set of states."""
-    bits = {}
+    bits: dict[str, bool] = {}
     for slot, table in of.codes.items():
         bits |= table[state[slot]]
     return bool(of.manager.let(bits, node) == of.true)
@@ -56,7 +53,8 @@ def all_states(inst: Instance) -> list[State] | None:
         count *= len(inst.values(var.domain))
     if count > LIMIT:
         return None
-    return [dict(zip(slots, values, strict=True)) for values in product(*(inst.values(v.domain) for v in slots.values()))]
+    every = product(*(inst.values(var.domain) for var in slots.values()))
+    return [dict(zip(slots, values, strict=True)) for values in every]
 
 
 @COMMON
@@ -101,7 +99,8 @@ def test_relations_hold_in_every_reachable_state(data: st.DataObject) -> None:
     relations = fixpoint(inst, prop, shape)
     for block in every_block(relations):
         node = relation(relations, block)
-        bits = set().union(*(relations.space.bits[s] for s in relations.space.slots_of(node))) if node.support else set()
+        used = relations.space.slots_of(node) if node.support else ()
+        bits = set().union(*(relations.space.bits[slot] for slot in used))
         assert bits <= set(relations.space.owner)
         assert all(member(relations.space, node, state) for state in explored.states)
 

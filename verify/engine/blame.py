@@ -199,7 +199,8 @@ def missing(
         if item.cause is not None:
             _, perm, _ = _frame(of.full, item.how)
             causes = [_member(of.full, block, sets[number]) for block, number in item.causes]
-            factors += [rename(of.full, node, perm, block) for node, (block, _) in zip(causes, item.causes, strict=True)]
+            pairs = zip(causes, item.causes, strict=True)
+            factors += [rename(of.full, node, perm, block) for node, (block, _) in pairs]
         loose += [keys - tracked for option in options if (keys := _unseen(space, option, covered))]
         steps = [_confined(space, option, covered, item.state) for option in options]
         new = space.any_of(

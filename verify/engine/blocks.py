@@ -181,7 +181,7 @@ def _initial_values(inst: Instance) -> Iterator[tuple[Domain, int]]:
                 yield from ((fields[(system.thread, name)].domain, value) for value in values)
 
 
-def _expect(
+def _expect(  # noqa: PLR0915 - a case for every kind of expression
     expr: Expr, expected: Domain | None, bound: Mapping[str, Domain], inst: Instance, statics: Mapping[str, int]
 ) -> None:
     """Check an expression that is used as a value of `expected`; None is for its truth alone."""

@@ -152,7 +152,7 @@ def _prepared(run: Closure, rep: Block, actor: int, source: int) -> list[Prepare
         run.prepared[key] = [
             _prepare(relations, rule, influences=alone and actor in rep.threads and not crowd)
             for crowd in crowds
-            for rule in rules(relations.space, cases_at(relations.space, run.steps, actor, source, crowd=crowd), actor, source, rep)
+            for rule in _rules_at(run, key, crowd=crowd)
         ]
     return run.prepared[key]
 
@@ -260,11 +260,17 @@ def _disturb(run: Closure) -> bool:
     return grown
 
 
+def _rules_at(run: Closure, key: tuple[Block, int, int], *, crowd: bool) -> Iterable[Rule]:
+    rep, actor, source = key
+    space = run.relations.space
+    return rules(space, cases_at(space, run.steps, actor, source, crowd=crowd), actor, source, rep)
+
+
 def _rank(influence: Influence) -> tuple[list[Cell], tuple[Slot, ...]]:
     return sorted(influence[0]), influence[1]
 
 
-def _disturbed(
+def _disturbed(  # noqa: PLR0913, PLR0917 - who disturbs whom, where, and how it is renamed
     run: Closure, rep: Block, other: int, origin: Block, back: Permutation, influence: Influence, node: Node
 ) -> bool:
     of = run.relations

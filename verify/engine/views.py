@@ -116,7 +116,8 @@ def _begin(
     diagrams = space(inst, sets)
     wrong = list(violations(diagrams, prop))
     steps = steps_of(inst, inst.system.actions)
-    return _Attempt(prop, sets, diagrams, wrong, freedom(inst, prop), steps, _weight(diagrams, prop), deadline, report, figures)
+    weight = _weight(diagrams, prop)
+    return _Attempt(prop, sets, diagrams, wrong, freedom(inst, prop), steps, weight, deadline, report, figures)
 
 
 def _weight(of: Space, prop: Expr) -> Callable[[Key], int]:
@@ -170,7 +171,8 @@ def _search(run: _Attempt, shape: Shape, evidence: _Evidence) -> Relations | Non
             if not more:
                 return None
             evidence.keys = [*evidence.keys, *sorted(more)]
-            closure = Closure(_start(run, shape, evidence.keys), steps_of(run.space.instance, evidence.actions.values()))
+            steps = steps_of(run.space.instance, evidence.actions.values())
+            closure = Closure(_start(run, shape, evidence.keys), steps)
             bad = _close(run, closure)
 
 
