@@ -93,6 +93,7 @@ CODES: Mapping[str, str] = {
     "KC202": "an effect or a step in what is read at one instant",
     "KC203": "a name for a statement inside `atomic`",
     "KC204": "what cannot be one step inside `atomic`",
+    "KC205": "a global object of the thread class",
     # The command line.
     "KC900": "the command line cannot be understood",
     "KC901": "no claim has that name",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
     FREE,
     IDLE,
@@ -144,6 +145,10 @@ def _statics(program: Program) -> Statics:
     for name, declared in program.globals.items():
         if isinstance(declared.declared, Struct):
             struct = declared.declared.name
+            if struct == program.thread:
+                message = f"`{name}` would be a thread that no group starts"
+                hint = f"give the system a group for it: `struct {struct} {name}[1] runs ...`"
+                raise InputError([Diagnostic("KC205", message, declared.span, hint=hint)])
             count[struct] = count.get(struct, 0) + 1
             found[name] = (struct, count[struct])
     return found

@@ -99,7 +99,8 @@ class Graph:
     ) -> None:
         """Add one action from here and go where it leads; it also follows the pointers `follow` to class `cls`."""
         target = self.location() if to is None else to
-        valid = [self._pointer_check(pointer, cls) for pointer in follow if isinstance(pointer, Local)]
+        doubtful = [pointer for pointer in follow if isinstance(pointer, Local) or pointer == Const(0)]
+        valid = [self._pointer_check(pointer, cls) for pointer in doubtful]
         self.action(target, conj([*valid, guard]), updates, binders)
         self.here = target
 
@@ -139,14 +140,14 @@ class Graph:
 
 
 def _followed(guard: Expr, updates: Iterable[Update]) -> Iterable[tuple[Expr, str]]:
-    """The pointers that an action follows and that could be invalid: its locals."""
+    """The pointers that an action follows and that could be invalid: its locals, and NULL."""
     exprs = [guard]
     for update in updates:
         exprs += [update.place, update.value, update.when]
     for expr in exprs:
         for part in parts(expr):
             match part:
-                case Field(Local(_, None) as pointer, cls, name) if name != LIFE:
+                case Field(Local(_, None) | Const(0) as pointer, cls, name) if name != LIFE:
                     yield pointer, cls
 
 
