@@ -227,7 +227,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         deadline = time.monotonic() + options.budget
         question = Question(
             lowered.system, _property(claim, selection.program, lowered), tasks, deadline, options.engine, report,
-            options.reduce, options.slice, memory, hunt=wants(claim) == "refuted",
+            options.reduce, options.slice, memory, hunt=wants(claim) == "refuted" or bool(claim.without),
         )
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)
