@@ -155,11 +155,13 @@ def _case(claim: _Claim, pre: Frame, does: Effect, name: str) -> Iterator[Obliga
         near = claim.holds(before, claim.within(touched))
         broken = conjunction(z, (does.enabled, negation(z, does.typed)))
         yield Obligation(f"typing/{name}", z, pre, near, lambda: claim.holds(before), broken)
-    # A part that reads nothing which the step writes holds after it because it held before.
+    # A part that reads nothing which the step writes, or comes out as the same term, holds because it held before.
     exposed = [i for i, reads in enumerate(claim.reads) if reads & changed]
-    if exposed:
-        near = claim.holds(before, claim.within(*(touched | claim.around(claim.reads[i]) for i in exposed)))
-        broken = conjunction(z, (does.enabled, negation(z, conjunction(z, claim.holds(after, exposed)))))
+    both = zip(exposed, claim.holds(before, exposed), claim.holds(after, exposed), strict=True)
+    new = {i: now for i, was, now in both if _identity(was) != _identity(now)}
+    if new:
+        near = claim.holds(before, claim.within(*(touched | claim.reads[i] for i in new)))
+        broken = conjunction(z, (does.enabled, negation(z, conjunction(z, new.values()))))
         yield Obligation(f"consecution/{name}", z, pre, near, lambda: claim.holds(before), broken)
 
 
