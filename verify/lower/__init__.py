@@ -74,7 +74,7 @@ def lower(program: Program, system: str, *, removed: frozenset[str] = frozenset(
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
     actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
     actions = merge_inner(without_skips(actions, kept), graph.inner)
-    actions = reset_dead(reachable(actions, roots | {END}), tuple(graph.locals.values()))
+    actions = reachable(actions, roots | {END})
     whole = System(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
@@ -90,6 +90,7 @@ def lower(program: Program, system: str, *, removed: frozenset[str] = frozenset(
     )
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
+    whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
     labels = {name: frozenset(found) for name, found in graph.labels.items()}
     return Lowered(narrow(whole), labels, {name: frozenset(found) for name, found in graph.fires.items()})
 

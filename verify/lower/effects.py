@@ -28,7 +28,7 @@ from verify.ir import (
     Update,
 )
 from verify.lower.graph import Graph
-from verify.lower.simplify import binary, conj, disj, negate
+from verify.lower.simplify import binary, conj, disj, ite, negate
 from verify.syntax.primitives import COUNT_MAX, Access, Primitive, Special
 
 BIG_LOCK = Global("kernel_flag")  # the big kernel lock's owner
@@ -36,6 +36,7 @@ DEPTH = "lock_depth"  # how often the thread has taken it
 DEPTH_MAX = 7
 COUNT_RANGE = Range(0, COUNT_MAX)
 QUIET = "preempt_count"  # how often the thread has switched preemption off
+QUIET_MAX = 15
 
 
 def readers(place: Place) -> Place:
@@ -91,8 +92,9 @@ def preempt(graph: Graph, change: int) -> list[Update]:
     """The change of the thread's preemption depth, where the system looks at it."""
     if not change or not graph.preemption:
         return []
-    depth = graph.local(QUIET, Range(0, 15))
-    return [Update(depth, binary("+", depth, Const(change)))]
+    depth = graph.local(QUIET, Range(0, QUIET_MAX))
+    inside = binary("<", depth, Const(QUIET_MAX)) if change > 0 else binary(">", depth, Const(0))
+    return [Update(depth, ite(inside, binary("+", depth, Const(change)), depth))]
 
 
 def special_step(graph: Graph, special: Special, args: Sequence[Expr], cls: str, entry: int) -> None:
