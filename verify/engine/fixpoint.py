@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from verify.engine.blocks import Block, Permutation, blocks, move_slot
+from verify.engine.blocks import Block, Permutation, blocks, move, move_slot
 from verify.engine.diagrams import Cell, Node, Space
 from verify.engine.images import Case, Rule, block_slots, cases, crowded, plan, rules, unprime
 from verify.engine.relations import Relations, place, relation, rename
@@ -152,7 +153,8 @@ def _prepared(run: Closure, rep: Block, actor: int, source: int) -> list[Prepare
         run.prepared[key] = [
             _prepare(relations, rule, influences=alone and actor in rep.threads and not crowd)
             for crowd in crowds
-            for rule in _rules_at(run, key, crowd=crowd)
+            for found in [cases_at(relations.space, run.steps, actor, source, crowd=crowd)]
+            for rule in rules(relations.space, found, actor, source, rep)
         ]
     return run.prepared[key]
 
@@ -246,53 +248,50 @@ def _grow(run: Closure, how: Growth, after: Node) -> bool:
 # ---- what other threads do to a block of one thread ----------------------------------------------
 
 
+class Disturber(NamedTuple):
+    """A thread outside a block, the block on which its influence is gathered, and how that is moved."""
+
+    thread: int
+    origin: Block
+    moved: Permutation
+
+
 def _disturb(run: Closure) -> bool:
     """Apply the influence of every other thread to every block of one thread."""
     of, grown = run.relations, False
     for rep in sorted(of.sets):
-        if len(rep.threads) > 1:
-            continue
-        for other in range(1, of.space.instance.tasks + 1):
-            if other not in rep.threads:
-                origin, _, back = place(of, Block((other,), rep.objects))
-                for influence, node in sorted(run.influence[origin].items(), key=lambda item: _rank(item[0])):
-                    grown |= _disturbed(run, rep, other, origin, back, influence, node)
+        for thread in range(1, of.space.instance.tasks + 1):
+            if len(rep.threads) == 1 and thread not in rep.threads:
+                origin, _, back = place(of, Block((thread,), rep.objects))
+                for influence, step in sorted(run.influence[origin].items(), key=lambda item: _rank(item[0])):
+                    grown |= _disturbed(run, rep, Disturber(thread, origin, back), influence, step)
     return grown
-
-
-def _rules_at(run: Closure, key: tuple[Block, int, int], *, crowd: bool) -> Iterable[Rule]:
-    rep, actor, source = key
-    space = run.relations.space
-    return rules(space, cases_at(space, run.steps, actor, source, crowd=crowd), actor, source, rep)
 
 
 def _rank(influence: Influence) -> tuple[list[Cell], tuple[Slot, ...]]:
     return sorted(influence[0]), influence[1]
 
 
-def _disturbed(  # noqa: PLR0913, PLR0917 - who disturbs whom, where, and how it is renamed
-    run: Closure, rep: Block, other: int, origin: Block, back: Permutation, influence: Influence, node: Node
-) -> bool:
-    of = run.relations
-    objects, writes = influence
-    cells = Block((), tuple(sorted({*origin.objects, *objects})))
-    step = rename(of, node, back, cells)
-    key = (rep, other, influence)
+def _disturbed(run: Closure, rep: Block, by: Disturber, influence: Influence, gathered: Node) -> bool:
+    """Apply one thread's influence to a block; return whether its relation grew."""
+    of, (objects, writes) = run.relations, influence
+    key = (rep, by.thread, influence)
     if key not in run.disturbances:
-        images = dict(back.images)
-        looked_at = {(cls, images[cls][i - 1]) for cls, i in objects}
-        written = [move_slot(back, slot, of.freedom.thread) for slot in writes]
+        looked_at = move(by.moved, Block((), tuple(sorted(objects))), of.freedom.thread).objects
+        written = [move_slot(by.moved, slot, of.freedom.thread) for slot in writes]
         family = blocks(rep.threads, {*rep.objects, *looked_at}, of.shape)
         family.sort(key=lambda b: (b == rep, b))
         inside = block_slots(of.space, rep).difference(written)
         run.disturbances[key] = Product(family, plan(of.space, family, inside), unprime(of.space, written))
     product = run.disturbances[key]
+    step = rename(of, gathered, by.moved, Block((), tuple(sorted({*by.origin.objects, *objects}))))
     factors = _fresh(product, [step, *(relation(of, block) for block in product.family)])
     if not factors:
         return False
     run.images += 1
     step, *rest = factors
     known = Growth(
-        rep, of.space.false, step, product.family, rest, product.back, influence=influence, origin=origin, moved=back
-    )
+        rep, of.space.false, step, product.family, rest, product.back,
+        influence=influence, origin=by.origin, moved=by.moved,
+    )  # fmt: skip
     return _grow(run, known, _multiply(of, step, rest, product.forget))

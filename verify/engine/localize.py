@@ -7,7 +7,7 @@ A variable that is not tracked may have any value whenever it is read, which is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
@@ -29,8 +29,6 @@ from verify.ir import (
     Unary,
     Wrap,
 )
-
-STEPS = 4  # how many ever larger sets of variables are tried
 
 
 def read_by(expr: Expr, inst: Instance) -> Iterator[Key]:
@@ -88,24 +86,12 @@ def distances(inst: Instance, prop: Expr) -> dict[Key, int]:
     return result
 
 
-def read_in(actions: Iterable[Action], prop: Expr, inst: Instance) -> set[Key]:
-    """Return the variables that a property and some actions read."""
-    return set(read_by(prop, inst)).union(*(_reads(action, inst) for action in actions))
-
-
 def _reads(action: Action, inst: Instance) -> set[Key]:
     found = set(read_by(action.guard, inst))
     for update in action.updates:
         found |= {*read_by(update.value, inst), *read_by(update.when, inst)}
         found |= set(read_by(update.place, inst)) - {key_of(update.place)}
     return found - {(THREAD, PC)}
-
-
-def growing(keys: Sequence[Key], distance: Mapping[Key, int], first: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    """Return ever larger parts of `keys`: those given first, then the nearest, up to all of them."""
-    order = [*first, *sorted(set(keys) - set(first), key=lambda key: (distance.get(key, len(keys)), key))]
-    sizes = sorted({len(first) + -(-(len(order) - len(first)) * n // STEPS) for n in range(1, STEPS + 1)})
-    yield from (order[:size] for size in sizes)
 
 
 def least(keys: Sequence[Key], enough: Callable[[Sequence[Key]], bool]) -> Sequence[Key]:

@@ -125,15 +125,6 @@ def initial(space: Space, freedom: Freedom, shape: Shape) -> Relations:
     return of
 
 
-def projected(of: Relations, space: Space) -> Relations:
-    """Return the relations with what `space` does not track forgotten."""
-    result = Relations(space, of.freedom, of.shape, {})
-    for rep, node in of.sets.items():
-        gone = sorted(block_slots(of.space, rep) - block_slots(space, rep))
-        result.sets[rep] = space.manager.exist([bit for slot in gone for bit in space.bits[slot]], node)
-    return result
-
-
 def closed(of: Relations, node: Node, rep: Block) -> Node:
     """Return the least superset that is closed under the permutations that keep a block."""
     generators = list(stabilizer(of.freedom, rep))

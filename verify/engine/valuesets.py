@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import assert_never
 
-from verify.instances import THREAD, Instance, Slot, starts
+from verify.instances import THREAD, Instance, starts
 from verify.ir import (
     PC,
     Binary,
@@ -26,7 +26,6 @@ from verify.ir import (
     Me,
     Place,
     Quant,
-    Range,
     Referenced,
     Unary,
     Wrap,
@@ -164,9 +163,3 @@ def _union(parts: Iterable[frozenset[int] | None]) -> frozenset[int] | None:
             return None
         result |= part
     return result
-
-
-def narrow(inst: Instance, slot: Slot, sets: Sets) -> bool:
-    """Whether the slot's set is smaller than its domain, so that an invariant should say so."""
-    var = inst.slots()[slot]
-    return isinstance(var.domain, Range) and len(sets[(slot.cell, slot.name)]) < len(inst.values(var.domain))
