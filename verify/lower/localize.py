@@ -31,11 +31,12 @@ from verify.ir import (
     Update,
 )
 from verify.lower.facts import outcomes
-from verify.lower.simplify import conj, conjuncts, ite, parts
-from verify.lower.slice import key_of, pointers_to
+from verify.lower.hidden import closed, reads
+from verify.lower.simplify import conj, conjuncts, ite
+from verify.lower.slice import key_of
 from verify.lower.visible import Key, seen
 
-WIDEST_GUESS = 64
+__all__ = ["first_keys", "localize", "looked_at", "reads", "shared_keys"]
 
 
 def shared_keys(system: System) -> frozenset[Key]:
@@ -76,114 +77,13 @@ def looked_at(system: System, prop: Expr) -> frozenset[Key]:
 
 def localize(system: System, known: Collection[Key]) -> System:
     """The system that knows only these of its shared variables."""
-    hidden = _hidden(system, shared_keys(system) - _closed(system, known))
+    hidden = closed(system, shared_keys(system), known)[1]
     actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
     return replace(system, actions=actions)
 
 
-def _closed(system: System, known: Collection[Key]) -> frozenset[Key]:
-    """The variables that must be known for these to be: to know an object's fields is to know whether it exists.
-
-    A known variable whose new value cannot be guessed needs what that is worked out from.
-    """
-    found = frozenset({*known, *((cls, LIFE) for cls, _ in known)}) & shared_keys(system)
-    while lost := _hidden(system, shared_keys(system) - found) & found:
-        needed = _sources(system, lost) & shared_keys(system)
-        found |= needed | {(cls, LIFE) for cls, _ in needed if cls in system.classes}
-    return found
-
-
-def _sources(system: System, keys: Collection[Key]) -> set[Key]:
-    """What the values of these variables are worked out from, through any number of locals."""
-    found = set(keys)
-    while True:
-        grown = found | {
-            key
-            for action in system.actions
-            for update in action.updates
-            if key_of(update.place) in found and (key_of(update.place) in keys or isinstance(update.place, Local))
-            for key in reads(system, update.value) | (reads(system, update.when) if update.each else set())
-        }
-        if grown == found:
-            return found
-        found = grown
-
-
-def _hidden(system: System, unknown: Collection[Key]) -> frozenset[Key]:
-    """The unknown variables, and those that some step sets to an unknown value which is not worth guessing.
-
-    Guessed are the values of shared variables with few of them, and pointers.
-    """
-    hidden = set(unknown)
-    while True:
-        found = {
-            key_of(u.place)
-            for a in system.actions
-            for u in a.updates
-            if not _is_start(u.place) and _doubtful(system, u, hidden)
-        }
-        if found <= hidden:
-            return frozenset(hidden)
-        hidden |= found
-
-
-def _doubtful(system: System, update: Update, hidden: Collection[Key]) -> bool:
-    """Whether what is stored is unknown and cannot be guessed; one guess does not do for all objects of a broadcast."""
-    if update.each and (reads(system, update.when) | reads(system, update.value)) & set(hidden):
-        return True
-    return bool(reads(system, update.value) & set(hidden)) and not _guessable(system, update.place, hidden)
-
-
 def _is_start(place: Place) -> bool:
     return isinstance(place, Local) and place.name == PC
-
-
-def _guessable(system: System, place: Place, hidden: Collection[Key]) -> bool:
-    match system.var(place).domain:
-        case Ptr() if isinstance(place, Local):
-            return place.name in _followed(system, hidden)
-        case Ptr():
-            return True
-        case Range(lo, hi):
-            return not isinstance(place, Local) and hi - lo < WIDEST_GUESS
-        case _:
-            return False
-
-
-def _followed(system: System, hidden: Collection[Key]) -> set[str]:
-    """The locals through which some step comes to a variable that is known, or that it stores in one."""
-    found = set[str]()
-    copies = set[tuple[str, str]]()
-    for action in system.actions:
-        for update in action.updates:
-            value = {update.value.name} if isinstance(update.value, Local) else set[str]()
-            if isinstance(update.place, Local) and update.place.of is None:
-                copies |= {(update.place.name, source) for source in value}
-            elif key_of(update.place) not in hidden:
-                found |= value | {part.name for part in parts(update.place) if isinstance(part, Local)}
-        for expr in (action.guard, *(u.value for u in action.updates)):
-            for part in parts(expr):
-                if isinstance(part, Field) and key_of(part) not in hidden and part.name != LIFE:
-                    found |= {inner.name for inner in parts(part.pointer) if isinstance(inner, Local)}
-    while True:
-        grown = found | {source for copy, source in copies if copy in found}
-        if grown == found:
-            return found
-        found = grown
-
-
-def reads(system: System, expr: Expr) -> set[Key]:
-    """The variables that an expression reads."""
-    found = set[Key]()
-    for part in parts(expr):
-        match part:
-            case Global() | Field():
-                found.add(key_of(part))
-            case Local(name) if name != PC:
-                found.add(key_of(part))
-            case Referenced(_, cls, _):
-                found |= pointers_to(system, cls)
-    return found
 
 
 def _matters_unused(part: Expr, unknown: Collection[Key]) -> bool:

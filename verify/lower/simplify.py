@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from verify.ir import (
@@ -207,8 +207,9 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
             assert_never(expr)
 
 
-def parts(expr: Expr) -> Iterable[Expr]:
-    """The expression and everything in it."""
-    yield expr
-    for operand in operands(expr):
-        yield from parts(operand)
+def parts(expr: Expr) -> Sequence[Expr]:
+    """The expression and everything in it, from the outside in."""
+    found = [expr]
+    for part in found:  # which grows meanwhile
+        found += operands(part)
+    return found
