@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verify.ir import (
@@ -25,7 +25,7 @@ from verify.ir import (
     System,
 )
 from verify.lower.effects import BIG_LOCK
-from verify.lower.flow import live, outgoing, spawned
+from verify.lower.flow import forward, spawned
 from verify.lower.simplify import conjuncts, parts
 
 
@@ -40,33 +40,22 @@ class Facts:
     private: frozenset[str]
 
 
-def facts(system: System, roots: Sequence[int]) -> Mapping[int, Facts]:
-    """The facts at every location, by a forward must-analysis from the roots."""
-    leaving = outgoing(system.actions)
-    alive = live(system.actions)
-    starts = {*roots, *(entry for action in system.actions for entry in spawned(action))}
-    found = {entry: Facts(frozenset(), frozenset()) for entry in starts}
+def facts(system: System, roots: Sequence[int], alive: Mapping[int, frozenset[str]]) -> Mapping[int, Facts]:
+    """The facts at every location, by a forward must-analysis from the roots; `alive` are the locals live there."""
+    entries = {*roots, *(entry for action in system.actions for entry in spawned(action))}
+    starts = {entry: Facts(frozenset(), frozenset()) for entry in entries}
     dangling = freed_classes(system)
-    todo = list(found)
-    while todo:
-        location = todo.pop()
-        for action in leaving.get(location, []):
-            after = _after(system, action, found[location], dangling)
-            old = found.get(action.target)
-            new = _met(system, after, old, alive[action.target])
-            if new != old:
-                found[action.target] = new
-                todo.append(action.target)
-    return found
 
+    def after(action: Action, before: Facts) -> Facts:
+        found = _after(system, action, before, dangling)
+        return replace(found, private=found.private & alive[action.target])
 
-def _met(system: System, one: Facts, other: Facts | None, alive: Collection[str]) -> Facts:
-    """What holds on both ways to a location; dead locals point to nothing."""
-    if other is None:
-        return replace(one, private=frozenset(name for name in one.private if name in alive))
-    aliases = {system.var(Local(name)).domain for name in (one.private ^ other.private) if name in alive}
-    both = {name for name in one.private & other.private if name in alive}
-    return Facts(one.locks & other.locks, frozenset(n for n in both if system.var(Local(n)).domain not in aliases))
+    def met(one: Facts, other: Facts) -> Facts:
+        aliases = {system.var(Local(name)).domain for name in one.private ^ other.private}
+        private = (name for name in one.private & other.private if system.var(Local(name)).domain not in aliases)
+        return Facts(one.locks & other.locks, frozenset(private))
+
+    return forward(system.actions, starts, after, met)
 
 
 def freed_classes(system: System) -> frozenset[str]:

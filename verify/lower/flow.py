@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from heapq import heapify, heappop, heappush
+from typing import TypeVar
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import PC, TRUE, Action, Const, Expr, Field, Local, Place, Update, Var
 from verify.lower.compose import compose
 from verify.lower.simplify import parts
 
-Successors = Callable[[int], Iterable[int]]
+T = TypeVar("T")
 
 
 def outgoing(actions: Iterable[Action]) -> dict[int, list[Action]]:
@@ -49,6 +51,60 @@ def reachable(actions: Sequence[Action], roots: Collection[int]) -> list[Action]
                 seen.add(target)
                 todo.append(target)
     return [action for action in actions if action.source in seen]
+
+
+def forward(
+    actions: Sequence[Action],
+    starts: Mapping[int, T],
+    after: Callable[[Action, T], T | None],
+    met: Callable[[T, T], T],
+) -> dict[int, T]:
+    """What an analysis of every path finds at each location: what is `met` of all the ways there.
+
+    `after` is what holds after a step, None if it cannot be taken. Locations are looked at in reverse postorder, so
+    that most are seen once (Kam & Ullman 1976).
+    """
+    leaving = outgoing(actions)
+    number = {location: n for n, location in enumerate(postorder(leaving, starts))}
+    where = {n: location for location, n in number.items()}
+    found = dict(starts)
+    todo = [-number[location] for location in starts]
+    heapify(todo)
+    waiting = set(todo)
+    while todo:
+        first = heappop(todo)
+        waiting.discard(first)
+        location = where[-first]
+        for action in leaving.get(location, ()):
+            new = after(action, found[location])
+            if new is None:
+                continue
+            old = found.get(action.target)
+            if old is not None:
+                new = met(old, new)
+                if new == old:
+                    continue
+            found[action.target] = new
+            if -number[action.target] not in waiting:
+                waiting.add(-number[action.target])
+                heappush(todo, -number[action.target])
+    return found
+
+
+def postorder(leaving: Mapping[int, Sequence[Action]], roots: Iterable[int]) -> list[int]:
+    """The locations that control can come to, each after all that it leads to, but for circles."""
+    result, seen = list[int](), set[int]()
+    for root in roots:
+        todo = [(root, False)]
+        while todo:
+            location, done = todo.pop()
+            if done:
+                result.append(location)
+            elif location not in seen:
+                seen.add(location)
+                todo.append((location, True))
+                todo += ((action.target, False) for action in leaving.get(location, ()))
+    return result
 
 
 def is_skip(action: Action) -> bool:
@@ -152,17 +208,15 @@ def writes(action: Action) -> set[str]:
 def live(actions: Sequence[Action]) -> Mapping[int, frozenset[str]]:
     """The locals that some path from each location reads before it writes them."""
     alive: dict[int, frozenset[str]] = defaultdict(frozenset)
-    arriving = incoming(actions)
-    use = {id(a): reads(a) for a in actions}
-    kill = {id(a): writes(a) for a in actions}
-    todo = {a.source: None for a in reversed(actions)}
-    leaving = outgoing(actions)
+    leaving, arriving = outgoing(actions), incoming(actions)
+    steps = {n: [(a.target, reads(a), writes(a)) for a in found] for n, found in leaving.items()}
+    todo = dict.fromkeys(reversed(postorder(leaving, leaving)))
     while todo:
         location, _ = todo.popitem()
-        now = frozenset().union(*(use[id(a)] | (alive[a.target] - kill[id(a)]) for a in leaving.get(location, [])))
+        now = frozenset().union(*(use | (alive[target] - kill) for target, use, kill in steps.get(location, ())))
         if now != alive[location]:
             alive[location] = now
-            todo |= {a.source: None for a in arriving.get(location, [])}
+            todo |= {a.source: None for a in arriving.get(location, ())}
     return alive
 
 

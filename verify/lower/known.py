@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.ir import FALSE, PC, TRUE, Action, Binary, Bound, Const, Expr, Field, Local, Me, Place, Ptr, Update
-from verify.lower.flow import outgoing, spawned
+from verify.lower.flow import forward, spawned
 from verify.lower.simplify import conjuncts, rebuild
 
 
@@ -78,22 +78,13 @@ def _decided(expr: Expr, known: Known, objects: Collection[str] = ()) -> Expr:
 
 
 def _analysis(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
-    leaving = outgoing(actions)
     start = Known(dict.fromkeys(zero, 0))
-    known = dict.fromkeys({*roots, *(entry for a in actions for entry in spawned(a))}, start)
-    todo = list(known)
-    while todo:
-        location = todo.pop()
-        for action in leaving.get(location, []):
-            if _decided(action.guard, known[location]) == FALSE:
-                continue
-            after = _after(action, known[location])
-            old = known.get(action.target)
-            new = after if old is None else old.meet(after)
-            if new != old:
-                known[action.target] = new
-                todo.append(action.target)
-    return known
+    starts = dict.fromkeys({*roots, *(entry for a in actions for entry in spawned(a))}, start)
+
+    def after(action: Action, before: Known) -> Known | None:
+        return None if _decided(action.guard, before) == FALSE else _after(action, before)
+
+    return forward(actions, starts, after, Known.meet)
 
 
 def _after(action: Action, before: Known) -> Known:

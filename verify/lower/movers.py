@@ -69,8 +69,8 @@ class World:
 
 def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     """The mover of every action, by its number."""
-    known = facts(system, roots)
     alive = live(system.actions)
+    known = facts(system, roots, alive)
     dangling = freed_classes(system)
     nothing = Facts(frozenset(), frozenset())
     touches = [

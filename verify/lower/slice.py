@@ -11,7 +11,6 @@ only once the whole system has taken it too (`verify.lower.expand`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -36,7 +35,7 @@ from verify.ir import (
 )
 from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
-from verify.lower.flow import outgoing, reachable, spawned
+from verify.lower.flow import forward, outgoing, reachable, spawned
 from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.known import settle_locals
 from verify.lower.simplify import conj, conjuncts, operands, parts
@@ -149,24 +148,20 @@ def _twins(system: System, key: Key) -> Iterable[Key]:
     return [(key[0], name) for name in (stem, f"{stem}.readers") if name in names]
 
 
-def _may_hold(system: System) -> Mapping[int, set[Key]]:
+def _may_hold(system: System) -> Mapping[int, Collection[Key]]:
     """The locks that a thread may hold at each location."""
-    held: dict[int, set[Key]] = defaultdict(set)
-    leaving = outgoing(system.actions)
-    todo = list(leaving)
-    while todo:
-        location = todo.pop()
-        for action in leaving.get(location, []):
-            after = set(held[location])
-            for update in action.updates:
-                place = update.place
-                if isinstance(place, Global | Field) and system.var(place).lock:
-                    taken = acquires(action, place, update.value) is not None
-                    after = after | {key_of(place)} if taken else after - {key_of(place)}
-            if not after <= held[action.target]:
-                held[action.target] |= after
-                todo.append(action.target)
-    return held
+    nothing = frozenset[Key]()
+
+    def after(action: Action, before: frozenset[Key]) -> frozenset[Key]:
+        for update in action.updates:
+            place = update.place
+            if isinstance(place, Global | Field) and system.var(place).lock:
+                taken = acquires(action, place, update.value) is not None
+                before = before | {key_of(place)} if taken else before - {key_of(place)}
+        return before
+
+    starts = dict.fromkeys((action.source for action in system.actions), nothing)
+    return forward(system.actions, starts, after, lambda old, new: old | new)
 
 
 # ---- building the slice ------------------------------------------------------------------------------
