@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from verify.syntax.ast import Call
@@ -43,9 +43,10 @@ def apply(call: Call, state: State, reader: Reader, run: Run, summary: Summary, 
         given = [(t, (*values, v)) for s, values in given for t, v in paths(arg, s, reader)]
     done: Paths = []
     for s, values in given:
-        _takes(_Call(call, s, values, reader, run, summary, effects))
+        at = _Call(call, s, values, reader, run, summary, effects)
+        _takes(at)
         for outcome in summary.outcomes:
-            done += _applied(_Call(call, s, values, reader, run, summary, effects), outcome)
+            done += _applied(at, outcome)
     return done
 
 
@@ -58,6 +59,7 @@ class _Call:
     run: Run
     summary: Summary
     effects: Effects
+    done: dict[Value, Value] = field(default_factory=dict)  # what was translated before
 
     @property
     def number(self) -> int:
@@ -69,6 +71,11 @@ class _Call:
 
     def translated(self, value: Value) -> Value:
         """Return a value of the function in terms of the caller."""
+        if value not in self.done:
+            self.done[value] = self._translated(value)
+        return self.done[value]
+
+    def _translated(self, value: Value) -> Value:
         params = {p.name: a for p, a in zip(self.summary.run.function.params, self.args, strict=True)}
 
         def change(sym: Sym) -> Value | None:

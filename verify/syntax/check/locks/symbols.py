@@ -53,15 +53,20 @@ class Sym:
     code: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        inner = [p for p in self.parts if isinstance(p, Sym)]
-        object.__setattr__(self, "code", hash((self.kind, self.parts)))
-        object.__setattr__(self, "depth", 1 + max((p.depth for p in inner), default=0))
-        new = self.kind in ("site", "old")
-        made = frozenset({self}) if new else NONE.union(*(p.made for p in inner))
-        object.__setattr__(self, "made", made)
-        fields = NO_FIELDS.union(*(p.fields for p in inner))
-        name = self.parts[1] if self.kind == "load" else self.parts[0] if self.kind == "global" else None
-        object.__setattr__(self, "fields", fields | {name} if isinstance(name, str) else fields)
+        depth, made, fields = 0, NONE, NO_FIELDS
+        for part in self.parts:
+            if isinstance(part, Sym):
+                depth = max(depth, part.depth)
+                made = made | part.made if made else part.made
+                fields = fields | part.fields if fields else part.fields
+        if self.kind in ("load", "global"):
+            name = self.parts[1 if self.kind == "load" else 0]
+            fields = fields | {name} if isinstance(name, str) else fields
+        set_ = object.__setattr__
+        set_(self, "code", hash((self.kind, self.parts)))
+        set_(self, "depth", depth + 1)
+        set_(self, "fields", fields)
+        set_(self, "made", frozenset({self}) if self.kind in ("site", "old") else made)
 
     def __hash__(self) -> int:
         return self.code
