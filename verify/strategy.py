@@ -18,6 +18,7 @@ from typing import Literal, assert_never
 from verify.engine.search import Search, search
 from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Report, Scope, Unknown, Verdict
 from verify.engine.views import find_invariant
+from verify.hunt import runs
 from verify.instances import Instance, Trace, instance, least_tasks
 from verify.ir import Expr, System
 from verify.lower.claims import never_stuck
@@ -26,14 +27,12 @@ from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
-from verify.lower.scenario import scenarios
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
-HUNTS = ((2, 30_000), (2, 1_000_000), (3, 200_000))  # branches of a scenario, and how many states of it are searched
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GROWTH = 8
 BMC_STEPS = 64
@@ -139,21 +138,19 @@ def _auto(question: Question) -> Verdict:
 
 
 def _hunt(question: Question, deadline: float) -> Refuted | None:
-    """A run of a scenario to a bad state: a shortest one among those that make no other calls."""
-    system, prop = question.system, question.prop
-    for branches, states in HUNTS:
-        for part in scenarios(system, prop, most=branches):
-            small = _reduced(replace(question, system=part))
-            for tasks in question.sizes():
-                if time.monotonic() > deadline:
-                    return None
-                inst = instance(small, tasks)
-                result = search(inst, prop, deadline=deadline, report=question.report, max_states=states)
-                if result.trace is not None:
-                    whole = instance(system, result.trace.instance.tasks)
-                    refuted = _refuted(question, expand(result.trace, whole, shared_keys(system)), "bfs")
-                    if refuted is not None:
-                        return refuted
+    """A refutation by the first run of a scenario that is one of the whole system."""
+    system = question.system
+    keys = shared_keys(system)
+
+    def shrink(part: System) -> System:
+        return _small(replace(question, system=part), keys)
+
+    sizes = list(question.sizes())
+    for trace in runs(system, question.prop, sizes, shrink, deadline=deadline, report=question.report):
+        whole = instance(system, trace.instance.tasks)
+        refuted = _refuted(question, expand(trace, whole, keys), "bfs")
+        if refuted is not None:
+            return refuted
     return None
 
 
