@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from verify.ir import TRUE, Action, Binary, Binder, Bound, Const, Expr, Global, Range, Unary
+from verify.ir import TRUE, Action, Binary, Binder, Bound, Const, Expr, Range, Unary
 from verify.lower.flow import is_skip
-from verify.lower.simplify import conj, conjuncts, disj, negate, parts, rebuild
+from verify.lower.simplify import INVERSE, conj, conjuncts, disj, negate, parts, rebuild
 
 MOST_ATOMS = 8
+ALL_ROWS = (1 << (1 << MOST_ATOMS)) - 1
+ROWS = tuple(sum(1 << row for row in range(1 << MOST_ATOMS) if row >> atom & 1) for atom in range(MOST_ATOMS))
 
 
 def always(actions: Sequence[Action]) -> bool:
@@ -24,51 +26,41 @@ def always(actions: Sequence[Action]) -> bool:
 
 def tautology(expr: Expr) -> bool:
     """Whether the expression is true whatever its atoms are: a sufficient test."""
-    atoms = list[Expr]()
-    shape = _abstract(expr, atoms)
-    if len(atoms) > MOST_ATOMS:
-        return False
-    for values in product((0, 1), repeat=len(atoms)):
-        state = {f"atom{n}": v for n, v in enumerate(values)}
-        ground = rebuild(shape, lambda e, s=state: Const(s[e.name]) if isinstance(e, Global) else None)  # type: ignore[misc]
-        if not (isinstance(ground, Const) and ground.value):
-            return False
-    return True
+    atoms: dict[Expr, int] = {}
+    return _table(expr, atoms) == ALL_ROWS and len(atoms) <= MOST_ATOMS
 
 
-def _abstract(expr: Expr, atoms: list[Expr]) -> Expr:
-    """The Boolean shape of an expression, with a variable for each atom."""
+def _table(expr: Expr, atoms: dict[Expr, int]) -> int:
+    """The truth table of the Boolean shape of an expression, a bit for each row; an atom past the last is false."""
     match expr:
-        case Const():
-            return expr
+        case Const(value):
+            return ALL_ROWS if value else 0
         case Binary("&&", left, right):
-            return conj([_abstract(left, atoms), _abstract(right, atoms)])
+            return _table(left, atoms) & _table(right, atoms)
         case Binary("||", left, right):
-            return disj([_abstract(left, atoms), _abstract(right, atoms)])
-        case Unary("!", arg):
-            return negate(_abstract(arg, atoms))
-        case Binary("==", arg, Const(0)):
-            return negate(_abstract(arg, atoms))
-        case Binary("!=", left, right):
-            return negate(_abstract(Binary("==", left, right), atoms))
-        case Binary(">=", left, right):
-            return negate(_abstract(Binary("<", left, right), atoms))
-        case Binary("<=", left, right):
-            return negate(_abstract(Binary(">", left, right), atoms))
+            return _table(left, atoms) | _table(right, atoms)
+        case Unary("!", arg) | Binary("==", arg, Const(0)):
+            return ALL_ROWS ^ _table(arg, atoms)
+        case Binary("!=" | ">=" | "<=" as op, left, right):
+            return ALL_ROWS ^ _table(Binary(INVERSE[op], left, right), atoms)
         case _:
-            if expr not in atoms:
-                atoms.append(expr)
-            return Binary("!=", Global(f"atom{atoms.index(expr)}"), Const(0))
+            number = atoms.setdefault(expr, len(atoms))
+            return ROWS[number] if number < MOST_ATOMS else 0
 
 
 def fewest(actions: Sequence[Action]) -> list[Action]:
     """The actions without those that can do nothing another cannot: same places, same stores, no weaker guard."""
     groups = defaultdict[tuple[object, ...], list[Action]](list)
+    ways = Counter((action.source, action.target) for action in actions)
     for action in actions:
-        groups[action.source, action.target, action.updates, action.binders].append(action)
+        alone = ways[action.source, action.target] == 1
+        deed = () if alone else (action.updates, action.binders)
+        groups[action.source, action.target, *deed].append(action)
     result = list[Action]()
     for found in groups.values():
-        if len(found) > 1 and not found[0].binders and always(found):
+        if len(found) == 1:
+            result += found
+        elif not found[0].binders and always(found):
             result.append(replace(min(found, key=lambda a: len(a.micro)), guard=TRUE))
         else:
             result += _weakest(found)

@@ -73,32 +73,43 @@ def _crossed(update: Update, updates: Sequence[Update]) -> bool:
 
 
 def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -> list[Step]:
-    """Cut out locations until none is left that can go."""
-    result = list(steps)
-    locations = sorted({s.action.target for s in steps} - set(kept))
-    changed = True
-    while changed:
-        changed = False
-        for location in locations:
-            before = [s for s in result if s.action.target == location]
-            after = [s for s in result if s.action.source == location]
-            joined = _joined(before, after, deadlocks=deadlocks)
-            if joined is None:
-                continue
-            changed = True
-            gone = {id(s) for s in (*before, *after)}
-            result = [s for s in result if id(s) not in gone] + _fewest(joined)
-            locations = [other for other in locations if other != location]
-    return sorted(result, key=lambda s: (s.action.source, s.action.target))
+    """Cut out locations until none is left that can go; one that must stay is tried again when its steps change."""
+    arriving, leaving = defaultdict[int, list[Step]](list), defaultdict[int, list[Step]](list)
+    for step in steps:
+        arriving[step.action.target].append(step)
+        leaving[step.action.source].append(step)
+    todo = dict.fromkeys(sorted(arriving.keys() - set(kept)))
+    while todo:
+        location = next(iter(todo))
+        del todo[location]
+        before, after = arriving[location], leaving[location]
+        joined = _joined(before, after, deadlocks=deadlocks)
+        if joined is None:
+            continue
+        fewer = _fewest(joined)
+        sources, targets = {s.action.source for s in before}, {s.action.target for s in after}
+        del arriving[location], leaving[location]
+        for source in sources:
+            leaving[source] = [s for s in leaving[source] if s.action.target != location]
+        for target in targets:
+            arriving[target] = [s for s in arriving[target] if s.action.source != location]
+        for step in fewer:
+            leaving[step.action.source].append(step)
+            arriving[step.action.target].append(step)
+        todo |= dict.fromkeys(sorted((sources | targets) - set(kept)))
+    return sorted((s for found in leaving.values() for s in found), key=lambda s: (s.action.source, s.action.target))
 
 
 def _fewest(steps: Sequence[Step]) -> list[Step]:
     """The steps without those that only repeat another; what is left moves as far as all that it stands for."""
+    few = fewest([step.action for step in steps])
+    if {id(action) for action in few} == {id(step.action) for step in steps}:
+        return list(steps)
     alike = defaultdict[tuple[object, ...], list[Step]](list)
     for step in steps:
         alike[_deed(step.action)].append(step)
     result = list[Step]()
-    for action in fewest([step.action for step in steps]):
+    for action in few:
         found = alike[_deed(action)]
         mover = Mover(all(s.mover.right for s in found), all(s.mover.left for s in found))
         result.append(Step(action, mover, any(s.visible for s in found)))
@@ -115,12 +126,11 @@ def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -
         return None
     if len(before) * len(after) > len(before) + len(after) + MOST_GROWTH:
         return None
-    free = always([s.action for s in after])
     early = all(s.mover.right and not s.visible for s in before)
-    if deadlocks and not free:
-        early = early and all(_local(s.action) for s in before)
-    late = free and all(s.mover.left and not s.visible for s in after)
-    if not early and not late:
+    late = all(s.mover.left and not s.visible for s in after)
+    if deadlocks:
+        early = early and (all(_local(s.action) for s in before) or always([s.action for s in after]))
+    if not early and not (late and always([s.action for s in after])):
         return None
     result = list[Step]()
     for one, two in product(before, after):

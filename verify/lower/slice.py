@@ -35,20 +35,51 @@ from verify.ir import (
 )
 from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
-from verify.lower.flow import forward, outgoing, reachable, spawned
+from verify.lower.flow import forward, outgoing, postorder, reachable, spawned
 from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.known import settle_locals
 from verify.lower.simplify import conj, conjuncts, operands, parts
 from verify.lower.visible import Key, roots, seen
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An update, and the variables that it reads."""
+
+    update: Update
+    key: Key
+    reads: frozenset[Key]
+
+    def matters(self, relevant: Collection[Key]) -> bool:
+        """Whether it is to a relevant variable, or starts another thread."""
+        return self.key in relevant or self.starts()
+
+    def starts(self) -> bool:
+        """Whether it is to the control of another thread."""
+        return isinstance(self.update.place, Local) and self.update.place.of is not None
+
+    def shared(self) -> bool:
+        """Whether another thread can see it."""
+        return not isinstance(self.update.place, Local) or self.starts()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action, and the variables that its guard reads and that are locks which may be held before it."""
+
+    action: Action
+    stores: tuple[Store, ...]
+    reads: frozenset[Key]
+
+
 @dataclass(slots=True)
 class Cut:
     """The slice under construction."""
 
-    relevant: set[Key]
-    kept: frozenset[int]  # locations that stay whatever they do
+    leaving: Mapping[int, Sequence[Step]]  # every location after those that it leads to, but for circles
+    passable: frozenset[int]  # locations that stop no thread for ever
     observed: frozenset[int]  # locations that the property names
+    relevant: frozenset[Key]
     onward: dict[int, int] = field(default_factory=dict)
 
     def final(self, location: int) -> int:
@@ -61,14 +92,19 @@ class Cut:
 def slice_for(system: System, prop: Expr) -> System:
     """The part of the system that decides whether `prop` can be violated."""
     to = seen(prop)
-    relevant: set[Key] = set(to.keys) | {(cls, LIFE) for cls in (system.thread, *to.exists)}
     entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
-    kept = frozenset({*entries, *range(len(FIXED)), *to.locations})
+    kept = {*entries, *range(len(FIXED)), *to.locations}
+    out = outgoing(system.actions)
     held = _may_hold(system)
+    twins = _twins(system)
+    leaving = {n: [_step(action, held) for action in out[n]] for n in postorder(out, out) if n in out}
+    passable = frozenset(n for n, found in out.items() if n not in kept and _passable(system, found))
+    relevant = to.keys | {(cls, LIFE) for cls in (system.thread, *to.exists)}
     while True:
-        cut = Cut(set(relevant), kept, to.locations)
-        _pass_over(system, cut)
-        grown = relevant | _needed(system, cut, held)
+        cut = Cut(leaving, passable, to.locations, relevant)
+        _pass_over(cut)
+        found = _needed(system, cut)
+        grown = relevant | found | {twins[key] for key in found if key in twins}
         if grown == relevant:
             return _built(system, cut)
         relevant = grown
@@ -85,26 +121,22 @@ def key_of(place: Place) -> Key:
             return (cls, name)
 
 
-def _matters(update: Update, relevant: Collection[Key]) -> bool:
-    place = update.place
-    return key_of(place) in relevant or (isinstance(place, Local) and place.of is not None)
+def _step(action: Action, held: Mapping[int, Collection[Key]]) -> Step:
+    stores = tuple(
+        Store(u, key_of(u.place), _read([u.value, u.when, *operands(u.place)])) for u in action.updates
+    )
+    return Step(action, stores, _read([action.guard]).union(held.get(action.source, ())))
 
 
-def _pass_over(system: System, cut: Cut) -> None:
-    """Find, until nothing changes, the locations that only lead on to one other."""
-    leaving = outgoing(system.actions)
-    changed = True
-    while changed:
-        changed = False
-        for location, found in leaving.items():
-            if location in cut.kept or location in cut.onward:
-                continue
-            targets = {cut.final(a.target) for a in found} - {location}
-            if len(targets) != 1 or any(_matters(u, cut.relevant) for a in found for u in a.updates):
-                continue
-            if always(found) or all(_is_acquire(system, a) or a.target in range(len(FIXED)) for a in found):
-                cut.onward[location] = targets.pop()
-                changed = True
+def _read(exprs: Iterable[Expr]) -> frozenset[Key]:
+    """The variables that some of the expressions read; which location a thread is at is no variable."""
+    found = (part for expr in exprs for part in parts(expr) if isinstance(part, Global | Local | Field))
+    return frozenset(key for key in map(key_of, found) if key[1] != PC)
+
+
+def _passable(system: System, found: Sequence[Action]) -> bool:
+    """Whether some step out of a location can be taken at some time: locks are let go, and errors stop anyway."""
+    return always(found) or all(_is_acquire(system, a) or a.target in range(len(FIXED)) for a in found)
 
 
 def _is_acquire(system: System, action: Action) -> bool:
@@ -113,39 +145,53 @@ def _is_acquire(system: System, action: Action) -> bool:
     return bool(places) and all(acquires(action, u.place, u.value) is not None for u in places)
 
 
-def _surviving(system: System, cut: Cut) -> Iterable[Action]:
+def _pass_over(cut: Cut) -> None:
+    """Find, until nothing changes, the locations that only lead on to one other."""
+    todo = [
+        location for location, steps in cut.leaving.items()
+        if location in cut.passable and not any(s.matters(cut.relevant) for step in steps for s in step.stores)
+    ]
+    changed = True
+    while changed:
+        changed = False
+        for location in [location for location in todo if location not in cut.onward]:
+            targets = {cut.final(step.action.target) for step in cut.leaving[location]} - {location}
+            if len(targets) == 1:
+                cut.onward[location] = targets.pop()
+                changed = True
+
+
+def _surviving(system: System, cut: Cut) -> Iterable[tuple[Step, list[Store]]]:
     """The steps that still do or decide something: a thread that an error stops might as well take no step."""
-    for action in system.actions:
-        if action.source in cut.onward:
+    for location, steps in cut.leaving.items():
+        if location in cut.onward:
             continue
-        acting = [u.place for u in action.updates if _matters(u, cut.relevant)]
-        lost = system.locations[action.target].kind in ERRORS and action.target not in cut.observed
-        if lost and all(isinstance(place, Local) and place.of is None for place in acting):
-            continue
-        if acting or cut.final(action.target) != action.source:
-            yield action
+        for step in steps:
+            acting = [store for store in step.stores if store.matters(cut.relevant)]
+            target = step.action.target
+            lost = system.locations[target].kind in ERRORS and target not in cut.observed
+            if lost and not any(store.shared() for store in acting):
+                continue
+            if acting or cut.final(target) != location:
+                yield step, acting
 
 
-def _needed(system: System, cut: Cut, held: Mapping[int, Collection[Key]]) -> set[Key]:
+def _needed(system: System, cut: Cut) -> frozenset[Key]:
     """What the surviving steps read, and the locks that may be held where they are taken."""
     found = set[Key]()
-    for action in _surviving(system, cut):
-        exprs: list[Expr] = [action.guard]
-        for update in action.updates:
-            if _matters(update, cut.relevant):
-                exprs += [update.value, update.when, *operands(update.place)]
-        found |= {key_of(p) for e in exprs for p in parts(e) if isinstance(p, Global | Local | Field)}
-        found |= set(held.get(action.source, ()))
-    found = {key for key in found if key[1] != PC}
-    return found | {twin for key in found for twin in _twins(system, key)}
+    for step, acting in _surviving(system, cut):
+        found |= step.reads
+        for store in acting:
+            found |= store.reads
+    return frozenset(found)
 
 
-def _twins(system: System, key: Key) -> Iterable[Key]:
-    """Both halves of an rwlock go together."""
-    stem = key[1].removesuffix(".readers")
-    pool = system.globals if key[0] == "" else system.classes[key[0]].fields if key[0] in system.classes else ()
-    names = {var.name for var in pool}
-    return [(key[0], name) for name in (stem, f"{stem}.readers") if name in names]
+def _twins(system: System) -> Mapping[Key, Key]:
+    """Both halves of an rwlock go together: each by the other."""
+    pool = [("", var.name) for var in system.globals]
+    pool += [(name, var.name) for name, cls in system.classes.items() for var in cls.fields]
+    halves = [((cell, name.removesuffix(".readers")), (cell, name)) for cell, name in pool if name.endswith(".readers")]
+    return {one: other for pair in halves for one, other in (pair, pair[::-1])}
 
 
 def _may_hold(system: System) -> Mapping[int, Collection[Key]]:
@@ -168,7 +214,9 @@ def _may_hold(system: System) -> Mapping[int, Collection[Key]]:
 
 
 def _built(system: System, cut: Cut) -> System:
-    trimmed = (_trimmed(system, action, cut) for action in _surviving(system, cut))
+    surviving = {id(step.action): acting for step, acting in _surviving(system, cut)}
+    kept = [a for a in system.actions if id(a) in surviving]
+    trimmed = (_trimmed(system, a, tuple(store.update for store in surviving[id(a)]), cut) for a in kept)
     actions = list(dict.fromkeys(action for action in trimmed if action is not None))
     starts = [*roots(system), END]
     actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
@@ -203,9 +251,8 @@ def _is_created(actions: Sequence[Action], cls: str) -> bool:
     return any(isinstance(p, Field) and p.cls == cls and isinstance(p.pointer, Bound) for p in places)
 
 
-def _trimmed(system: System, action: Action, cut: Cut) -> Action | None:
-    """The action without irrelevant stores, and without choices that nothing depends on."""
-    updates = tuple(u for u in action.updates if _matters(u, cut.relevant))
+def _trimmed(system: System, action: Action, updates: tuple[Update, ...], cut: Cut) -> Action | None:
+    """The action with these of its stores, and without choices that nothing depends on."""
     guard = conj(part for part in conjuncts(action.guard) if is_unused(part) or not _asks_lost(system, part, cut))
     return without_idle_choices(replace(action, target=cut.final(action.target), guard=guard, updates=updates))
 
