@@ -1,0 +1,80 @@
+"""Removing guards: what is gone, and that the rest is what it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from verify.engine.search import search
+from verify.instances import instance
+from verify.lower import lower
+from verify.lower.claims import invariant
+from verify.syntax import load_text
+
+TEXT = """
+struct task { spinlock_t l; u8 x; };
+spinlock_t gl; u8 n; bool bad; bool twice; rwlock_t rw;
+void user(void)
+{
+lock>   spin_lock(&gl);
+check>  if (n == 3) { deep: bad = true; }
+set>    n = n == 2 ? 2 : n + 1;
+        if (n > 9)
+out>        spin_unlock(&gl);
+        else
+            spin_unlock(&gl);
+again>  spin_lock(&gl);
+        twice = n > 2;
+bar>    mb();
+        spin_unlock(&gl);
+big>    lock_kernel();
+        lock_kernel();
+        unlock_kernel();
+        unlock_kernel();
+        switch (n) {
+        case 1:
+inner>      read_lock(&rw);
+            read_unlock(&rw);
+            break;
+        }
+}
+system { task t[2] runs user; }
+invariant never_bad = !bad;
+invariant small = n < 2;
+invariant free_rw = !held(rw);
+invariant free_big = n < 9;
+invariant exclusive = forall (struct task *a, struct task *b) a == b || !(at(a, user.set) && at(b, user.set));
+"""
+FOUND = {  # invariant, without: whether a run breaks it
+    ("small", ()): True,
+    ("small", ("user.set",)): False,
+    ("exclusive", ()): False,
+    ("exclusive", ("user.lock",)): True,
+    ("exclusive", ("user.again",)): False,
+    ("exclusive", ("user.check", "user.bar", "user.big")): False,
+    ("free_rw", ()): True,
+    ("free_rw", ("user.inner",)): False,
+    ("never_bad", ("user.check",)): False,
+}
+
+
+@pytest.mark.parametrize(("name", "gone"), FOUND)
+def test_a_removed_guard_does_nothing(name: str, gone: tuple[str, ...]) -> None:
+    program = load_text(TEXT)
+    low = lower(program, "system", removed=frozenset(gone))
+    found = search(instance(low.system, 2), invariant(program, low, name))
+    assert (found.trace is not None) == FOUND[name, gone]
+
+
+@pytest.mark.parametrize("lock", ["user.lock", "user.again", "user.big", "user.inner"])
+def test_a_removed_lock_takes_its_releases_with_it_and_no_others(lock: str) -> None:
+    program = load_text(TEXT)
+    low = lower(program, "system", removed=frozenset({lock}))
+    assert search(instance(low.system, 2), invariant(program, low, "no_bad_unlock")).trace is None
+    before = lower(program, "system").system
+    assert len(low.system.actions) < len(before.actions)
+
+
+def test_labels_stay_where_a_guard_is_removed() -> None:
+    program = load_text(TEXT)
+    without = lower(program, "system", removed=frozenset({"user.set"}))
+    assert without.labels.keys() == lower(program, "system").labels.keys()
