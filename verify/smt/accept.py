@@ -9,8 +9,8 @@ import z3
 
 from verify.instances import Instance, Step, Trace
 from verify.ir import Expr
-from verify.smt.frame import Frame, frame, initial, is_state
-from verify.smt.integers import NO, Num, binary, conjunction, constant, negation
+from verify.smt.frame import Frame, frame, initial, interval, is_state
+from verify.smt.integers import Num, binary, conjunction, constant, limits, negation, variable
 from verify.smt.reader import Reader
 from verify.smt.solver import check, solver
 from verify.smt.terms import Terms
@@ -31,23 +31,34 @@ def _accepted(trace: Trace, ends: Callable[[Terms, Frame], Num]) -> bool:
     if not trace.states or len(trace.states) != len(trace.steps) + 1:
         return False
     z = Terms()
-    frames = [frame(z, trace.instance, k) for k in range(len(trace.states))]
-    parts = [initial(z, trace.instance, frames[0]), ends(z, frames[-1])]
-    for at, state in zip(frames, trace.states, strict=True):
-        parts += [at.typed, is_state(z, at, state)]
-    for step, (pre, post) in zip(trace.steps, pairwise(frames), strict=True):
-        parts.append(_is_step(z, trace.instance, pre, step, post))
-    return bool(check(solver(z, *parts), None) == z3.sat)
+    at = frame(z, trace.instance, 0)
+    parts = [at.typed, initial(z, trace.instance, at), is_state(z, at, trace.states[0])]
+    for step, (before, state) in zip(trace.steps, pairwise(trace.states), strict=True):
+        if not _fits(trace.instance, step) or state.keys() != at.values.keys():
+            return False
+        pre, (holds, at) = at, _after(z, trace.instance, at, step)
+        parts += [holds, at.typed]
+        for slot, value in at.values.items():
+            if value is not pre.values[slot] or state[slot] != before[slot]:  # else it is said already
+                parts.append(binary(z, "==", value, constant(state[slot])))
+    return bool(check(solver(z, *parts, ends(z, at)), None) == z3.sat)
 
 
-def _is_step(z: Terms, inst: Instance, pre: Frame, step: Step, post: Frame) -> Num:
-    """Whether the step leads from one state to the other; what it does not write stays."""
+def _fits(inst: Instance, step: Step) -> bool:
+    """Whether the instance has that thread, that action and those choices."""
     binders = step.action.binders
     known = 1 <= step.thread <= inst.tasks and step.action in inst.system.actions and len(step.choice) == len(binders)
-    if not known or any(v not in inst.choices(b) for b, v in zip(binders, step.choice, strict=True)):
-        return NO
-    scope = tuple((binder.name, constant(v)) for binder, v in zip(binders, step.choice, strict=True))
+    return known and all(value in inst.choices(binder) for binder, value in zip(binders, step.choice, strict=True))
+
+
+def _after(z: Terms, inst: Instance, pre: Frame, step: Step) -> tuple[Num, Frame]:
+    """Whether the step can be taken, and the state after it: new variables for what it may write, the rest stays."""
+    scope = tuple((b.name, constant(value)) for b, value in zip(step.action.binders, step.choice, strict=True))
     does = effect(Reader(z, inst, pre.values, step.thread), step.action, scope)
-    values = {**pre.values, **does.writes}
-    same = [binary(z, "==", post.values[slot], value) for slot, value in values.items()]
-    return conjunction(z, (does.enabled, does.typed, *same))
+    domains = inst.slots()
+    fresh = {
+        slot: variable(z, f"{slot}@{pre.k + 1}", *interval(inst, domains[slot].domain)) for slot in does.writes
+    }
+    same = [binary(z, "==", fresh[slot], value) for slot, value in does.writes.items()]
+    typed = conjunction(z, (limits(z, value) for value in fresh.values()))
+    return conjunction(z, (does.enabled, does.typed, *same)), Frame(pre.k + 1, {**pre.values, **fresh}, typed)
