@@ -21,6 +21,7 @@ from verify.ir import (
     Local,
     Me,
     Place,
+    Ptr,
     Referenced,
     System,
 )
@@ -107,8 +108,7 @@ def releases(action: Action, place: Place, value: Expr) -> bool:
 
 def _after(system: System, action: Action, before: Facts, dangling: frozenset[str]) -> Facts:
     locks, private = set(before.locks), set(before.private)
-    gained = set[str]()
-    shown = False
+    gained, shown = set[str](), set[str]()  # an object is shown by its own address: it is in no field while private
     for update in action.updates:
         place, value = update.place, update.value
         mine = any(_is_private(action, part, before) for part in outcomes(value))
@@ -117,23 +117,26 @@ def _after(system: System, action: Action, before: Facts, dangling: frozenset[st
                 locks = {lock for lock in locks if Local(name) not in set(parts(lock[0]))}
                 private.discard(name)
                 nothing = value == Const(0)  # NULL is nobody's
-                shown = shown or value == place or (mine and not _is_private(action, value, before))
-                if nothing or (_is_private(action, value, before) and not _dangles(system, name, dangling)):
+                if value == place or (mine and not _is_private(action, value, before)):
+                    shown.add(_class(system, place))
+                if nothing or (_is_private(action, value, before) and _class(system, place) not in dangling):
                     gained.add(name)
             case Local(name, _) if name == PC:
-                shown = True
+                shown.add(system.thread)
             case Global() | Field():
                 if system.var(place).lock:
                     locks = {lock for lock in locks if lock[0] != place}
                     mode = acquires(action, place, value)
                     if mode is not None:
                         locks.add((place, mode))
-                shown = shown or mine or (
-                    isinstance(place, Field) and place.name == LIFE and value == Const(PUBLISHED)
-                )
+                if mine:
+                    shown.add(_class(system, place))
+                if isinstance(place, Field) and place.name == LIFE and value == Const(PUBLISHED):
+                    shown.add(place.cls)
             case _:
                 pass
-    return Facts(frozenset(locks), frozenset() if shown else frozenset(private | gained))
+    held = (name for name in private | gained if _class(system, Local(name)) not in shown)
+    return Facts(frozenset(locks), frozenset(held))
 
 
 def _is_private(action: Action, value: Expr, before: Facts) -> bool:
@@ -150,6 +153,7 @@ def outcomes(value: Expr) -> Iterable[Expr]:
             yield value
 
 
-def _dangles(system: System, name: str, dangling: frozenset[str]) -> bool:
-    domain = system.var(Local(name)).domain
-    return getattr(domain, "cls", "") in dangling
+def _class(system: System, place: Place) -> str:
+    """The class of the objects that a variable points to; "" if it is no pointer."""
+    domain = system.var(place).domain
+    return domain.cls if isinstance(domain, Ptr) else ""

@@ -1,7 +1,8 @@
 """What is known of locals at each location: the pass that decides tests whose outcome the way there has settled.
 
-A forward must-analysis: a local is a certain number, or it is not 0. It drops the error steps of pointers that cannot
-be NULL, and the two cases of a recursive lock whose depth the call path fixes.
+A forward analysis of all paths: a local has one of a few values, or it is not 0. It drops the error steps of pointers
+that cannot be NULL, the two cases of a recursive lock whose depth the call path fixes, and tests of a return code for
+values that the callee did not return.
 """
 
 from __future__ import annotations
@@ -9,25 +10,47 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from verify.ir import FALSE, PC, TRUE, Action, Binary, Bound, Const, Expr, Field, Local, Me, Place, Ptr, Update
-from verify.lower.flow import forward, spawned
+from verify.ir import (
+    FALSE,
+    TRUE,
+    Action,
+    Binary,
+    BinaryOp,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Ite,
+    Local,
+    Me,
+    Place,
+    Ptr,
+    Range,
+    Update,
+)
+from verify.lower.flow import forward, live, spawned
 from verify.lower.simplify import conjuncts, rebuild
+from verify.semantics import operate
+
+MOST_VALUES = 8
+Values = frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Locals with a certain value, and locals that are not 0."""
+    """Locals with one of a few values, and locals that are not 0."""
 
-    value: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, Values] = field(default_factory=dict)
     nonzero: frozenset[str] = frozenset()
 
     def meet(self, other: Known) -> Known:
         """Return what both know."""
-        same = {name: v for name, v in self.value.items() if other.value.get(name) == v}
-        return Known(same, self._positive() & other._positive())
+        both = {name: v if v == w else v | w for name, v in self.values.items() if (w := other.values.get(name))}
+        few = {name: v for name, v in both.items() if len(v) <= MOST_VALUES}
+        return Known(few, self._positive() & other._positive())
 
     def _positive(self) -> frozenset[str]:
-        return self.nonzero | {name for name, v in self.value.items() if v}
+        return self.nonzero | {name for name, v in self.values.items() if 0 not in v}
 
 
 def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> list[Action]:
@@ -35,7 +58,7 @@ def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Colle
     known = _analysis(actions, roots, zero)
     result = list[Action]()
     for action in actions:
-        if action.source not in known:
+        if action.source not in known or _where(action.guard, known[action.source]) is None:
             continue
         here = known[action.source]
         objects = _objects(action)
@@ -65,50 +88,114 @@ def _objects(action: Action) -> frozenset[str]:
 def _decided(expr: Expr, known: Known, objects: Collection[str] = ()) -> Expr:
     def leaf(part: Expr) -> Expr | None:
         match part:
-            case Local(name, None) if name in known.value:
-                return Const(known.value[name])
+            case Local(name, None):
+                values = known.values.get(name, ())
+                return Const(next(iter(values))) if len(values) == 1 else None
             case Binary("==" | "!=" as op, Local(name, None), Const(0)) if name in known.nonzero:
                 return TRUE if op == "!=" else FALSE
             case Binary("==" | "!=" as op, Bound(name), Const(0)) if name in objects:
                 return TRUE if op == "!=" else FALSE
             case _:
-                return None
+                test = _test(part)
+                outcomes = {test.outcome(value) for value in known.values.get(test.name, ())} if test else ()
+                return Const(*outcomes) if len(outcomes) == 1 else None
 
     return rebuild(expr, leaf)
 
 
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A condition that one local decides: `name op number`, or `name masked mask op number`."""
+
+    name: str
+    op: BinaryOp
+    number: int
+    masked: BinaryOp = "+"
+    mask: int = 0
+
+    def outcome(self, value: int) -> int:
+        """Return whether the condition holds of the value."""
+        return operate(self.op, operate(self.masked, value, self.mask), self.number)
+
+
+def _test(part: Expr) -> Test | None:
+    match part:
+        case Binary("==" | "!=" | "<" | ">" | "<=" | ">=" as op, left, Const(number)):
+            match left:
+                case Local(name, None):
+                    return Test(name, op, number)
+                case Binary(masked, Local(name, None), Const(mask)):
+                    return Test(name, op, number, masked, mask)
+    return None
+
+
 def _analysis(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
-    start = Known(dict.fromkeys(zero, 0))
-    starts = dict.fromkeys({*roots, *(entry for a in actions for entry in spawned(a))}, start)
+    """What is known at each location of the locals that are live there."""
+    alive = live(actions)
+    nought = frozenset({0})
+    entries = {*roots, *(entry for a in actions for entry in spawned(a))}
+    starts = {entry: Known(dict.fromkeys(alive[entry].intersection(zero), nought)) for entry in entries}
 
     def after(action: Action, before: Known) -> Known | None:
-        return None if _decided(action.guard, before) == FALSE else _after(action, before)
+        here = _where(action.guard, before)
+        return None if here is None else _after(action, here, alive[action.target])
 
     return forward(actions, starts, after, Known.meet)
 
 
-def _after(action: Action, before: Known) -> Known:
-    value, nonzero = dict(before.value), set(before.nonzero)
-    for part in conjuncts(action.guard):
+def _where(guard: Expr, before: Known) -> Known | None:
+    """What is known where the guard holds; None if it never does."""
+    if _decided(guard, before) == FALSE:
+        return None
+    values, nonzero = dict(before.values), set(before.nonzero)
+    for part in conjuncts(guard):
         match part:
             case Binary("!=", Local(name, None), Const(0)):
                 nonzero.add(name)
             case Binary("==", Local(name, None), Const(number)):
-                value[name] = number
-    here = Known(value, frozenset(nonzero))
+                values.setdefault(name, frozenset({number}))
+        test = _test(part)
+        if test and test.name in values:
+            values[test.name] = frozenset(filter(test.outcome, values[test.name]))
+            if not values[test.name]:
+                return None
+    return Known(values, frozenset(nonzero))
+
+
+def _after(action: Action, here: Known, alive: Collection[str]) -> Known:
     objects = _objects(action)
-    after, positive = dict(value), set(nonzero)
+    values = {name: few for name, few in here.values.items() if name in alive}
+    nonzero = {name for name in here.nonzero if name in alive}
     for update in action.updates:
         match update.place:
-            case Local(name, None) if name != PC:
-                after.pop(name, None)
-                positive.discard(name)
+            case Local(name, None) if name in alive:
+                values.pop(name, None)
+                nonzero.discard(name)
                 found = _decided(update.value, here)
-                if isinstance(found, Const) and update.when == TRUE:
-                    after[name] = found.value
+                few = _few(found, here, action)
+                if few and update.when == TRUE:
+                    values[name] = few
                 elif _not_zero(found, here, objects) and update.when == TRUE:
-                    positive.add(name)
-    return Known(after, frozenset(positive))
+                    nonzero.add(name)
+    return Known(values, frozenset(nonzero))
+
+
+def _few(value: Expr, known: Known, action: Action) -> Values:
+    """The values that an expression can have; none if they are not known to be few."""
+    match value:
+        case Const(number):
+            return frozenset({number})
+        case Local(name, None):
+            return known.values.get(name, frozenset())
+        case Bound(name):
+            domain = next((b.domain for b in action.binders if b.name == name), None)
+            few = isinstance(domain, Range) and domain.hi - domain.lo < MOST_VALUES
+            return frozenset(range(domain.lo, domain.hi + 1)) if few and isinstance(domain, Range) else frozenset()
+        case Ite(_, then, other):
+            one, two = _few(then, known, action), _few(other, known, action)
+            return one | two if one and two and len(one | two) <= MOST_VALUES else frozenset()
+        case _:
+            return frozenset()
 
 
 def _not_zero(value: Expr, known: Known, objects: Collection[str]) -> bool:

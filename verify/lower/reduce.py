@@ -13,13 +13,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from verify.ir import Action, Binary, Const, Expr, Field, Local, System, Update
+from verify.ir import FALSE, Action, Binary, Expr, Field, Local, System, Update
 from verify.lower.choices import always, fewest
 from verify.lower.compose import compose
 from verify.lower.flow import reachable, reset_dead, spawned
 from verify.lower.graph import END, FIXED
 from verify.lower.movers import Mover, movers
-from verify.lower.simplify import conjuncts
+from verify.lower.simplify import conjuncts, contradictory
 from verify.lower.visible import is_visible, roots, seen
 
 MOST_GROWTH = 8  # how many actions a cut may add
@@ -137,7 +137,7 @@ def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -
         action = compose(one.action, two.action)
         if action is None:
             return None
-        if action.guard == Const(0):
+        if action.guard == FALSE or contradictory(action.guard):
             continue
         mover = Mover(one.mover.right and two.mover.right, one.mover.left and two.mover.left)
         result.append(Step(action, mover, one.visible or two.visible))

@@ -21,6 +21,7 @@ from verify.ir import (
     Quant,
     Referenced,
     Unary,
+    UnaryOp,
     Wrap,
 )
 from verify.semantics import operate, wrap
@@ -59,6 +60,8 @@ def negate(expr: Expr) -> Expr:
             return binary("!=", arg, FALSE)
         case _ if not is_boolean(expr):
             return Binary("==", expr, FALSE)
+        case Binary("||", left, right):
+            return binary("&&", negate(left), negate(right))
         case Binary(op, left, right) if op in INVERSE:
             return Binary(INVERSE[op], left, right)
         case _:
@@ -70,6 +73,8 @@ def binary(op: BinaryOp, left: Expr, right: Expr) -> Expr:
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(operate(op, left.value, right.value))
     match op, left, right:
+        case ("==" | "!=", Const(), _):
+            return binary(op, right, left)
         case ("&&", Const(value), other) | ("&&", other, Const(value)):
             return truth(other) if value else FALSE
         case ("||", Const(value), other) | ("||", other, Const(value)):
@@ -84,9 +89,9 @@ def binary(op: BinaryOp, left: Expr, right: Expr) -> Expr:
             return TRUE
         case ("!=" | "<" | ">", _, _) if left == right:
             return FALSE
-        case ("==", Me(), Const(0)) | ("==", Const(0), Me()):
+        case ("==", Me(), Const(0)):
             return FALSE
-        case ("!=", Me(), Const(0)) | ("!=", Const(0), Me()):
+        case ("!=", Me(), Const(0)):
             return TRUE
         case ("+" | "-" | "|" | "^" | "<<" | ">>", other, Const(0)) | ("+" | "|" | "^", Const(0), other):
             return other
@@ -114,6 +119,17 @@ def disj(parts: Iterable[Expr]) -> Expr:
     for part in parts:
         result = binary("||", result, part)
     return result
+
+
+def contradictory(expr: Expr) -> bool:
+    """Whether a conjunction asks for something and for its opposite: a sufficient test that it never holds."""
+    asked = set(conjuncts(expr))
+    equal: dict[Expr, Expr] = {}
+    for part in asked:
+        match part:
+            case Binary("==", left, Const() as right) if equal.setdefault(left, right) != right:
+                return True
+    return any(negate(part) in asked for part in asked)
 
 
 def conjuncts(expr: Expr) -> list[Expr]:
@@ -156,7 +172,7 @@ def wrapped(bits: int, arg: Expr, *, signed: bool) -> Expr:
 
 
 def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
-    """`expr` with every part for which `leaf` has an answer replaced by it, and the rest simplified again."""
+    """`expr` with every part for which `leaf` has an answer replaced by it; what is around those simplified again."""
     found = leaf(expr)
     if found is not None:
         return found
@@ -164,26 +180,40 @@ def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
         case Const() | Me() | Bound() | Global():
             return expr
         case Local(name, of):
-            return expr if of is None else Local(name, rebuild(of, leaf))
+            place = None if of is None else rebuild(of, leaf)
+            return expr if place is of else Local(name, place)
+        case Binary(op, left, right):
+            one, two = rebuild(left, leaf), rebuild(right, leaf)
+            return expr if one is left and two is right else binary(op, one, two)
         case Field(pointer, cls, name):
-            return Field(rebuild(pointer, leaf), cls, name)
+            inner = rebuild(pointer, leaf)
+            return expr if inner is pointer else Field(inner, cls, name)
         case Unary(op, arg):
             inner = rebuild(arg, leaf)
-            if op == "!":
-                return negate(inner)
-            return Const(-inner.value if op == "-" else ~inner.value) if isinstance(inner, Const) else Unary(op, inner)
-        case Binary(op, left, right):
-            return binary(op, rebuild(left, leaf), rebuild(right, leaf))
+            return expr if inner is arg else unary(op, inner)
         case Ite(cond, then, other):
-            return ite(rebuild(cond, leaf), rebuild(then, leaf), rebuild(other, leaf))
+            new = [rebuild(part, leaf) for part in (cond, then, other)]
+            return expr if new[0] is cond and new[1] is then and new[2] is other else ite(*new)
         case Wrap(bits, signed, arg):
-            return wrapped(bits, rebuild(arg, leaf), signed=signed)
+            inner = rebuild(arg, leaf)
+            return expr if inner is arg else wrapped(bits, inner, signed=signed)
         case Quant(quantifier, binder, body):
-            return Quant(quantifier, binder, rebuild(body, leaf))
+            inner = rebuild(body, leaf)
+            return expr if inner is body else Quant(quantifier, binder, inner)
         case Referenced(pointer, cls, mine):
-            return Referenced(rebuild(pointer, leaf), cls, mine)
+            inner = rebuild(pointer, leaf)
+            return expr if inner is pointer else Referenced(inner, cls, mine)
         case _:
             assert_never(expr)
+
+
+def unary(op: UnaryOp, arg: Expr) -> Expr:
+    """`op arg`."""
+    if op == "!":
+        return negate(arg)
+    if isinstance(arg, Const):
+        return Const(-arg.value if op == "-" else ~arg.value)
+    return Unary(op, arg)
 
 
 def operands(expr: Expr) -> tuple[Expr, ...]:

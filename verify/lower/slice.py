@@ -18,8 +18,10 @@ from verify.ir import (
     LIFE,
     PC,
     Action,
+    Binary,
     Bound,
     Class,
+    Const,
     Expr,
     Field,
     Fresh,
@@ -140,9 +142,20 @@ def _passable(system: System, found: Sequence[Action]) -> bool:
 
 
 def _is_acquire(system: System, action: Action) -> bool:
-    """Whether waiting for a lock is all that the step can wait for."""
+    """Whether waiting for a lock is all that the step can wait for; it may let go of it at once."""
     places = [u for u in action.updates if isinstance(u.place, Global | Field) and system.var(u.place).lock]
-    return bool(places) and all(acquires(action, u.place, u.value) is not None for u in places)
+    if not places:
+        return all(_is_free(system, part) for part in conjuncts(action.guard))
+    return all(acquires(action, u.place, u.value) is not None for u in places)
+
+
+def _is_free(system: System, part: Expr) -> bool:
+    """Whether the condition is that nobody has a lock."""
+    match part:
+        case Binary("==", (Global() | Field()) as place, Const(0)):
+            return system.var(place).lock
+        case _:
+            return False
 
 
 def _pass_over(cut: Cut) -> None:
