@@ -1,8 +1,8 @@
 """Hunting: runs to a bad state, looked for where they are likely to be found soon.
 
-A property that fails mostly fails in a few calls, with few switches between few threads. So small scenarios are
-searched before large ones, none of them far before each of them a little; and with many threads, runs of few switches
-before all runs. How far is counted in states and never in time: the run that comes first is always the same.
+A property that fails mostly fails in a few calls of a few threads. So the smallest scenarios that might violate it are
+searched before larger ones, and none of them far before each of them a little. How far is counted in states and never
+in time: the run that comes first is always the same.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from verify.engine.search import search
 from verify.engine.verdict import Report, Trace
 from verify.instances import instance
 from verify.ir import Expr, System
-from verify.lower.scenario import Branch, Scenario, branches, scenarios, switching
+from verify.lower.scenario import Branches, branches, scenario, suspects, widened
 
-ROUNDS = (  # how many branches, and how many states of each scenario are searched with each number of tasks
-    (1, 20_000), (2, 20_000), (1, 200_000), (2, 200_000), (3, 20_000), (2, 2_000_000), (3, 200_000),
+ROUNDS = (  # how many alternatives more than the fewest, and how many states of each scenario are searched
+    (0, 20_000), (0, 200_000), (1, 20_000), (0, 2_000_000), (1, 200_000), (2, 20_000),
 )
 WHOLE = 2_000_000  # states of the system as it is, at last
-CROWD = 3  # tasks, from which on few switches come first
-FEW = 1
+PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 2008)
 
 
 @dataclass(slots=True)
@@ -31,25 +30,28 @@ class Ground:
 
     system: System
     prop: Expr
+    sizes: Sequence[int]
     shrink: Callable[[System], System]
-    found: dict[int, list[Scenario]] = field(default_factory=dict)
-    more: dict[int, Iterator[Scenario]] = field(default_factory=dict)
-    small: dict[tuple[Branch, ...], System] = field(default_factory=dict)
-    done: set[tuple[tuple[Branch, ...], int, int | None]] = field(default_factory=set)
+    few: list[Branches] = field(default_factory=list)
+    small: dict[Branches, System] = field(default_factory=dict)
+    done: set[tuple[Branches, int]] = field(default_factory=set)
 
-    def scenarios(self, size: int) -> Iterator[Scenario]:
-        """The scenarios of that size, each tested once however often they are asked for."""
-        found = self.found.setdefault(size, [])
-        yield from tuple(found)
-        for scenario in self.more.setdefault(size, scenarios(self.system, self.prop, size)):
-            found.append(scenario)
-            yield scenario
+    def places(self) -> Iterator[tuple[Branches, int, int]]:
+        """The alternatives to search, the number of tasks, and how many states."""
+        every = branches(self.system)
+        self.few = list(suspects(self.system, self.prop))
+        sizes = sorted(self.sizes, key=lambda tasks: (tasks != PAIR, tasks))
+        for more, states in ROUNDS:
+            for tasks in sizes:
+                yield from ((chosen, tasks, states) for chosen in widened(self.few, every, more))
+        if self.few:
+            yield from ((frozenset(every), tasks, WHOLE) for tasks in sizes)
 
-    def shrunk(self, scenario: Scenario) -> System:
+    def shrunk(self, chosen: Branches) -> System:
         """The scenario without what the property cannot tell."""
-        if scenario.branches not in self.small:
-            self.small[scenario.branches] = self.shrink(scenario.system)
-        return self.small[scenario.branches]
+        if chosen not in self.small:
+            self.small[chosen] = self.shrink(scenario(self.system, chosen))
+        return self.small[chosen]
 
 
 def runs(  # noqa: PLR0913 - what to look for, and how far
@@ -61,29 +63,15 @@ def runs(  # noqa: PLR0913 - what to look for, and how far
     Each has as many tasks as one of `sizes`. It is a run of the small scenario; whether it is one of `system` is for
     `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed.
     """
-    ground = Ground(system, prop, shrink)
-    most = len(branches(system))
-    for size, states in (*((size, states) for size, states in ROUNDS if size < most), (most, WHOLE)):
-        for scenario in ground.scenarios(size):
-            for tasks, switches in _order(sizes):
-                stage = (scenario.branches, tasks, switches)
-                if stage in ground.done:
-                    continue
-                if time.monotonic() > deadline:
-                    return
-                small = ground.shrunk(scenario)
-                inst = instance(small if switches is None else switching(small, switches), tasks)
-                result = search(inst, prop, deadline=deadline, report=report, max_states=states)
-                if result.complete or result.trace is not None:
-                    ground.done.add(stage)
-                if result.trace is not None:
-                    yield result.trace
-                    break
-
-
-def _order(sizes: Sequence[int]) -> Iterator[tuple[int, int | None]]:
-    """The numbers of tasks to search with, and of switches to allow."""
-    for tasks in sizes:
-        if tasks >= CROWD:
-            yield tasks, FEW
-        yield tasks, None
+    ground = Ground(system, prop, sizes, shrink)
+    for chosen, tasks, states in ground.places():
+        if (chosen, tasks) in ground.done:
+            continue
+        if time.monotonic() > deadline:
+            return
+        inst = instance(ground.shrunk(chosen), tasks)
+        result = search(inst, prop, deadline=deadline, report=report, max_states=states)
+        if result.complete or result.trace is not None:
+            ground.done.add((chosen, tasks))
+        if result.trace is not None:
+            yield result.trace

@@ -247,7 +247,7 @@ class Location:
     kind: LocationKind = "run"
     function: str = ""
     rest: bool = False  # user code, between system calls: where a thread without `preempt` may be left
-    branch: tuple[int, ...] = ()  # which alternative of each `choose` of its entry function it is in, outermost first
+    branch: tuple[int, ...] = ()  # which alternative of each `choose` it is in, outermost first
     span: Span = field(default=NOWHERE, compare=False)
 
 

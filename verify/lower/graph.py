@@ -64,7 +64,7 @@ class Graph:
     micro: Micro = field(default_factory=lambda: Micro("", "", NOWHERE))
     checked: set[tuple[int, Expr, str]] = field(default_factory=set)
     names: int = 0
-    branch: tuple[int, ...] = ()  # the alternatives of the entry function's `choose` that lowering is in
+    branch: tuple[int, ...] = ()  # the alternatives of each `choose` that lowering is in
 
     def alternative(self) -> tuple[int, ...]:
         """Return the branch for one more alternative inside this one."""

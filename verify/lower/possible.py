@@ -10,7 +10,7 @@ Only the order of a hunt depends on this, no verdict.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import assert_never
@@ -40,7 +40,7 @@ from verify.ir import (
     Unary,
     Wrap,
 )
-from verify.lower.flow import spawned
+from verify.lower.flow import live, spawned
 from verify.lower.simplify import is_boolean, parts
 from verify.lower.slice import key_of
 from verify.lower.visible import Key, roots
@@ -53,20 +53,19 @@ WIDEST = 64  # values that are told apart
 WIDEST_PAIRS = 1 << 12
 
 
-def breakable(system: System, prop: Expr) -> Callable[[Iterable[int]], bool]:
-    """A test whether `prop` might be violated by the actions of these numbers; if not, it is not."""
-    leaving, readers = defaultdict[int, list[int]](list), defaultdict[Key, list[int]](list)
-    for number, action in enumerate(system.actions):
-        leaving[action.source].append(number)
-        for key in _asked(action):
-            readers[key].append(number)
+class Tables:
+    """What every world of one system shares: which actions leave a location, which read a variable, what is live."""
 
-    def test(numbers: Iterable[int]) -> bool:
-        world = _World(system, _first(system))
-        world.spread(frozenset(numbers), leaving, readers)
-        return 0 in _truths(world.values(prop, through_null=True))
-
-    return test
+    def __init__(self, system: System) -> None:
+        """Work it out."""
+        self.system = system
+        self.leaving, self.readers = defaultdict[int, list[int]](list), defaultdict[Key, list[int]](list)
+        for number, action in enumerate(system.actions):
+            self.leaving[action.source].append(number)
+            for key in _asked(action):
+                self.readers[key].append(number)
+        self.alive = live(system.actions)
+        self.first = _first(system, self.alive)
 
 
 def _asked(action: Action) -> set[Key]:
@@ -74,10 +73,12 @@ def _asked(action: Action) -> set[Key]:
     return {key_of(part) for expr in exprs for part in parts(expr) if isinstance(part, Global | Local | Field)}
 
 
-def _first(system: System) -> dict[Key, Values]:
+def _first(system: System, alive: Mapping[int, Collection[str]]) -> dict[Key, Values]:
     """The values of every variable at the start; of fields, in the objects that exist."""
     sets: dict[Key, Values] = {("", var.name): frozenset({var.default}) for var in system.globals}
-    sets |= {("thread", var.name): frozenset({var.default}) for var in system.locals}
+    entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
+    begun = frozenset().union(*(alive[entry] for entry in entries))
+    sets |= {("thread", v.name): frozenset({v.default} if v.name in begun else ()) for v in system.locals}
     there = {static.cls for static in system.statics}
     there |= {value.cls for group in system.groups for value in group.values.values() if isinstance(value, Fresh)}
     for name, cls in system.classes.items():
@@ -90,41 +91,55 @@ def _first(system: System) -> dict[Key, Values]:
     return sets
 
 
+def nothing_yet(system: System) -> World:
+    """The world at the start, in which nothing happens."""
+    tables = Tables(system)
+    return World(tables, dict(tables.first))
+
+
 def _objects(system: System, cls: str) -> frozenset[int]:
     return frozenset(range(1, OBJECTS + sum(static.cls == cls for static in system.statics) + 1))
 
 
 @dataclass(slots=True)
-class _World:
-    """Which values there are so far, and where threads can be."""
+class World:
+    """Which values there are, and where threads can be, if only the allowed actions happen."""
 
-    system: System
+    tables: Tables
     sets: dict[Key, Values]
     reached: set[int] = field(default_factory=set)
+    allowed: frozenset[int] = frozenset()
 
-    def spread(
-        self, allowed: Collection[int], leaving: Mapping[int, Sequence[int]], readers: Mapping[Key, Sequence[int]]
-    ) -> None:
+    def with_more(self, numbers: Collection[int]) -> World:
+        """The world in which the actions of these numbers happen too."""
+        wider = World(self.tables, dict(self.sets), set(self.reached), self.allowed | frozenset(numbers))
+        wider.spread([number for number in numbers if number not in self.allowed])
+        return wider
+
+    def breaks(self, prop: Expr) -> bool:
+        """Whether the property might be violated; if not, it is not."""
+        return 0 in _truths(self.values(prop, through_null=True))
+
+    def spread(self, todo: list[int]) -> None:
         """Let every allowed step happen until nothing is new."""
-        fresh = list(roots(self.system))
-        todo = list[int]()
+        tables, fresh = self.tables, list(roots(self.tables.system))
         while fresh or todo:
             if fresh:
                 location = fresh.pop()
                 if location not in self.reached:
                     self.reached.add(location)
-                    todo += leaving.get(location, ())
+                    todo += tables.leaving.get(location, ())
                 continue
             number = todo.pop()
-            action = self.system.actions[number]
-            if number not in allowed or action.source not in self.reached:
+            action = tables.system.actions[number]
+            if number not in self.allowed or action.source not in self.reached:
                 continue
             bound = {binder.name: self.choices(binder) for binder in action.binders}
             if 1 not in _truths(self.values(action.guard, bound)):
                 continue
             fresh += {action.target, *spawned(action)} - self.reached
             for key in self.stored(action, bound):
-                todo += readers.get(key, ())
+                todo += tables.readers.get(key, ())
 
     def stored(self, action: Action, bound: Mapping[str, Values]) -> Iterable[Key]:
         """Take in what the step may store; the variables that can hold more than before."""
@@ -133,7 +148,9 @@ class _World:
         for update in action.updates:
             place, key = update.place, key_of(update.place)
             old = self.sets.get(key)
-            if old is None or place == Local(PC) or (isinstance(place, Field) and place.pointer in freed):
+            if old is None or (isinstance(place, Field) and place.pointer in freed):
+                continue
+            if isinstance(place, Local) and (place.name == PC or place.name not in self.tables.alive[action.target]):
                 continue
             scope = bound if update.each is None else {**bound, update.each.name: self.choices(update.each)}
             if 1 not in _truths(self.values(update.when, scope)):
@@ -148,7 +165,7 @@ class _World:
         """The values of a binder."""
         match binder.domain:
             case Ptr(cls):
-                return _objects(self.system, cls)
+                return _objects(self.tables.system, cls)
             case Range(lo, hi):
                 return frozenset(range(lo, hi + 1)) if hi - lo < WIDEST else None
             case _:

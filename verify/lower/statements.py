@@ -211,7 +211,7 @@ def _choose(graph: Graph, scope: Scope, branches: Sequence[ast.Stmt]) -> None:
     here, join, outside = graph.here, graph.location(), graph.branch
     for part in branches:
         graph.here = here
-        graph.branch = graph.alternative() if scope.outermost else outside
+        graph.branch = graph.alternative()
         graph.step()
         statement(graph, scope, part)
         graph.branch = outside
