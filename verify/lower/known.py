@@ -55,7 +55,7 @@ class Known:
 
 def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> list[Action]:
     """The actions with every known local replaced by what it is; `zero` are the locals that are 0 at the roots."""
-    known = _analysis(actions, roots, zero)
+    known = known_at(actions, roots, zero)
     result = list[Action]()
     for action in actions:
         if action.source not in known or _where(action.guard, known[action.source]) is None:
@@ -129,7 +129,7 @@ def _test(part: Expr) -> Test | None:
     return None
 
 
-def _analysis(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
+def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
     """What is known at each location of the locals that are live there."""
     alive = live(actions)
     nought = frozenset({0})

@@ -41,7 +41,7 @@ class Touch:
     key: Key
     write: bool
     pointer: Expr | None  # None of a global
-    kind: str  # "plain", "lock" (take or let go), "all" (every object of the class), or one of TURNOVER
+    kind: str  # "plain", "lock" (take or let go), "wait" (both at once), "all" (objects of the class), or of TURNOVER
     locks: frozenset[tuple[Place, bool]]
     private: bool
     breaks: bool = False  # a store to a lock that may let go of it for another thread
@@ -118,6 +118,8 @@ def _mover(
     if any(isinstance(part, Referenced) for expr in _exprs(action) for part in parts(expr)):
         return Mover(right=False, left=False)
     for touch in touches:
+        if touch.kind == "wait":
+            return Mover(right=False, left=False)
         if touch.kind == "lock" and touch.key not in world.impure:
             taking = _taking(action, touch)
             right, left = right and taking, left and not taking
@@ -205,6 +207,8 @@ def _touches(system: System, action: Action, known: Facts, dangling: Collection[
         kind = "plain"
         if system.var(place).lock and _locks(action, key, written.get(key)):
             kind = "lock"
+        elif system.var(place).lock and key not in written and _only_waits(action, place):
+            kind = "wait"
         elif pointer is not None and is_birth(action, pointer) and key[0] not in dangling:
             kind = "birth"
         elif dead and key[0] not in dangling:
@@ -231,6 +235,12 @@ def _locks(action: Action, key: Key, update: Update | None) -> bool:
         )
     place = update.place
     return acquires(action, place, update.value) is not None or releases(action, place, update.value)
+
+
+def _only_waits(action: Action, place: Place) -> bool:
+    """Whether all that the action does with a lock is wait until nobody has it."""
+    found = [part for expr in _exprs(action) for part in parts(expr) if part == place]
+    return len(found) == 1 and Binary("==", place, Const(0)) in conjuncts(action.guard)
 
 
 def _attempt(place: Place, update: Update) -> bool:
