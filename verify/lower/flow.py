@@ -213,7 +213,9 @@ def live(actions: Sequence[Action]) -> Mapping[int, frozenset[str]]:
     todo = dict.fromkeys(reversed(postorder(leaving, leaving)))
     while todo:
         location, _ = todo.popitem()
-        now = frozenset().union(*(use | (alive[target] - kill) for target, use, kill in steps.get(location, ())))
+        now = frozenset[str]()
+        for target, use, kill in steps.get(location, ()):
+            now |= use | alive[target] - kill if alive[target] else use
         if now != alive[location]:
             alive[location] = now
             todo |= {a.source: None for a in arriving.get(location, ())}

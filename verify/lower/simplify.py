@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import assert_never
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, assert_never
 
 from verify.ir import (
     FALSE,
@@ -133,14 +133,10 @@ def contradictory(expr: Expr) -> bool:
 
 
 def conjuncts(expr: Expr) -> list[Expr]:
-    """The parts of a conjunction."""
-    match expr:
-        case Binary("&&", left, right):
-            return conjuncts(left) + conjuncts(right)
-        case Const(value) if value:
-            return []
-        case _:
-            return [expr]
+    """The parts of a conjunction; none of TRUE."""
+    if isinstance(expr, Binary) and expr.op == "&&":
+        return conjuncts(expr.left) + conjuncts(expr.right)
+    return [] if isinstance(expr, Const) and expr.value else [expr]
 
 
 def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
@@ -216,30 +212,30 @@ def unary(op: UnaryOp, arg: Expr) -> Expr:
     return Unary(op, arg)
 
 
+OPERANDS: Mapping[type, Callable[[Any], tuple[Expr, ...]]] = {
+    Const: lambda _: (),
+    Me: lambda _: (),
+    Bound: lambda _: (),
+    Global: lambda _: (),
+    Local: lambda expr: () if expr.of is None else (expr.of,),
+    Field: lambda expr: (expr.pointer,),
+    Referenced: lambda expr: (expr.pointer,),
+    Unary: lambda expr: (expr.arg,),
+    Wrap: lambda expr: (expr.arg,),
+    Binary: lambda expr: (expr.left, expr.right),
+    Ite: lambda expr: (expr.cond, expr.then, expr.other),
+    Quant: lambda expr: (expr.body,),
+}  # a table, as every pass asks this of everything
+
+
 def operands(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly within."""
-    match expr:
-        case Local(_, of):
-            return () if of is None else (of,)
-        case Field(pointer, _, _) | Referenced(pointer, _, _):
-            return (pointer,)
-        case Unary(_, arg) | Wrap(_, _, arg):
-            return (arg,)
-        case Binary(_, left, right):
-            return (left, right)
-        case Ite(cond, then, other):
-            return (cond, then, other)
-        case Quant(_, _, body):
-            return (body,)
-        case Const() | Me() | Bound() | Global():
-            return ()
-        case _:
-            assert_never(expr)
+    return OPERANDS[type(expr)](expr)
 
 
 def parts(expr: Expr) -> Sequence[Expr]:
     """The expression and everything in it, from the outside in."""
     found = [expr]
     for part in found:  # which grows meanwhile
-        found += operands(part)
+        found += OPERANDS[type(part)](part)
     return found
