@@ -124,9 +124,7 @@ def key_of(place: Place) -> Key:
 
 
 def _step(action: Action, held: Mapping[int, Collection[Key]]) -> Step:
-    stores = tuple(
-        Store(u, key_of(u.place), _read([u.value, u.when, *operands(u.place)])) for u in action.updates
-    )
+    stores = tuple(Store(u, key_of(u.place), _read([u.value, u.when, *operands(u.place)])) for u in action.updates)
     return Step(action, stores, _read([action.guard]).union(held.get(action.source, ())))
 
 
