@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from verify.engine.search import search
 from verify.engine.verdict import Report, Trace
@@ -56,15 +57,16 @@ class Ground:
 
 def runs(  # noqa: PLR0913 - what to look for, and how far
     system: System, prop: Expr, sizes: Sequence[int], shrink: Callable[[System], System], *, deadline: float,
-    report: Report,
+    report: Report, most: int | None = None,
 ) -> Iterator[Trace]:
     """Runs to states where `prop` is false, of scenarios that `shrink` has made smaller: the likeliest first.
 
     Each has as many tasks as one of `sizes`. It is a run of the small scenario; whether it is one of `system` is for
-    `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed.
+    `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed, or
+    after `most` searches.
     """
     ground = Ground(system, prop, sizes, shrink)
-    for chosen, tasks, states in ground.places():
+    for chosen, tasks, states in islice(ground.places(), most):
         if (chosen, tasks) in ground.done:
             continue
         if time.monotonic() > deadline:

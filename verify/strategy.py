@@ -34,6 +34,7 @@ from verify.smt import accepts, accepts_deadlock, bmc, judge
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
+GLANCE = 8  # scenarios that are searched a little before a proof of what is said to hold
 GROWTH = 8
 BMC_STEPS = 64
 
@@ -60,7 +61,7 @@ class Question:
     reduce: bool
     slice: bool
     memory: Memory
-    hunt: bool = False  # whether a run is expected, and worth looking for first
+    hunt: bool = False  # whether a run is expected, and worth looking for at length first
     deadlock: bool = False
 
     def tell(self, phase: str, figures: Mapping[str, int]) -> None:
@@ -127,18 +128,17 @@ def _small(question: Question, keys: Collection[Key]) -> System:
 
 
 def _auto(question: Question) -> Verdict:
-    if question.hunt:
-        refuted = _hunt(question, _share(question.deadline))
-        if refuted is not None:
-            return refuted
+    refuted = _hunt(question, _share(question.deadline), None if question.hunt else GLANCE)
+    if refuted is not None:
+        return refuted
     verdict = _refine(question)
     if isinstance(verdict, Unknown) and not question.hunt and question.deadline > time.monotonic():
         return _hunt(question, question.deadline) or verdict
     return verdict
 
 
-def _hunt(question: Question, deadline: float) -> Refuted | None:
-    """A refutation by the first run of a scenario that is one of the whole system."""
+def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
+    """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system."""
     system = question.system
     keys = shared_keys(system)
 
@@ -146,7 +146,7 @@ def _hunt(question: Question, deadline: float) -> Refuted | None:
         return _small(replace(question, system=part), keys)
 
     sizes = list(question.sizes())
-    for trace in runs(system, question.prop, sizes, shrink, deadline=deadline, report=question.report):
+    for trace in runs(system, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most):
         whole = instance(system, trace.instance.tasks)
         refuted = _refuted(question, expand(trace, whole, keys), "bfs")
         if refuted is not None:

@@ -89,10 +89,10 @@ def space(inst: Instance, sets: Sets) -> Space:
             constants[slot] = min(values)
         else:
             bits[slot] = tuple(f"{slot}:{k}" for k in range(_width(inst, slots[slot].domain, len(values))))
-    manager, product, simplify = _manager()
+    found, product, simplify = manager()
     for names in bits.values():
         for bit in names:
-            manager.declare(bit, bit + "'")
+            found.declare(bit, bit + "'")
     owner = {bit: slot for slot, names in bits.items() for bit in names}
     codes = {
         slot: {
@@ -101,26 +101,26 @@ def space(inst: Instance, sets: Sets) -> Space:
         }
         for slot, names in bits.items()
     }
-    tests = {slot: {v: manager.cube(code) for v, code in table.items()} for slot, table in codes.items()}
+    tests = {slot: {v: found.cube(code) for v, code in table.items()} for slot, table in codes.items()}
     primed = {
-        slot: {v: manager.cube({f"{bit}'": on for bit, on in code.items()}) for v, code in table.items()}
+        slot: {v: found.cube({f"{bit}'": on for bit, on in code.items()}) for v, code in table.items()}
         for slot, table in codes.items()
     }
     owner |= {f"{bit}'": slot for bit, slot in owner.items()}
-    whole = Space(inst, slots, manager, bits, {}, owner, codes, tests, primed, constants, product, simplify)
+    whole = Space(inst, slots, found, bits, {}, owner, codes, tests, primed, constants, product, simplify)
     return whole.tracking({(slot.cell, slot.name) for slot in bits})
 
 
-def _manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node], Callable[[Node, Node], Node]]:
+def manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node], Callable[[Node, Node], Node]]:
     """An empty set of diagrams: CUDD's where the library was built with it, else Python's."""
     try:
         cudd = import_module("dd.cudd")
     except ImportError:
-        manager = import_module("dd.autoref").BDD()
-        return manager, lambda left, right, bits: manager.exist(bits, left & right), lambda node, _: node
-    manager = cudd.BDD()
-    manager.configure(reordering=False, max_memory=MEMORY)
-    return manager, cudd.and_exists, cudd.restrict
+        plain = import_module("dd.autoref").BDD()
+        return plain, lambda left, right, bits: plain.exist(bits, left & right), lambda node, _: node
+    found = cudd.BDD()
+    found.configure(reordering=False, max_memory=MEMORY)
+    return found, cudd.and_exists, cudd.restrict
 
 
 def _rank(inst: Instance) -> Callable[[Slot], tuple[int, ...]]:

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 
 from verify.instances import THREAD, Instance, Slot, State, Step, Trace, starts
 from verify.ir import PC, TRUE, Action, Local, Ptr
-from verify.lower.flow import outgoing
+from verify.lower.flow import live, outgoing
 from verify.lower.localize import reads, shared_keys
 from verify.lower.simplify import conjuncts
 from verify.lower.slice import key_of
@@ -68,11 +68,12 @@ def expand(trace: Trace, whole: Instance, known: Collection[Key]) -> Expansion:
     guide = _guide(trace, whole, known)
     slots = whole.slots().keys()
     reasons = list[frozenset[Key]]()
-    for first in _starts(whole, _known(trace, 0)):
+    known_at = _known(trace)
+    for first in _starts(whole, known_at[0]):
         states, steps, marks = [first], list[Step](), set[int]()
         wrong = list[frozenset[Key]]()
         for number, small in enumerate(trace.steps):
-            goal = {slot: v for slot, v in _known(trace, number + 1).items() if slot in slots}
+            goal = {slot: v for slot, v in known_at[number + 1].items() if slot in slots}
             path = _path(guide, states[-1], small.thread, goal)
             if path is None:
                 wrong.append(frozenset())
@@ -109,11 +110,17 @@ def _accesses(action: Action) -> frozenset[Access]:
     return frozenset((micro.span.start, micro.function, micro.label) for micro in action.micro)
 
 
-def _known(trace: Trace, number: int) -> Mapping[Slot, int]:
-    """What a state of the small system says of the whole one: everything but locals that are dead in it."""
+def _known(trace: Trace) -> list[Mapping[Slot, int]]:
+    """What each state of the small system says of the whole one: everything but locals that are dead in it."""
     defaults = {slot: var.default for slot, var in trace.instance.slots().items()}
-    state = trace.states[number]
-    return {s: v for s, v in state.items() if s.cell != THREAD or s.name == PC or v != defaults[s]}
+    alive = live(trace.instance.system.actions)
+
+    def told(state: State, slot: Slot) -> bool:
+        if slot.cell != THREAD or slot.name == PC or state[slot] != defaults[slot]:
+            return True
+        return slot.name in alive[state[Slot(THREAD, slot.index, PC)]]
+
+    return [{slot: value for slot, value in state.items() if told(state, slot)} for state in trace.states]
 
 
 def _starts(whole: Instance, known: Mapping[Slot, int]) -> Iterator[State]:

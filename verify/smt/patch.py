@@ -1,0 +1,139 @@
+"""A few cells of a state of any size, as Z3 terms.
+
+Objects have numbers, and so have threads. Cells with a name are here whole; an object without one is a number that
+pointers may hold, and there are as many of these as pointers that could lead to them. What a step asks about cells
+that are not here may be anything, and is a free variable of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from verify.instances import THREAD, Instance, Slot
+from verify.ir import Binder, Domain, Expr, Ptr, Quant, Range, Referenced, System, Var
+from verify.smt.frame import interval
+from verify.smt.integers import (
+    NO,
+    Num,
+    binary,
+    choose,
+    conjunction,
+    constant,
+    disjunction,
+    variable,
+)
+from verify.smt.reader import Reader, Reading, Scope
+from verify.smt.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Patch(Instance):
+    """Instance whose classes have `sizes` numbers, of which only `named` are cells that are here."""
+
+    named: Mapping[str, Sequence[int]] = field(default_factory=dict, hash=False)
+    threads: Sequence[int] = ()
+
+    def choices(self, binder: Binder) -> Sequence[int]:  # type: ignore[override] # not every number is a cell
+        """Every value of a Range; of a Ptr the cells that are here."""
+        match binder.domain:
+            case Ptr(cls):
+                return self.named[cls]
+            case _:
+                return self.values(binder.domain)
+
+    def slots(self) -> Mapping[Slot, Var]:
+        """The variables of the cells that are here."""
+        found = {Slot("", 0, var.name): var for var in self.system.globals}
+        for name, cls in self.system.classes.items():
+            found |= {Slot(name, i, var.name): var for i in self.named[name] for var in cls.fields}
+        return found | {Slot(THREAD, i, var.name): var for i in self.threads for var in self.system.locals}
+
+
+def patch(system: System, named: Mapping[str, Sequence[int]], threads: Sequence[int], binders: int) -> Patch:
+    """Return the patch of these cells, with room for all that their pointers and `binders` more can lead to."""
+    few = Patch(system, max(threads) + 1, {}, named, threads)
+    sizes = {}
+    for cls in system.classes:
+        pointers = sum(var.domain == Ptr(cls) for var in few.slots().values())
+        sizes[cls] = max(named[cls], default=0) + pointers + binders
+    return Patch(system, max(threads) + 1, sizes, named, threads)
+
+
+class PatchReader(Reader):
+    """Reads expressions in a patch. `touched` collects the pointers that were gone through."""
+
+    def __init__(
+        self, z: Terms, inst: Patch, values: Mapping[Slot, Num], me: int = 0, base: Reader | None = None
+    ) -> None:
+        """Begin with nothing read."""
+        super().__init__(z, inst, values, me, base)
+        self.patch = inst
+        self.touched: list[tuple[str, Num]] = []
+        self._free = 0
+
+    def either(self) -> Num:
+        """A truth that may be either."""
+        return self.any_of(Range(0, 1))
+
+    def any_of(self, domain: Domain) -> Num:
+        """Any value of a domain."""
+        self._free += 1
+        at = interval(self.inst, domain)
+        return variable(self.z, f"any{self.me}.{self._free}:{at.lo}..{at.hi}", at.lo, at.hi)
+
+    def cell(self, cell: str, pointer: Num, name: str) -> Num:
+        """The variable `name` of the cell that `pointer` denotes; 0 behind NULL."""
+        z = self.z
+        if cell == THREAD:
+            here, found = self.patch.threads, NO
+            if pointer.ast is not None or (pointer.lo and pointer.lo not in here):
+                domain = next(var.domain for var in self.inst.system.locals if var.name == name)
+                found = choose(z, binary(z, "==", pointer, NO), NO, self.any_of(domain))
+        else:
+            here, found = self.patch.named[cell], NO
+            self.touched.append((cell, pointer))
+        for index in here:
+            value = self.values.get(Slot(cell, index, name), NO)
+            found = choose(z, binary(z, "==", pointer, constant(index)), value, found)
+        return found
+
+    def _reading(self, expr: Expr, scope: Scope) -> Reading:
+        z = self.z
+        match expr:
+            case Quant(quantifier, Binder(_, Ptr()), _):
+                inner = yield from super()._reading(expr, scope)
+                free = self.either()
+                return (conjunction if quantifier == "forall" else disjunction)(z, (inner, free))
+            case Referenced(pointer, _, _):
+                target = yield pointer, scope
+                known = yield from super()._reading(expr, scope)
+                free = conjunction(z, (binary(z, ">", target, NO), self.either()))
+                return disjunction(z, (known, free))
+            case _:
+                return (yield from super()._reading(expr, scope))
+
+    def named(self) -> Num:
+        """That every pointer which was gone through leads to a cell that is here, or nowhere."""
+        z = self.z
+        return conjunction(
+            z,
+            [
+                disjunction(z, [binary(z, "==", p, constant(i)) for i in (0, *self.patch.named[cls])])
+                for cls, p in self.touched
+                if p.ast is not None or p.lo not in (0, *self.patch.named[cls])
+            ],
+        )
+
+    def goes_to(self, cls: str, index: int) -> Num:
+        """That some pointer which was gone through leads to the cell."""
+        z = self.z
+        return disjunction(z, [binary(z, "==", p, constant(index)) for c, p in self.touched if c == cls])
+
+
+def free_values(z: Terms, inst: Patch, name: str) -> Mapping[Slot, Num]:
+    """A free variable for each of the patch, named with `name`; variable number i reads as the mask 1 << i."""
+    return {
+        slot: variable(z, f"{slot}@{name}", *interval(inst, var.domain), reads=1 << i)
+        for i, (slot, var) in enumerate(inst.slots().items())
+    }
