@@ -153,11 +153,18 @@ def _path(guide: Guide, first: State, thread: int, goal: Mapping[Slot, int]) -> 
                 states.append(move.state)
                 now = cost + (0 if move.forced is None else 1 if move.forced else SENSELESS)
                 if action.target == end:
-                    wrong = sum(move.state[slot] != value for slot, value in goal.items())
-                    if best is None or now + wrong < best[0]:
-                        best = (now + wrong, len(states) - 1)
+                    total = now + _wrong(_back(came, len(states) - 1), goal)
+                    if best is None or total < best[0]:
+                        best = (total, len(states) - 1)
                 heappush(queue, (now, length + 1, len(states) - 1))
     return None if best is None else _back(came, best[1])
+
+
+def _wrong(path: Sequence[Move], goal: Mapping[Slot, int]) -> int:
+    """The cost of ending otherwise: twice as much for what the path never stores, since nothing then says why."""
+    slots = [slot for slot, value in goal.items() if path[-1].state[slot] != value]
+    stored = {key_of(u.place) for move in path for u in move.step.action.updates} if slots else set[Key]()
+    return sum(1 if (slot.cell, slot.name) in stored else 2 for slot in slots)
 
 
 def _moves(guide: Guide, action: Action, at: Context) -> Iterator[Move]:
