@@ -9,12 +9,13 @@ import pytest
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.instances import Instance, State, instance
-from verify.ir import FALSE, TRUE, Expr, System
+from verify.ir import FALSE, TRUE, Binder, Bound, Const, Expr, Field, Local, Me, Ptr, Static, System, Update
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import of_history, with_history
 from verify.semantics import holds, initial_states, successors
 from verify.smt.universal import judge_universal
+from verify.smt.widths import EncodingError
 from verify.syntax import load_text
 from verify.universal import as_property, prenex
 
@@ -124,6 +125,31 @@ def test_a_quantifier_inside_a_property_is_not_prenex() -> None:
     conjuncts = prenex(prop)
     assert conjuncts is not None
     assert [len(binders) for binders, _ in conjuncts] == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (Update(Local("#pc", Field(Me(), "task", "#maker")), Const(0)), "another thread's locals"),
+        (
+            Update(Field(Bound("c"), "task", "seen"), Field(Field(Bound("c"), "task", "#maker"), "task", "seen"),
+                   Binder("c", Ptr("task"))),
+            "pointers of every object",
+        ),
+    ],
+)  # fmt: skip
+def test_a_step_that_few_cells_cannot_tell_is_refused(change: Update, why: str) -> None:
+    system, prop = small("seen_under_lock")
+    first, *rest = system.actions
+    odd = replace(system, actions=(replace(first, updates=(*first.updates, change)), *rest))
+    with pytest.raises(EncodingError, match=why):
+        judge_universal(odd, [], prop)
+
+
+def test_a_static_object_is_refused() -> None:
+    system, prop = small("seen_under_lock")
+    with pytest.raises(EncodingError, match="static"):
+        judge_universal(replace(system, statics=(Static("it", "task"),)), [], prop)
 
 
 def test_time_is_up_at_once() -> None:

@@ -21,11 +21,13 @@ from verify.ir import (
     PUBLISHED,
     Action,
     Binary,
+    Bound,
     Expr,
     Field,
     Fresh,
     Group,
     InitValue,
+    Local,
     Me,
     Ptr,
     System,
@@ -48,6 +50,7 @@ from verify.smt.patch import Patch, PatchReader, free_values, patch
 from verify.smt.solver import check, solver
 from verify.smt.terms import Terms
 from verify.smt.transition import effect
+from verify.smt.widths import EncodingError
 from verify.universal import MAKER, OBJECT, Clause, parts, prenex
 from verify.universal import THREAD as THE_THREAD
 
@@ -106,6 +109,7 @@ def judge_universal(
     Every thread and every object is at a location or in a state of which the clauses speak; where they have none for
     a location, no thread is ever there. `deadline` is in seconds of `time.monotonic`. Raises EncodingError.
     """
+    _refuse(system)
     count, failed = 0, list[FailedObligation]()
     for name, ask in _obligations(system, _table(clauses), prop):
         if deadline is not None and time.monotonic() > deadline:
@@ -120,6 +124,27 @@ def judge_universal(
         if report is not None:
             report("judging", {"obligations": count})
     return Judgement(ok=not failed, count=count, failed=tuple(failed))
+
+
+def _refuse(system: System) -> None:
+    """Raise EncodingError for what the argument for few cells does not cover."""
+    if system.statics:
+        raise EncodingError("the system has static objects")
+    for action in system.actions:
+        exprs = [action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))]
+        free = {binder.name for binder in action.binders}
+        for part in (part for e in exprs for part in parts(e)):
+            match part:
+                case Field(pointer) if not isinstance(pointer, Bound) and _bound(pointer) - free:
+                    raise EncodingError(f"`{action.label}` goes through pointers of every object")
+                case Binary("has" | "with" | "without", _, member) if member != Me():
+                    raise EncodingError(f"`{action.label}` asks for a thread in a set that is not its own")
+        if any(isinstance(u.place, Local) and u.place.of is not None for u in action.updates):
+            raise EncodingError(f"`{action.label}` changes another thread's locals")
+
+
+def _bound(expr: Expr) -> set[str]:
+    return {part.name for part in parts(expr) if isinstance(part, Bound)}
 
 
 Ask = Callable[[float | None], z3.CheckSatResult]
