@@ -27,7 +27,7 @@ from verify.ir import (
     Wrap,
 )
 
-MAKER = "#maker"  # the field that says who is making a private object
+MAKER = "#maker"  # history: who is making an object; 0 unless it is private
 THREAD, OBJECT = "t", "o"  # what a body calls the thread, which is also its object, and the other object
 
 

@@ -195,14 +195,14 @@ def expression(
             found = dict(cases)
             result = found[0]
             for value, test in tests[slot].items():
-                result = _ite(test, found[value], result)
+                result = ite(test, found[value], result)
             memo[node] = result
         else:
-            memo[node] = _decide(place_of(slot), cases)
+            memo[node] = decide(place_of(slot), cases)
     return memo[node]
 
 
-def _decide(place: Expr, cases: Sequence[tuple[int, Expr]]) -> Expr:
+def decide(place: Expr, cases: Sequence[tuple[int, Expr]]) -> Expr:
     """The expression that is the case of the place's value."""
     runs: list[tuple[list[int], Expr]] = []
     for value, child in sorted(cases, key=lambda case: case[0]):
@@ -215,14 +215,15 @@ def _decide(place: Expr, cases: Sequence[tuple[int, Expr]]) -> Expr:
     for number, (values, child) in enumerate(runs):
         rest = runs[:number] + runs[number + 1 :]
         if len(values) == 1 and all(other is rest[0][1] for _, other in rest):
-            return _ite(Binary("==", place, Const(values[0])), child, rest[0][1])
+            return ite(Binary("==", place, Const(values[0])), child, rest[0][1])
     middle = len(runs) // 2
     split = Binary("<", place, Const(runs[middle][0][0]))
     low, high = ([(v, child) for values, child in part for v in values] for part in (runs[:middle], runs[middle:]))
-    return _ite(split, _decide(place, low), _decide(place, high))
+    return ite(split, decide(place, low), decide(place, high))
 
 
-def _ite(cond: Expr, then: Expr, other: Expr) -> Expr:
+def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
+    """`then` if `cond`, else `other`; of leaves TRUE and FALSE, the shorter form."""
     if then is other:
         return then
     if then is TRUE:

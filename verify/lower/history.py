@@ -34,8 +34,8 @@ from verify.ir import (
     Var,
 )
 from verify.lower.simplify import rebuild
+from verify.universal import MAKER
 
-MAKER = "#maker"  # 0 unless the object is private
 STARTER = "#starter"  # of a task: 0 once it is started, or if it was there from the start
 START = "#start"  # the location where the thread is to begin, or 0
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from verify.engine.diagrams import Node
+from verify.engine.diagrams import FALSE, TRUE, Node, decide, ite
 from verify.engine.parametric.space import ME, OWN, VIEWED, Kind, Space, cells_of
 from verify.instances import THREAD, Slot
-from verify.ir import FALSE, PC, TRUE, Binary, Bound, Const, Expr, Field, Global, Ite, Local, Ptr, Range, Threads, Unary
-from verify.universal import OBJECT, Clause
+from verify.ir import PC, Binary, Bound, Const, Expr, Field, Global, Local, Ptr, Range, Threads
+from verify.universal import MAKER, OBJECT, Clause
 from verify.universal import THREAD as THE_THREAD
 
 
@@ -36,13 +36,13 @@ def _within(of: Space, kind: Kind) -> Expr:
             found = {of.constants[slot]} if slot in of.constants else set(of.codes[slot])
             every = range(var.domain.lo, var.domain.hi + 1)
             if found != set(every):
-                said = _decide(_place(slot), [(v, TRUE if v in found else FALSE) for v in every])
+                said = decide(_place(slot), [(v, TRUE if v in found else FALSE) for v in every])
                 result = said if result is TRUE else Binary("&&", result, said)
     return result
 
 
 def _made(of: Space, kind: Kind) -> Node:
-    return of.manager.var(f"{Slot(kind.cls, VIEWED, '#maker')}:@{ME}")
+    return of.manager.var(f"{Slot(kind.cls, VIEWED, MAKER)}:@{ME}")
 
 
 def _expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:
@@ -54,10 +54,10 @@ def _expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:
         if isinstance(domain, Range):
             codes = of.codes[slot]
             cases = [(v, _expression(of, of.manager.let(code, node), memo)) for v, code in codes.items()]
-            memo[node] = _decide(place, cases)
+            memo[node] = decide(place, cases)
         else:
             high, low = (_expression(of, of.manager.let({node.var: on}, node), memo) for on in (True, False))
-            memo[node] = _ite(_told(node.var, place, domain), high, low)
+            memo[node] = ite(_told(node.var, place, domain), high, low)
     return memo[node]
 
 
@@ -76,37 +76,3 @@ def _place(slot: Slot) -> Expr:
     if slot.cell == THREAD:
         return Local(slot.name, Bound(THE_THREAD))
     return Field(Bound(THE_THREAD if slot.index == ME else OBJECT), slot.cell, slot.name)
-
-
-def _decide(place: Expr, cases: Sequence[tuple[int, Expr]]) -> Expr:
-    """The expression that is the case of the place's value."""
-    runs: list[tuple[list[int], Expr]] = []
-    for value, child in sorted(cases, key=lambda case: case[0]):
-        if runs and runs[-1][1] is child:
-            runs[-1][0].append(value)
-        else:
-            runs.append(([value], child))
-    if len(runs) == 1:
-        return runs[0][1]
-    for number, (found, child) in enumerate(runs):
-        rest = runs[:number] + runs[number + 1 :]
-        if len(found) == 1 and all(other is rest[0][1] for _, other in rest):
-            return _ite(Binary("==", place, Const(found[0])), child, rest[0][1])
-    middle = len(runs) // 2
-    split = Binary("<", place, Const(runs[middle][0][0]))
-    low, high = ([(v, child) for found, child in part for v in found] for part in (runs[:middle], runs[middle:]))
-    return _ite(split, _decide(place, low), _decide(place, high))
-
-
-def _ite(cond: Expr, then: Expr, other: Expr) -> Expr:
-    if then is other:
-        return then
-    if then is TRUE:
-        return cond if other is FALSE else Binary("||", cond, other)
-    if then is FALSE:
-        return Unary("!", cond) if other is TRUE else Binary("&&", Unary("!", cond), other)
-    if other is TRUE:
-        return Binary("||", Unary("!", cond), then)
-    if other is FALSE:
-        return Binary("&&", cond, then)
-    return Ite(cond, then, other)

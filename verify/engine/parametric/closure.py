@@ -28,9 +28,9 @@ from verify.engine.parametric.space import (
 )
 from verify.instances import THREAD, Slot
 from verify.ir import PC, Action, Ptr
+from verify.universal import MAKER
 
 Written = tuple[Slot, ...]
-MAKER = "#maker"
 
 
 @dataclass(slots=True)
