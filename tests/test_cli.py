@@ -218,6 +218,7 @@ def interrupting(*_: object, **__: object) -> object:
 
 def test_an_interrupt_shows_what_is_known(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(api, "judge_of", interrupting)
+    monkeypatch.setattr(api, "cores", lambda: 1)
     assert main(["prove", "a.kc"]) == 130
     out, err = capsys.readouterr()
     assert "✓ holds    prove good" in out

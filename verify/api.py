@@ -94,8 +94,10 @@ def check_file(
     judged, `hear` where the engines stand. `at_once` is how many processes judge them.
     """
     options = options or Options()
+    start = time.perf_counter()
     known: Known = {}
     claims: Sequence[ClaimDecl] = ()
+    interrupted = False
     try:
         selection = select(path, options)
         claims = selection.claims
@@ -106,12 +108,13 @@ def check_file(
     except InputError as error:
         return FileResult(path, versions(), errors=error.diagnostics)
     except KeyboardInterrupt:
-        return FileResult(path, versions(), claims=tuple(_as_far_as(known, claims)), interrupted=True)
-    return FileResult(path, versions(), claims=tuple(_as_far_as(known, claims)))
+        interrupted = True
+    answers = tuple(_answers(known, claims))
+    return FileResult(path, versions(), (), answers, interrupted, time.perf_counter() - start)
 
 
-def _as_far_as(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]:
-    """What is known of every claim at an interrupt."""
+def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]:
+    """What is known of every claim; not all is after an interrupt."""
     stopped = Judgement(Unknown("interrupted", "", ""))
     for place, claim in enumerate(claims):
         outcome = known.get(place)

@@ -56,4 +56,4 @@ class InputError(Exception):
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Diagnostic, ...]]]:
         """What makes it again, where a worker sends it."""
-        return type(self), (self.diagnostics,)
+        return InputError, (self.diagnostics,)

@@ -52,3 +52,4 @@ class FileResult:
     errors: tuple[Diagnostic, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
     interrupted: bool = False
+    seconds: float = field(default=0.0, compare=False)  # less than those of the claims, where some had a core each
