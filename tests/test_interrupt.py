@@ -35,11 +35,12 @@ api.judge_of = judge_of
 api.cores = lambda: CORES
 sys.exit(main(sys.argv[1:]))
 """
-# `good` is judged while `hard` keeps a worker busy; once `harder` is begun, `good` is known. Runs come after proofs.
+# `good` is judged while `hard` keeps a worker busy; once `harder` is begun, `good` is known. `look` comes after proofs.
 SPEC = KC.partition("prove")[0] + """\
 invariant harder = forall (struct task *k) (k->flag || k->seen);
-reach user.look;
+reach user.set;
 prove hard;
+reach user.look;
 prove good;
 prove harder;
 """
@@ -85,12 +86,13 @@ def test_an_interrupt_tells_what_is_known(kill: Kill) -> None:
     assert err == "verify: interrupted\n"
     lines = out.splitlines()
     assert [line[:11] + line[11:].split("  ")[0] for line in lines[:-1]] == [
-        "? unknown  reach user.look", "           interrupted",
+        "✓ holds    reach user.set",
         "? unknown  prove hard", "           interrupted",
+        "? unknown  reach user.look", "           interrupted",
         "✓ holds    prove good",
         "? unknown  prove harder", "           interrupted",
     ]
-    assert lines[-1].startswith("4 claims: 1 holds, 3 unknown")
+    assert lines[-1].startswith("5 claims: 2 hold, 3 unknown")
 
 
 @pytest.mark.parametrize("kill", [GROUP, ALONE], ids=["group", "alone"])
@@ -100,7 +102,7 @@ def test_an_interrupt_leaves_one_object(kill: Kill) -> None:
         out, err = rest(process)
     assert (process.returncode, err) == (130, "verify: interrupted\n")
     assert [(claim["holds"], claim["reason"]) for claim in json.loads(out)["claims"]] == [
-        (None, "interrupted"), (None, "interrupted"), (True, ""), (None, "interrupted")
+        (True, ""), (None, "interrupted"), (None, "interrupted"), (True, ""), (None, "interrupted")
     ]
 
 
@@ -109,14 +111,15 @@ def test_an_interrupt_on_one_core() -> None:
         GROUP(process.pid, signal.SIGINT)
         out, err = rest(process)
     assert (process.returncode, err) == (130, "verify: interrupted\n")
-    assert [claim["holds"] for claim in json.loads(out)["claims"]] == [True, None, None, None]
+    assert [claim["holds"] for claim in json.loads(out)["claims"]] == [True, None, None, None, None]
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_do_not_outlive_the_command(end: signal.Signals) -> None:
     with verify() as process:
         process.send_signal(end)
-        assert rest(process) == ("", "")
+        out, err = rest(process)
+    assert (out.count("\n"), err) == (1, "")
     assert process.returncode == -end
 
 

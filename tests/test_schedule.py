@@ -95,6 +95,24 @@ def test_answers_come_in_the_order_of_the_source_whoever_is_slow(slow: str) -> N
         assert list(answers(judge, at_once)) == one
 
 
+def test_what_the_next_answer_waits_for_is_begun_first(tmp_path: Path) -> None:
+    """Else the order is that of `units`: proofs, then runs."""
+    begun = tmp_path / "begun"
+    claims = (CLAIMS[1], CLAIMS[0], ClaimDecl("prove", "hard"), ClaimDecl("prove", "harder"), CLAIMS[4])
+
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        with begun.open("a") as file:
+            file.write(f"{claim.name}\n")
+        return judged(claim, fake_judge)
+
+    order = [(2,), (3,), (0,), (4,), (1,)]
+    list(side_by_side(claims, order, decide, Voice(lambda *_: None), {}, at_once=1))
+    assert begun.read_text().splitlines() == ["prove good", "refute bad", "prove hard", "prove harder", "refute worse"]
+    begun.unlink()
+    list(side_by_side(claims[1:], [(1,), (3,), (2,), (0,)], decide, Voice(lambda *_: None), {}, at_once=1))
+    assert begun.read_text().splitlines()[0] == "refute bad"
+
+
 def test_a_bug_in_one_claim_leaves_the_others() -> None:
     def judge(claim: ClaimDecl) -> Judgement:
         if claim.invariant == "hard":
@@ -106,6 +124,25 @@ def test_a_bug_in_one_claim_leaves_the_others() -> None:
         assert [claim.reason for claim in results if claim.fault] == ["internal error: MemoryError"]
         assert "raise MemoryError" in results[2].fault
         assert [claim.holds for claim in results] == [True, True, None, True, None]
+
+
+class Huge(str):
+    """What cannot be sent."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        raise MemoryError
+
+
+def test_an_answer_that_cannot_be_sent_is_an_internal_error() -> None:
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        result = judged(claim, fake_judge)
+        return replace(result, reason=Huge()) if claim.invariant == "good" else result
+
+    results = list(side_by_side(CLAIMS, units(CLAIMS, "system"), decide, Voice(lambda *_: None), {}, at_once=2))
+    assert [claim.name for claim in results if claim.fault] == ["prove good", "prove good"]
+    assert {claim.reason for claim in results if claim.fault} == {"internal error: MemoryError"}
 
 
 def test_a_worker_that_dies_is_an_internal_error_of_its_claims() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ class Ear:
     def gather(
         self, units: list[Unit], work: Callable[[Unit, Callable[[int], None]], None], at_once: int = 2
     ) -> Generator[None]:
-        return gather(units, work, self.heard.append, self.end, at_once=at_once)
+        return gather(partial(next, iter(units), None), work, self.heard.append, self.end, at_once=at_once)
 
 
 def each(unit: Unit, send: Callable[[int], None]) -> None:

@@ -79,8 +79,19 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
 ) -> Iterator[ClaimResult]:
     """Judge the units in worker processes. Raises InputError for what cannot be lowered, when its turn has come.
 
-    What is known of later claims is in `known`, also after an interrupt.
+    Units are begun in the given order, but for the one that the next answer waits for: it goes first. What is known
+    of later claims is in `known`, also after an interrupt.
     """
+    turn = 0
+    left = list(order)
+
+    def take() -> tuple[int, ...] | None:
+        waited_for = next((places for places in left if turn in places), None)
+        places = waited_for or next(iter(left), None)
+        if places:
+            left.remove(places)
+        return places
+
     def hear(message: Message) -> None:
         place, said = message
         if isinstance(said, Progress):
@@ -94,9 +105,8 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
                 what = f"its process ended early ({death or 'no answer'})"
                 known[place] = _fault(claims[place], what, f"{claims[place].name}: {what}\n", 0.0)
 
-    turn = 0
     work = partial(_unit, claims=claims, judged=judged, voice=voice)
-    with closing(gather(order, work, hear, ended, at_once=at_once)) as messages:
+    with closing(gather(take, work, hear, ended, at_once=at_once)) as messages:
         for _ in messages:
             while turn in known:
                 yield _result(known[turn])

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -45,20 +44,20 @@ def can_fork() -> bool:
 
 
 def gather(
-    units: Sequence[U],
+    take: Callable[[], U | None],
     work: Callable[[U, Send[M]], None],
     hear: Callable[[M], None],
     ended: Callable[[U, str], None],
     *,
     at_once: int,
 ) -> Generator[None]:
-    """Let `hear` have whatever `work` sends about each unit; yields after every message.
+    """Let `hear` have whatever `work` sends about each unit that `take` gives; yields after every message.
 
-    `ended` hears of every process that is over, and what killed it, if anything did. To close the iterator, as an
-    interrupt does, kills the processes that are left, after which `hear` still gets what they had sent.
+    `take` is asked whenever a process may begin, and has none when all are given. `ended` hears of every process that
+    is over, and what killed it, if anything did. To close the iterator, as an interrupt does, kills the processes that
+    are left, after which `hear` still gets what they had sent.
     """
     context = get_context("fork")
-    left = deque(units)
     at_work: dict[Connection[M, M], Worker[U]] = {}
     lifeline, held = os.pipe()
 
@@ -70,10 +69,12 @@ def gather(
         at_work[here] = Worker(unit, process)
 
     try:
-        while left or at_work:
+        while True:
             with _undisturbed():
-                while left and len(at_work) < at_once:
-                    start(left.popleft())
+                while len(at_work) < at_once and (unit := take()) is not None:
+                    start(unit)
+            if not at_work:
+                return
             for pipe in wait(list(at_work)):
                 assert isinstance(pipe, Connection)  # noqa: S101 - nothing else was given
                 with _undisturbed():
