@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -47,6 +48,17 @@ def test_everything_that_is_sent_is_heard(at_once: int) -> None:
     assert sorted(ear.heard) == [1, 2, 3, 4, 5, 6]
     assert [item for item in ear.heard if item > 3] == [4, 5, 6]
     assert ear.ends == {(1, 2): "", (3,): "", (): "", (4, 5, 6): ""}
+
+
+def test_views_of_mappings_can_be_sent() -> None:
+    heard: list[object] = []
+
+    def work(_: Unit, send: Callable[[object], None]) -> None:
+        send(MappingProxyType({1: 2}))
+
+    for _ in gather(partial(next, iter([(1,)]), None), work, heard.append, lambda *_: None, at_once=1):
+        pass
+    assert heard == [MappingProxyType({1: 2})]
 
 
 def test_nothing_to_do_is_done() -> None:

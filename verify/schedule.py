@@ -136,7 +136,9 @@ def _unit(
         outcome = _outcome(claims[place], judged, voice)
         try:
             send((place, outcome))
-        except (MemoryError, RecursionError) as error:  # it is too large to be sent
+        except OSError:  # nobody hears
+            raise
+        except Exception as error:  # noqa: BLE001 - it cannot be sent, or is too large
             send((place, _broken(claims[place], error, time.perf_counter() - start)))
 
 

@@ -14,7 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 from pickle import UnpicklingError
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 U = TypeVar("U")  # a unit
 M = TypeVar("M")  # a message about it
 Send = Callable[[M], None]
+
+ForkingPickler.register(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))  # of itself it cannot be sent
 
 
 @dataclass(frozen=True, slots=True)
