@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
@@ -22,9 +22,9 @@ from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Progress, Report, Unknown, Verdict
 from verify.ir import TRUE, Expr
 from verify.outcome import Judgement, conclude, removed, wants
-from verify.report.result import ClaimResult, FileResult
+from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.resources import specs_root
-from verify.schedule import Hear, Known, Unit, Voice, one_by_one, side_by_side, unit, units
+from verify.schedule import Hear, Known, Unit, Voice, one_by_one, side_by_side, silent, unit, units
 from verify.source import Source, Span
 from verify.workers import can_fork, cores
 
@@ -39,9 +39,9 @@ __all__ = [
 ]
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
+Removal = tuple[str, frozenset[str]]  # a system, and the guards that are taken out of it
 UNDECIDED = frozenset({"minimal", "race_free", "writers"})
 BOUNDED = 3  # tasks that are looked at where any number is asked for
-HOLDS, FAILS, BAD_INPUT, UNKNOWN, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Selection:
     file: str
     program: Program
     claims: tuple[ClaimDecl, ...]
+    lowered: dict[Removal, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
 
 
 Judge = Callable[["ClaimDecl"], Judgement]
@@ -79,10 +80,6 @@ def versions() -> dict[str, str]:
 
 def quiet(_: Progress) -> None:
     """Report nothing."""
-
-
-def silent(_: str, __: Progress) -> None:
-    """Report nothing, of any claim."""
 
 
 def check_file(
@@ -119,18 +116,6 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
-
-
-def exit_code(result: FileResult) -> int:
-    """0 all claims hold, 1 some fails, 2 the input is wrong, 3 some is unknown, 70 internal error, 130 interrupted."""
-    verdicts = {claim.holds for claim in result.claims}
-    if result.errors:
-        return BAD_INPUT
-    if result.interrupted:
-        return INTERRUPTED
-    if any(claim.fault for claim in result.claims):
-        return INTERNAL
-    return FAILS if False in verdicts else UNKNOWN if None in verdicts else HOLDS
 
 
 # ---- what to check -------------------------------------------------------------------------------
@@ -221,6 +206,7 @@ def judgements(
     decide = partial(judged, judge=judge_of(selection, options, voice), any_asked=options.tasks is None)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
+        _lower_ahead(selection, order)
         yield from side_by_side(claims, order, decide, voice, known, at_once=at_once)
     else:
         yield from one_by_one(claims, decide, voice, known)
@@ -235,22 +221,17 @@ def judged(claim: ClaimDecl, judge: Judge, *, any_asked: bool = False) -> ClaimR
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file; what the claims of a unit have in common is done once."""
-    from verify.lower import lower  # noqa: PLC0415 - the engines import the solver
-    from verify.strategy import Memory, Question, deadlock_question, decide  # noqa: PLC0415 - the same
+    from verify.strategy import Memory, Question, deadlock_question, decide  # noqa: PLC0415 - they import the solver
 
-    systems: dict[tuple[str, frozenset[str]], Lowered] = {}
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
     memories: defaultdict[Unit, Memory] = defaultdict(Memory)
 
     def judge(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
-        name = claim.system or default_system(selection.program)
+        name, gone = _removal(claim, selection)
         group = unit(claim, name)
-        gone = frozenset(removed(claim))
-        if (name, gone) not in systems:
-            systems[name, gone] = lower(selection.program, name, removed=gone)
-        lowered = systems[name, gone]
+        lowered = _lowered(selection, (name, gone))
         tasks = options.tasks if options.tasks is not None else BOUNDED
         deadline = time.monotonic() + options.budget
         question = Question(
@@ -265,6 +246,27 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
 
     return judge
+
+
+def _removal(claim: ClaimDecl, selection: Selection) -> Removal:
+    return claim.system or default_system(selection.program), frozenset(removed(claim))
+
+
+def _lowered(selection: Selection, what: Removal) -> Lowered:
+    from verify.lower import lower  # noqa: PLC0415 - see `judge_of`
+
+    if what not in selection.lowered:
+        selection.lowered[what] = lower(selection.program, what[0], removed=what[1])
+    return selection.lowered[what]
+
+
+def _lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:
+    """Lower what several units need, so that their processes have it."""
+    needed = Counter(what for unit in order for what in {_removal(selection.claims[i], selection) for i in unit})
+    for what, times in needed.items():
+        with suppress(InputError):  # the claim will tell
+            if times > 1:
+                _lowered(selection, what)
 
 
 def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:
