@@ -76,6 +76,14 @@ def prenex(prop: Expr) -> Sequence[tuple[tuple[Binder, ...], Expr]] | None:
         case Quant("forall", binder, body):
             inner = prenex(body)
             return None if inner is None else [((binder, *binders), matrix) for binders, matrix in inner]
+        case Binary("||", left, right) if _quantified(prop):
+            first, second = prenex(left), prenex(right)
+            if first is None or second is None:
+                return None
+            pairs = [(*one, *other) for one in first for other in second]
+            if any({b.name for b in mine} & {b.name for b in theirs} for mine, _, theirs, _ in pairs):
+                return None
+            return [((*mine, *theirs), Binary("||", a, b)) for mine, a, theirs, b in pairs]
         case _:
             return None if _quantified(prop) else [((), prop)]
 
