@@ -218,6 +218,7 @@ def interrupting(*_: object, **__: object) -> object:
 
 def test_an_interrupt_shows_what_is_known(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(api, "judge_of", interrupting)
+    monkeypatch.setattr(api, "cores", lambda: 1)
     assert main(["prove", "a.kc"]) == 130
     out, err = capsys.readouterr()
     assert "✓ holds    prove good" in out
@@ -281,26 +282,40 @@ def test_a_pipe_that_breaks_at_the_end_is_quiet(monkeypatch: pytest.MonkeyPatch)
 
 def test_progress_on_a_terminal_is_one_line() -> None:
     stream = Terminal()
-    meter = Meter(stream, start=time.monotonic() - 2)
-    meter(Progress("search", {"states": 12345, "depth": 7}))
-    meter(Progress("search", {"states": 12346, "depth": 7}))  # too soon after the first
+    meter = Meter(stream, {"prove a": time.monotonic() - 2})
+    meter("prove a", Progress("search", {"states": 12345, "depth": 7}))
+    meter("prove a", Progress("search", {"states": 12346, "depth": 7}))  # too soon after the first
     meter.clear()
-    assert stream.getvalue() == "\r\x1b[Ksearch: states 12,345, depth 7\r\x1b[K"
+    assert stream.getvalue() == "\r\x1b[Kprove a: search: states 12,345, depth 7\r\x1b[K"
+
+
+def test_the_line_stays_with_a_claim_that_goes_on() -> None:
+    stream = Terminal()
+    now = time.monotonic()
+    meter = Meter(stream, {"prove a": now - 9, "prove b": now - 9})
+    meter("prove a", Progress("views", {}))
+    meter("prove b", Progress("search", {}))
+    assert stream.getvalue() == "\r\x1b[Kprove a: views"
+    meter.lasts["prove a"] = now - 2
+    meter("prove b", Progress("search", {}))
+    assert stream.getvalue() == "\r\x1b[Kprove a: views\r\x1b[Kprove b: search"
 
 
 def test_progress_elsewhere_is_a_line_now_and_then() -> None:
     stream = io.StringIO()
-    meter = Meter(stream, start=time.monotonic() - 6)
-    meter(Progress("views", {}))
-    meter(Progress("views", {"views": 3}))
+    now = time.monotonic()
+    meter = Meter(stream, {"prove a": now - 6, "prove b": now - 6, "prove c": now})
+    for claim in ("prove a", "prove b", "prove c"):
+        meter(claim, Progress("views", {}))
+        meter(claim, Progress("views", {"views": 3}))
     meter.clear()
-    assert stream.getvalue() == "verify: views\n"
+    assert stream.getvalue() == "verify: prove a: views\nverify: prove b: views\n"
 
 
 def test_nothing_is_said_about_what_is_quick() -> None:
     for stream in (Terminal(), io.StringIO()):
         meter = Meter(stream)
-        meter(Progress("search", {"states": 1}))
+        meter("prove a", Progress("search", {"states": 1}))
         meter.clear()
         assert stream.getvalue() == ""
 

@@ -75,9 +75,9 @@ def test_seconds_have_three_digits() -> None:
 
 
 def test_the_summary_counts() -> None:
-    result = FileResult("fix.kc", {}, claims=(proved(), refuted(), unknown(), proved()))
+    result = FileResult("fix.kc", {}, claims=(proved(), refuted(), unknown(), proved()), seconds=24.8)
     assert plain(iter([summary(result)])) == "4 claims: 2 hold, 1 fails, 1 unknown   24.8 s"
-    one = FileResult("fix.kc", {}, claims=(proved(),))
+    one = FileResult("fix.kc", {}, claims=(proved(),), seconds=12.0)
     assert plain(iter([summary(one)])) == "1 claim: 1 holds   12.0 s"
     assert plain(iter([summary(FileResult("fix.kc", {}))])) == "fix.kc: no claims"
 

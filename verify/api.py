@@ -1,6 +1,6 @@
-"""Check a file: find it, judge its claims one by one, say what holds.
+"""Check a file: find it, judge its claims, say what holds.
 
-`select` reads the file and picks the claims, `judgements` decides them lazily, `check_file` does both and turns every
+`select` reads the file and picks the claims, `judgements` decides them, `check_file` does both and turns every
 kind of failure into a value. Nothing here prints, and heavy imports wait until there is something to decide.
 """
 
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +24,9 @@ from verify.ir import TRUE, Expr
 from verify.outcome import Judgement, conclude, removed, wants
 from verify.report.result import ClaimResult, FileResult
 from verify.resources import specs_root
+from verify.schedule import Hear, Known, Unit, Voice, one_by_one, side_by_side, unit, units
 from verify.source import Source, Span
+from verify.workers import can_fork, cores
 
 if TYPE_CHECKING:
     from verify.lower import Lowered
@@ -29,14 +34,14 @@ if TYPE_CHECKING:
     from verify.syntax.program import Program
 
 __all__ = [
-    "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection", "check_file", "exit_code",
-    "judge_of", "judged", "judgements", "select", "versions",
+    "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection", "check_file", "cores",
+    "exit_code", "judge_of", "judged", "judgements", "select", "versions",
 ]
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 UNDECIDED = frozenset({"minimal", "race_free", "writers"})
 BOUNDED = 3  # tasks that are looked at where any number is asked for
-HOLDS, FAILS, BAD_INPUT, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 130
+HOLDS, FAILS, BAD_INPUT, UNKNOWN, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Options:
     system: str | None = None  # leave out claims about other systems; claims that name none are about this one
     tasks: int | None = 3  # None is any number
     engine: Engine = "auto"
-    budget: float = 30.0
+    budget: float = 60.0
     reduce: bool = True
     slice: bool = True
 
@@ -76,40 +81,55 @@ def quiet(_: Progress) -> None:
     """Report nothing."""
 
 
+def silent(_: str, __: Progress) -> None:
+    """Report nothing, of any claim."""
+
+
 def check_file(
-    path: str, options: Options | None = None, *, report: Report = quiet, each: Each | None = None
+    path: str, options: Options | None = None, *, hear: Hear = silent, each: Each | None = None, at_once: int = 1
 ) -> FileResult:
     """Check the claims of a file; errors of the input and an interrupt are part of the answer.
 
-    `path` is a file or the name of a bundled spec. `each` hears of every claim as soon as it is judged.
+    `path` is a file or the name of a bundled spec. `each` hears of every claim as soon as it and all before it are
+    judged, `hear` where the engines stand. `at_once` is how many processes judge them.
     """
     options = options or Options()
-    done: list[ClaimResult] = []
-    rest: Sequence[ClaimDecl] = ()
+    start = time.perf_counter()
+    known: Known = {}
+    claims: Sequence[ClaimDecl] = ()
     interrupted = False
     try:
         selection = select(path, options)
-        rest = selection.claims
-        for result in judgements(selection, options, report=report):
-            done.append(result)
-            if each:
-                each(result, selection)
+        claims = selection.claims
+        with closing(judgements(selection, options, hear=hear, at_once=at_once, known=known)) as results:
+            for result in results:
+                if each:
+                    each(result, selection)
     except InputError as error:
         return FileResult(path, versions(), errors=error.diagnostics)
     except KeyboardInterrupt:
         interrupted = True
-        stopped = Judgement(Unknown("interrupted", "", ""))
-        done += [conclude(claim, stopped, seconds=0.0) for claim in rest[len(done) :]]
-    return FileResult(path, versions(), claims=tuple(done), interrupted=interrupted)
+    answers = tuple(_answers(known, claims))
+    return FileResult(path, versions(), (), answers, interrupted, time.perf_counter() - start)
+
+
+def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]:
+    """What is known of every claim; not all is after an interrupt."""
+    stopped = Judgement(Unknown("interrupted", "", ""))
+    for place, claim in enumerate(claims):
+        outcome = known.get(place)
+        yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
 
 
 def exit_code(result: FileResult) -> int:
-    """0 every claim holds, 1 some claim fails, 2 the input is wrong, 3 something is unknown, 130 interrupted."""
+    """0 all claims hold, 1 some fails, 2 the input is wrong, 3 some is unknown, 70 internal error, 130 interrupted."""
     verdicts = {claim.holds for claim in result.claims}
     if result.errors:
         return BAD_INPUT
     if result.interrupted:
         return INTERRUPTED
+    if any(claim.fault for claim in result.claims):
+        return INTERNAL
     return FAILS if False in verdicts else UNKNOWN if None in verdicts else HOLDS
 
 
@@ -191,12 +211,19 @@ def _unknown_system(program: Program, options: Options, path: str) -> Iterator[D
 
 
 def judgements(
-    selection: Selection, options: Options, *, report: Report = quiet, judge: Judge | None = None
-) -> Iterator[ClaimResult]:
-    """Decide the chosen claims in the order of the source. Raises InputError for what cannot be lowered."""
-    judge = judge or judge_of(selection, options, report)
-    for claim in selection.claims:
-        yield judged(claim, judge, any_asked=options.tasks is None)
+    selection: Selection, options: Options, *, hear: Hear = silent, at_once: int = 1, known: Known | None = None
+) -> Generator[ClaimResult]:
+    """Decide the chosen claims, in `at_once` processes, and yield them in the order of the source.
+
+    `known` gets what is known of claims whose turn has not come. Raises InputError for what cannot be lowered.
+    """
+    claims, known, voice = selection.claims, {} if known is None else known, Voice(hear)
+    decide = partial(judged, judge=judge_of(selection, options, voice), any_asked=options.tasks is None)
+    order = units(claims, default_system(selection.program)) if at_once > 1 else []
+    if len(order) > 1 and can_fork():
+        yield from side_by_side(claims, order, decide, voice, known, at_once=at_once)
+    else:
+        yield from one_by_one(claims, decide, voice, known)
 
 
 def judged(claim: ClaimDecl, judge: Judge, *, any_asked: bool = False) -> ClaimResult:
@@ -207,18 +234,19 @@ def judged(claim: ClaimDecl, judge: Judge, *, any_asked: bool = False) -> ClaimR
 
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
-    """How to decide the claims of one file; what two claims have in common is done once."""
+    """How to decide the claims of one file; what the claims of a unit have in common is done once."""
     from verify.lower import lower  # noqa: PLC0415 - the engines import the solver
     from verify.strategy import Memory, Question, deadlock_question, decide  # noqa: PLC0415 - the same
 
     systems: dict[tuple[str, frozenset[str]], Lowered] = {}
-    known: dict[tuple[str, frozenset[str], Expr], Verdict] = {}
-    memory = Memory()
+    known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
+    memories: defaultdict[Unit, Memory] = defaultdict(Memory)
 
     def judge(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
         name = claim.system or default_system(selection.program)
+        group = unit(claim, name)
         gone = frozenset(removed(claim))
         if (name, gone) not in systems:
             systems[name, gone] = lower(selection.program, name, removed=gone)
@@ -227,11 +255,11 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         deadline = time.monotonic() + options.budget
         question = Question(
             lowered.system, _property(claim, selection.program, lowered), tasks, deadline, options.engine, report,
-            options.reduce, options.slice, memory, hunt=wants(claim) == "refuted" or bool(claim.without),
+            options.reduce, options.slice, memories[group], hunt=wants(claim) == "refuted" or bool(claim.without),
         )
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)
-        key = (name, gone, question.prop)
+        key = (group, gone, question.prop)
         if key not in known:
             known[key] = decide(question)
         return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BAD_INPUT, UNKNOWN, NO_TOOL, INTERNAL, INTERRUPTED = 2, 3, 4, 70, 130
 DEFAULT_WIDTH, MIN_WIDTH = 100, 60
 PATIENCE, PAUSE, TICK = 1.0, 5.0, 0.1  # seconds: until the first progress on a terminal; between lines; between updates
+REPORT = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 a needed tool is absent, 70 internal error, 130 interrupted."
@@ -85,13 +86,13 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     engine: Annotated[
         Literal["auto", "bfs", "views", "bmc"], typer.Option(help="Which engine looks for the answer.")
     ] = "auto",
-    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim.")] = 30.0,
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
     no_reduce: Annotated[bool, typer.Option("--no-reduce", help="Keep every step apart.")] = False,  # noqa: FBT002 - a flag
     no_slice: Annotated[bool, typer.Option("--no-slice", help="Keep what the claim does not depend on.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Check the claims of FILE.kc: prove them, or refute them with the shortest run."""
-    from verify.api import Options, check_file, exit_code  # noqa: PLC0415 - `--help` must be quick
+    from verify.api import Options, check_file, cores, exit_code  # noqa: PLC0415 - `--help` must be quick
 
     options = Options(
         tuple(claim or ()), tuple(without or ()), _definitions(define or ()), system, tasks, engine, budget,
@@ -99,9 +100,10 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     )
     meter = Meter(sys.stderr)
     if as_json:
-        result = check_file(file, options, report=meter)
+        result = check_file(file, options, hear=meter, at_once=cores())
         meter.clear()
         _write_json(result)
+        _show_faults(result)
         return exit_code(result)
     show = _printer()
     done: list[ClaimResult] = []
@@ -112,12 +114,13 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         done.append(result)
 
     try:
-        result = check_file(file, options, report=meter, each=each)
+        result = check_file(file, options, hear=meter, each=each, at_once=cores())
         meter.clear()
         _show_rest(show, result, len(done), chosen=bool(options.claims))
     except BrokenPipeError:
         _drop_stdout()
         return 1 if any(claim.holds is False for claim in done) else UNKNOWN
+    _show_faults(result)
     return exit_code(result)
 
 
@@ -210,32 +213,38 @@ def _drop_stdout() -> None:
 
 @dataclass(slots=True)
 class Meter:
-    """Progress on stderr: one line that changes on a terminal, else a line now and then."""
+    """Progress on stderr: one line that changes on a terminal, else a line for each claim now and then."""
 
     stream: TextIO
-    start: float = 0.0
-    last: float = 0.0
-    shown: bool = False
+    starts: dict[str, float] = field(default_factory=dict)  # by claim
+    lasts: dict[str, float] = field(default_factory=dict)
+    shown: str = ""  # the claim of the line on the terminal
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, claim: str, progress: Progress) -> None:
         """Show where an engine stands, unless it is too early to say."""
         now = time.monotonic()
-        self.start = self.start or now
-        terminal = self.stream.isatty()
-        if now - self.start < (PATIENCE if terminal else PAUSE) or now - self.last < (TICK if terminal else PAUSE):
-            return
+        start, last = self.starts.setdefault(claim, now), self.lasts.get(claim, 0.0)
         figures = ", ".join(f"{name} {count:,}" for name, count in progress.figures.items())
-        text = f"{progress.phase}: {figures}" if figures else progress.phase
-        self.stream.write(f"\r\x1b[K{text[: _width() - 1]}" if terminal else f"verify: {text}\n")
+        text = f"{claim}: {progress.phase}" + (f": {figures}" if figures else "")
+        if not self.stream.isatty():
+            if now - max(start, last) < PAUSE:
+                return
+            self.stream.write(f"verify: {text}\n")
+        else:
+            held = self.shown not in ("", claim) and now - self.lasts[self.shown] < PATIENCE  # by one that goes on
+            if now - start < PATIENCE or now - last < TICK or held:
+                return
+            self.stream.write(f"\r\x1b[K{text[: _width() - 1]}")
+            self.shown = claim
         self.stream.flush()
-        self.last, self.shown = now, terminal
+        self.lasts[claim] = now
 
     def clear(self) -> None:
-        """Take the line away; what follows starts a new wait."""
+        """Take the line away."""
         if self.shown:
             self.stream.write("\r\x1b[K")
             self.stream.flush()
-        self.start, self.shown = 0.0, False
+        self.shown = ""
 
 
 # ---- failures ------------------------------------------------------------------------------------
@@ -256,13 +265,22 @@ def _internal_error(error: Exception, *, as_json: bool) -> int:
         code, what, hint = NO_TOOL, f"the package `{error.name}` is missing", "install kcverify again"
     else:
         code, what = INTERNAL, f"internal error: {type(error).__name__}: {error}"
-        hint = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
+        hint = REPORT
     sys.stderr.write(f"verify: {what}\n{hint}\n")
     if os.environ.get("VERIFY_DEBUG"):
         traceback.print_exception(error)
     if as_json:
         _write_json(_failure("KC970", what, hint))
     return code
+
+
+def _show_faults(result: FileResult) -> None:
+    """Say what broke while claims were judged, and how to report it."""
+    broken = [claim for claim in result.claims if claim.fault]
+    if broken:
+        sys.stderr.write(f"verify: {broken[0].reason}\n{REPORT}\n")
+    if os.environ.get("VERIFY_DEBUG"):
+        sys.stderr.writelines(claim.fault for claim in broken)
 
 
 def _failure(code: str, message: str, hint: str) -> FileResult:

@@ -53,3 +53,7 @@ class InputError(Exception):
         """Carry the errors; the text of the exception is all of them, rendered."""
         self.diagnostics = tuple(diagnostics)
         super().__init__("\n".join(d.render() for d in self.diagnostics))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Diagnostic, ...]]]:
+        """What makes it again, where a worker sends it."""
+        return InputError, (self.diagnostics,)

@@ -21,13 +21,15 @@ class Judgement(NamedTuple):
     prop: Expr | None = None
 
 
-def conclude(claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False) -> ClaimResult:
+def conclude(
+    claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
+) -> ClaimResult:
     """What the verdict on its property means for the claim."""
     verdict, prop = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
-        span=claim.span,
+        span=claim.span, fault=fault,
     )
     match verdict:
         case Proved(scope, invariant):

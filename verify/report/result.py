@@ -40,6 +40,7 @@ class ClaimResult:
     expected: str = ""  # the claim in a sentence
     broken: Expr | None = field(default=None, repr=False)  # the property that the last state of `trace` violates
     span: Span = field(default=NOWHERE, compare=False)
+    fault: str = field(default="", repr=False)  # what broke in `verify` itself, and where; then nothing is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,4 @@ class FileResult:
     errors: tuple[Diagnostic, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
     interrupted: bool = False
+    seconds: float = field(default=0.0, compare=False)  # less than those of the claims, where some had a core each

@@ -73,7 +73,7 @@ def _because(claim: ClaimResult) -> Iterator[str]:
 
 
 def summary(result: FileResult) -> Styled:
-    """The count of claims that hold, fail and are unknown, and the time they took."""
+    """The count of claims that hold, fail and are unknown, and the time it took."""
     if not result.claims:
         return ((f"{result.file}: no claims", "yellow"),)
     counts = Counter(claim.holds for claim in result.claims)
@@ -81,8 +81,7 @@ def summary(result: FileResult) -> Styled:
     parts = [f"{counts[holds]} {word}" for holds, word in words.items() if counts[holds]]
     total = len(result.claims)
     style = MARKS[False if counts[False] else None if counts[None] else True][2]
-    time = seconds(sum(claim.seconds for claim in result.claims))
-    return ((f"{total} claim{'s' * (total != 1)}: {', '.join(parts)}", style), (f"   {time}", "dim"))
+    return ((f"{total} claim{'s' * (total != 1)}: {', '.join(parts)}", style), (f"   {seconds(result.seconds)}", "dim"))
 
 
 def error_lines(errors: Sequence[Diagnostic]) -> Iterator[Styled]:

@@ -1,0 +1,225 @@
+"""Which claims are judged together, and that answers do not depend on how many are judged at the same time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.handmade import fake_judge
+from verify.api import Options, check_file, exit_code, judged
+from verify.diagnostics import Diagnostic, InputError
+from verify.engine.verdict import Progress
+from verify.outcome import Judgement
+from verify.report.result import ClaimResult
+from verify.schedule import Known, Voice, one_by_one, side_by_side, units
+from verify.source import NOWHERE
+from verify.syntax.ast import ClaimDecl, ClaimKind
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # xdist has a thread
+
+SMALL = """\
+struct task { spinlock_t lock; bool a; bool b; };
+void user(void)
+{
+    for (;;) {
+take>   spin_lock(&current->lock);
+        if (!current->a)
+set>        current->b = 1;
+        spin_unlock(&current->lock);
+    }
+}
+system { task init[*] runs user; }
+invariant never = forall (struct task *t) !t->b;
+invariant a = forall (struct task *t) !t->a;
+reach user.set;
+prove a;
+refute never;
+lock_balanced;
+redundant user.take for a;
+"""
+CLAIMS = (
+    ClaimDecl("refute", "bad"), ClaimDecl("prove", "good"), ClaimDecl("prove", "hard"), ClaimDecl("prove", "good"),
+    ClaimDecl("refute", "worse"),
+)
+
+
+def names(claims: Sequence[ClaimDecl]) -> list[list[str]]:
+    return [[claims[place].name for place in places] for places in units(claims, "system")]
+
+
+def test_claims_of_one_property_are_a_unit() -> None:
+    claims = (
+        ClaimDecl("reach", targets=("f.g",)), ClaimDecl("prove", "a"), ClaimDecl("necessary", "a", ("f.g",)),
+        ClaimDecl("lock_balanced"), ClaimDecl("refute", "a", without=("f.g",)), ClaimDecl("prove", "b"),
+        ClaimDecl("redundant", "b", ("f.h",)), ClaimDecl("prove", "b", system="other"),
+        ClaimDecl("dead", targets=("f.g",)), ClaimDecl("redundant", "b", ("f.g",), system="system"),
+        ClaimDecl("prove", "a", without=("f.h",)), ClaimDecl("necessary", "a", ("f.h",)),
+    )
+    assert names(claims) == [
+        ["prove b", "redundant f.h for b", "redundant f.g for b in system"],
+        ["prove a", "prove a without f.h"],
+        ["lock_balanced"],
+        ["prove b in other"],
+        ["dead f.g"],
+        ["necessary f.g for a", "refute a without f.g"],  # the same question
+        ["reach f.g"],
+        ["necessary f.h for a"],
+    ]
+
+
+def answers(judge: Callable[[ClaimDecl], Judgement], at_once: int, known: Known | None = None) -> Iterator[ClaimResult]:
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        return replace(judged(claim, judge), seconds=0.0)
+
+    voice, known = Voice(lambda *_: None), {} if known is None else known
+    if at_once == 1:
+        return one_by_one(CLAIMS, decide, voice, known)
+    return side_by_side(CLAIMS, units(CLAIMS, "system"), decide, voice, known, at_once=at_once)
+
+
+@pytest.mark.parametrize("slow", [claim.name for claim in CLAIMS])
+def test_answers_come_in_the_order_of_the_source_whoever_is_slow(slow: str) -> None:
+    def judge(claim: ClaimDecl) -> Judgement:
+        time.sleep(0.2 if claim.name == slow else 0)
+        return fake_judge(claim)
+
+    one = list(answers(judge, 1))
+    assert [claim.name for claim in one] == [claim.name for claim in CLAIMS]
+    for at_once in (2, 9):
+        assert list(answers(judge, at_once)) == one
+
+
+def test_what_the_next_answer_waits_for_is_begun_first(tmp_path: Path) -> None:
+    """Else the order is that of `units`: proofs, then runs."""
+    begun = tmp_path / "begun"
+    claims = (CLAIMS[1], CLAIMS[0], ClaimDecl("prove", "hard"), ClaimDecl("prove", "harder"), CLAIMS[4])
+
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        with begun.open("a") as file:
+            file.write(f"{claim.name}\n")
+        return judged(claim, fake_judge)
+
+    order = [(2,), (3,), (0,), (4,), (1,)]
+    list(side_by_side(claims, order, decide, Voice(lambda *_: None), {}, at_once=1))
+    assert begun.read_text().splitlines() == ["prove good", "refute bad", "prove hard", "prove harder", "refute worse"]
+    begun.unlink()
+    list(side_by_side(claims[1:], [(1,), (3,), (2,), (0,)], decide, Voice(lambda *_: None), {}, at_once=1))
+    assert begun.read_text().splitlines()[0] == "refute bad"
+
+
+def test_a_bug_in_one_claim_leaves_the_others() -> None:
+    def judge(claim: ClaimDecl) -> Judgement:
+        if claim.invariant == "hard":
+            raise MemoryError
+        return fake_judge(claim)
+
+    for at_once in (1, 2):
+        results = list(answers(judge, at_once))
+        assert [claim.reason for claim in results if claim.fault] == ["internal error: MemoryError"]
+        assert "raise MemoryError" in results[2].fault
+        assert [claim.holds for claim in results] == [True, True, None, True, None]
+
+
+class Huge(str):
+    """What cannot be sent."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        raise MemoryError
+
+
+def test_an_answer_that_cannot_be_sent_is_an_internal_error() -> None:
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        result = judged(claim, fake_judge)
+        return replace(result, reason=Huge()) if claim.invariant == "good" else result
+
+    results = list(side_by_side(CLAIMS, units(CLAIMS, "system"), decide, Voice(lambda *_: None), {}, at_once=2))
+    assert [claim.name for claim in results if claim.fault] == ["prove good", "prove good"]
+    assert {claim.reason for claim in results if claim.fault} == {"internal error: MemoryError"}
+
+
+def test_a_worker_that_dies_is_an_internal_error_of_its_claims() -> None:
+    def judge(claim: ClaimDecl) -> Judgement:
+        if claim.invariant == "good":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return fake_judge(claim)
+
+    results = list(answers(judge, 2))
+    assert [claim.holds for claim in results] == [True, None, None, None, None]
+    assert {claim.reason for claim in results if claim.fault} == {"internal error: its process ended early (SIGKILL)"}
+    assert [claim.name for claim in results if claim.fault] == ["prove good", "prove good"]
+
+
+def test_an_error_of_the_input_is_raised_when_its_turn_has_come() -> None:
+    def judge(claim: ClaimDecl) -> Judgement:
+        if claim.invariant == "hard":
+            raise InputError([Diagnostic("KC500", "no finite meaning", NOWHERE)])
+        return fake_judge(claim)
+
+    for at_once in (1, 2):
+        heard: list[ClaimResult] = []
+        with pytest.raises(InputError) as caught:
+            heard.extend(iter(answers(judge, at_once)))
+        assert caught.value.diagnostics == (Diagnostic("KC500", "no finite meaning", NOWHERE),)
+        known: Known = {}
+        results = answers(judge, at_once, known)
+        assert [next(results).name, next(results).name] == ["refute bad", "prove good"]
+        with pytest.raises(InputError):
+            next(results)
+
+
+def test_progress_names_its_claim() -> None:
+    """The first word of each unit is passed on; those within a moment of it are not."""
+    heard: list[tuple[str, Progress]] = []
+    voice = Voice(lambda claim, progress: heard.append((claim, progress)))
+
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        for states in range(9):
+            voice(Progress("search", {"states": states}))
+        return judged(claim, fake_judge)
+
+    list(one_by_one(CLAIMS[:1], decide, voice, {}))
+    assert [claim for claim, _ in heard] == ["refute bad"] * 9
+    heard.clear()
+    list(side_by_side(CLAIMS, units(CLAIMS, "system"), decide, voice, {}, at_once=2))
+    first = [claim for claim, said in heard if said == Progress("search", {"states": 0})]
+    assert {"prove good", "prove hard", "refute bad", "refute worse"} <= set(first)
+
+
+def test_a_file_has_the_same_answers_on_one_core_and_on_two(tmp_path: Path) -> None:
+    path = tmp_path / "small.kc"
+    path.write_text(SMALL)
+    one, two = (check_file(str(path), Options(tasks=2), at_once=at_once) for at_once in (1, 2))
+    assert [claim.verdict for claim in one.claims] == ["refuted", "proved", "refuted", "proved", "proved"]
+    assert [replace(claim, seconds=0.0) for claim in one.claims] == [
+        replace(claim, seconds=0.0) for claim in two.claims
+    ]
+    assert all(claim.trace for claim in two.claims if claim.verdict == "refuted")
+    assert exit_code(one) == exit_code(two) == 0
+
+
+@pytest.mark.parametrize("kind", ["prove", "refute"])
+def test_a_fault_is_exit_code_70(kind: ClaimKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "small.kc"
+    path.write_text(SMALL)
+
+    def judge_of(*_: object) -> Callable[[ClaimDecl], Judgement]:
+        def judge(claim: ClaimDecl) -> Judgement:
+            if claim.kind == kind:
+                raise RuntimeError("the sky fell")
+            return fake_judge(ClaimDecl("prove", "good" if claim.kind != "reach" else "bad"))
+
+        return judge
+
+    monkeypatch.setattr("verify.api.judge_of", judge_of)
+    for at_once in (1, 2):
+        result = check_file(str(path), at_once=at_once)
+        assert [claim.kind for claim in result.claims if claim.fault] == [kind]
+        assert exit_code(result) == 70

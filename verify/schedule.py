@@ -1,0 +1,170 @@
+"""Judge claims one by one or side by side, and give the answers in the order of the source.
+
+Claims that profit from each other are a unit: those that want one property of one system proved share what was found
+out about it. Units share nothing, so that no answer depends on how many are judged at the same time.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from verify.diagnostics import InputError
+from verify.engine.verdict import Progress, Unknown
+from verify.outcome import Judgement, conclude, removed, wants
+from verify.report.result import ClaimResult
+from verify.workers import Send, gather
+
+if TYPE_CHECKING:
+    from verify.syntax.ast import ClaimDecl
+
+Judged = Callable[["ClaimDecl"], ClaimResult]
+Hear = Callable[[str, Progress], None]  # the name of a claim, and where an engine stands with it
+Known = MutableMapping[int, ClaimResult | InputError]  # by the place of the claim
+TICK = 0.1  # seconds between two words of a worker on where it stands
+
+
+class Unit(NamedTuple):
+    """What the claims of a unit have in common."""
+
+    wants: str
+    system: str
+    what: tuple[str | None, ...]  # the property
+    gone: frozenset[str]  # guards; proofs with and without a guard have much in common, runs have not
+
+
+@dataclass(slots=True)
+class Voice:
+    """What engines report to, for the claim that they are at."""
+
+    hear: Hear
+    claim: str = ""
+
+    def __call__(self, progress: Progress) -> None:
+        """Pass on where an engine stands."""
+        self.hear(self.claim, progress)
+
+
+def unit(claim: ClaimDecl, system: str) -> Unit:
+    """The unit of a claim about `system`."""
+    what = (claim.invariant,) if claim.invariant else (claim.kind, *claim.targets)
+    gone = frozenset(removed(claim)) if wants(claim) == "refuted" else frozenset[str]()
+    return Unit(wants(claim), system, what, gone)
+
+
+def units(claims: Sequence[ClaimDecl], system: str) -> list[tuple[int, ...]]:
+    """The places of the claims of each unit, long units first; `system` is that of claims that name none."""
+    found: dict[Unit, list[int]] = {}
+    for place, claim in enumerate(claims):
+        found.setdefault(unit(claim, claim.system or system), []).append(place)
+    longest = sorted(found, key=lambda each: (each.wants != "proved", -len(found[each]), found[each]))
+    return [tuple(found[each]) for each in longest]
+
+
+def one_by_one(claims: Sequence[ClaimDecl], judged: Judged, voice: Voice, known: Known) -> Iterator[ClaimResult]:
+    """Judge the claims in this process. Raises InputError for what cannot be lowered."""
+    for place, claim in enumerate(claims):
+        known[place] = _outcome(claim, judged, voice)
+        yield _result(known[place])
+
+
+def side_by_side(  # noqa: PLR0913 - what is judged, and how
+    claims: Sequence[ClaimDecl], order: Sequence[tuple[int, ...]], judged: Judged, voice: Voice, known: Known, *,
+    at_once: int,
+) -> Iterator[ClaimResult]:
+    """Judge the units in worker processes. Raises InputError for what cannot be lowered, when its turn has come.
+
+    Units are begun in the given order, but for the one that the next answer waits for: it goes first. What is known
+    of later claims is in `known`, also after an interrupt.
+    """
+    turn = 0
+    left = list(order)
+
+    def take() -> tuple[int, ...] | None:
+        waited_for = next((places for places in left if turn in places), None)
+        places = waited_for or next(iter(left), None)
+        if places:
+            left.remove(places)
+        return places
+
+    def hear(message: Message) -> None:
+        place, said = message
+        if isinstance(said, Progress):
+            voice.hear(claims[place].name, said)
+        else:
+            known[place] = said
+
+    def ended(places: tuple[int, ...], death: str) -> None:
+        for place in places:
+            if place not in known:
+                what = f"its process ended early ({death or 'no answer'})"
+                known[place] = _fault(claims[place], what, f"{claims[place].name}: {what}\n", 0.0)
+
+    work = partial(_unit, claims=claims, judged=judged, voice=voice)
+    with closing(gather(take, work, hear, ended, at_once=at_once)) as messages:
+        for _ in messages:
+            while turn in known:
+                yield _result(known[turn])
+                turn += 1
+
+
+Message = tuple[int, ClaimResult | InputError | Progress]
+
+
+def _unit(
+    places: tuple[int, ...], send: Send[Message], *, claims: Sequence[ClaimDecl], judged: Judged,
+    voice: Voice,
+) -> None:
+    """Judge the claims of one unit, in a process of its own."""
+    last = 0.0
+    for place in places:
+
+        def tell(_: str, progress: Progress, place: int = place) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= TICK:
+                last = now
+                send((place, progress))
+
+        voice.hear = tell
+        start = time.perf_counter()
+        outcome = _outcome(claims[place], judged, voice)
+        try:
+            send((place, outcome))
+        except OSError:  # nobody hears
+            raise
+        except Exception as error:  # noqa: BLE001 - it cannot be sent, or is too large
+            send((place, _broken(claims[place], error, time.perf_counter() - start)))
+
+
+def _outcome(claim: ClaimDecl, judged: Judged, voice: Voice) -> ClaimResult | InputError:
+    voice.claim = claim.name
+    start = time.perf_counter()
+    try:
+        return judged(claim)
+    except InputError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - whatever it is, other claims can still be judged
+        return _broken(claim, error, time.perf_counter() - start)
+
+
+def _broken(claim: ClaimDecl, error: Exception, seconds: float) -> ClaimResult:
+    what = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return _fault(claim, what, "".join(traceback.format_exception(error)), seconds)
+
+
+def _fault(claim: ClaimDecl, what: str, where: str, seconds: float) -> ClaimResult:
+    """What is said of a claim when `verify` itself broke."""
+    stopped = Judgement(Unknown(f"internal error: {what}", "", ""))
+    return conclude(claim, stopped, seconds=seconds, fault=where)
+
+
+def _result(outcome: ClaimResult | InputError) -> ClaimResult:
+    if isinstance(outcome, InputError):
+        raise outcome
+    return outcome
