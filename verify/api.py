@@ -8,78 +8,40 @@ from __future__ import annotations
 
 import platform
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.engine.verdict import Progress, Report, Unknown, Verdict
-from verify.ir import TRUE, Expr
-from verify.outcome import Judgement, conclude, removed, wants
+from verify.engine.verdict import Unknown
+from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, lower_ahead, quiet
+from verify.outcome import Judgement, conclude
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.resources import specs_root
-from verify.schedule import Hear, Known, Unit, Voice, one_by_one, side_by_side, silent, unit, units
+from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
 from verify.source import Source, Span
 from verify.workers import can_fork, cores
 
 if TYPE_CHECKING:
-    from verify.lower import Lowered
     from verify.syntax.ast import ClaimDecl
     from verify.syntax.program import Program
 
 __all__ = [
     "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection", "check_file", "cores",
-    "exit_code", "judge_of", "judged", "judgements", "select", "versions",
+    "default_system", "exit_code", "judge_of", "judged", "judgements", "quiet", "select", "versions",
 ]
 
-Engine = Literal["auto", "bfs", "views", "bmc"]
-Removal = tuple[str, frozenset[str]]  # a system, and the guards that are taken out of it
-UNDECIDED = frozenset({"minimal", "race_free", "writers"})
-BOUNDED = 3  # tasks that are looked at where any number is asked for
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to check and how hard to try. `budget` is in seconds of wall clock for each claim."""
-
-    claims: tuple[str, ...] = ()  # names; none is all
-    without: tuple[str, ...] = ()  # guards removed in addition to those a claim names
-    defines: Mapping[str, str] = field(default_factory=dict)
-    system: str | None = None  # leave out claims about other systems; claims that name none are about this one
-    tasks: int | None = 3  # None is any number
-    engine: Engine = "auto"
-    budget: float = 60.0
-    reduce: bool = True
-    slice: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A file without errors, and its claims that the options ask for."""
-
-    file: str
-    program: Program
-    claims: tuple[ClaimDecl, ...]
-    lowered: dict[Removal, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
-
-
-Judge = Callable[["ClaimDecl"], Judgement]
 Each = Callable[[ClaimResult, Selection], None]
 
 
 def versions() -> dict[str, str]:
     """The versions that an answer depends on."""
     return {"verify": version("kcverify"), "z3": version("z3-solver"), "python": platform.python_version()}
-
-
-def quiet(_: Progress) -> None:
-    """Report nothing."""
 
 
 def check_file(
@@ -206,7 +168,7 @@ def judgements(
     decide = partial(judged, judge=judge_of(selection, options, voice), any_asked=options.tasks is None)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
-        _lower_ahead(selection, order)
+        lower_ahead(selection, order)
         yield from side_by_side(claims, order, decide, voice, known, at_once=at_once)
     else:
         yield from one_by_one(claims, decide, voice, known)
@@ -217,76 +179,3 @@ def judged(claim: ClaimDecl, judge: Judge, *, any_asked: bool = False) -> ClaimR
     start = time.perf_counter()
     judgement = judge(claim)
     return conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
-
-
-def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
-    """How to decide the claims of one file; what the claims of a unit have in common is done once."""
-    from verify.strategy import Memory, Question, deadlock_question, decide  # noqa: PLC0415 - they import the solver
-
-    known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
-    memories: defaultdict[Unit, Memory] = defaultdict(Memory)
-
-    def judge(claim: ClaimDecl) -> Judgement:
-        if claim.kind in UNDECIDED:
-            return Judgement(Unknown("not decided by this engine", "", ""))
-        name, gone = _removal(claim, selection)
-        group = unit(claim, name)
-        lowered = _lowered(selection, (name, gone))
-        tasks = options.tasks if options.tasks is not None else BOUNDED
-        deadline = time.monotonic() + options.budget
-        question = Question(
-            lowered.system, _property(claim, selection.program, lowered), tasks, deadline, options.engine, report,
-            options.reduce, options.slice, memories[group], hunt=wants(claim) == "refuted" or bool(claim.without),
-        )
-        if claim.kind == "deadlock_free":
-            question = deadlock_question(question)
-        key = (group, gone, question.prop)
-        if key not in known:
-            known[key] = decide(question)
-        return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
-
-    return judge
-
-
-def _removal(claim: ClaimDecl, selection: Selection) -> Removal:
-    return claim.system or default_system(selection.program), frozenset(removed(claim))
-
-
-def _lowered(selection: Selection, what: Removal) -> Lowered:
-    from verify.lower import lower  # noqa: PLC0415 - see `judge_of`
-
-    if what not in selection.lowered:
-        selection.lowered[what] = lower(selection.program, what[0], removed=what[1])
-    return selection.lowered[what]
-
-
-def _lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:
-    """Lower what several units need, so that their processes have it."""
-    needed = Counter(what for unit in order for what in {_removal(selection.claims[i], selection) for i in unit})
-    for what, times in needed.items():
-        with suppress(InputError):  # the claim will tell
-            if times > 1:
-                _lowered(selection, what)
-
-
-def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:
-    """The property behind a claim: what must hold in every reachable state, or be shown not to."""
-    from verify.lower import claims  # noqa: PLC0415 - see `judge_of`
-
-    match claim.kind:
-        case "reach":
-            return claims.never_at(lowered.system, lowered.labels[claim.targets[0]])
-        case "dead":
-            return claims.never_at(lowered.system, lowered.fires[claim.targets[0]])
-        case "lock_balanced":
-            return claims.balanced(lowered.system)
-        case "deadlock_free":
-            return TRUE
-        case _:
-            assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
-            return claims.invariant(program, lowered, claim.invariant)
-
-
-def default_system(program: Program) -> str:
-    """The system of a claim that names none: the only one, or the one called `system`."""
-    return "system" if "system" in program.systems else next(iter(program.systems))

@@ -11,8 +11,9 @@ Nothing is proved on a finder's word, and nothing refuted without the run of the
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Literal, assert_never
 
 from verify.engine.search import Search, search
@@ -31,10 +32,12 @@ from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
+from verify.unbounded import Passes, Tried, guesses, prove_unbounded
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 8  # scenarios that are searched a little before a proof of what is said to hold
+SMALL = 2  # guesses of what a proof must know that cost little
 GROWTH = 8
 BMC_STEPS = 64
 
@@ -44,6 +47,7 @@ class Memory:
     """What the claims of one file have in common: small systems proved, and what each property needed to know."""
 
     proofs: dict[object, Proved] = field(default_factory=dict)
+    tried: Tried = field(default_factory=Tried)
     keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
     why: str = ""  # the last proof failed
 
@@ -103,12 +107,18 @@ def decide(question: Question) -> Verdict:
         case "bfs":
             return _bfs(question)
         case "views":
-            proof = _proof(question, _reduced(question), question.deadline)
+            everywhere = _unbounded(question, guesses(question.system, question.prop), _share(question.deadline))
+            proof = everywhere or _proof(question, _reduced(question), question.deadline)
             return proof or Unknown("no inductive invariant was found", "nothing", "views")
         case "bmc":
             return _bmc(question)
         case _:
             assert_never(question.engine)
+
+
+def proof_of(question: Question) -> Proved | None:
+    """A proof for any number of tasks, if one is soon found."""
+    return _unbounded(question, islice(guesses(question.system, question.prop), SMALL), _share(question.deadline))
 
 
 def deadlock_question(question: Question) -> Question:
@@ -128,13 +138,33 @@ def _small(question: Question, keys: Collection[Key]) -> System:
 
 
 def _auto(question: Question) -> Verdict:
-    refuted = _hunt(question, _share(question.deadline), None if question.hunt else GLANCE)
-    if refuted is not None:
-        return refuted
-    verdict = _refine(question)
-    if isinstance(verdict, Unknown) and not question.hunt and question.deadline > time.monotonic():
-        return _hunt(question, question.deadline) or verdict
-    return verdict
+    """A run first where one is expected, else a proof; each at first only where it would be found soon."""
+    small = guesses(question.system, question.prop)
+    if question.hunt:
+        verdict = _hunt(question, _share(question.deadline)) or _unbounded(question, small, _share(question.deadline))
+    else:
+        verdict = (
+            _unbounded(question, islice(small, SMALL), _share(question.deadline))
+            or _hunt(question, _share(question.deadline), GLANCE)
+            or _unbounded(question, small, _share(question.deadline))
+        )
+    if verdict is not None:
+        return verdict
+    refined = _refine(question)
+    if isinstance(refined, Unknown) and not question.hunt and question.deadline > time.monotonic():
+        return _hunt(question, question.deadline) or refined
+    return refined
+
+
+def _unbounded(question: Question, known: Iterable[Collection[Key]], deadline: float) -> Proved | None:
+    """A proof for any number of tasks that knows no more of the system than one of these."""
+    if question.deadlock:
+        return None
+    outcome = prove_unbounded(
+        question.system, question.prop, known, question.memory.tried, Passes(question.reduce, question.slice),
+        deadline=deadline, report=question.report,
+    )  # fmt: skip
+    return outcome if isinstance(outcome, Proved) else None
 
 
 def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:

@@ -6,10 +6,11 @@ that what it says of a system with any number of tasks is told by few cells (doc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from verify.ir import (
+    FALSE,
     PC,
     Binary,
     Binder,
@@ -33,15 +34,15 @@ THREAD, OBJECT = "t", "o"  # what a body calls the thread, which is also its obj
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Of every thread `t` at `location` (None: anywhere), and every object `o` of class `cls` but its own: `body`.
+    """What holds of every thread `t`, of every object `o`, or of every pair of a thread and an object not its own.
 
-    With `cls` empty the body speaks of the thread and its object only. With `made`, it is said of objects that the
-    thread is making, and may speak of its own object too; without, of the globals, the thread's locals and `o`.
+    `locations` (None: anywhere) are where the thread has to be for it to hold. A body may read the globals, the locals
+    of `t` and the object `t`, and the object `o`.
     """
 
-    cls: str
-    made: bool
-    location: int | None
+    thread: bool  # whether it speaks of `t`
+    cls: str  # the class of `o`, or "" if it does not speak of one
+    locations: frozenset[int] | None
     body: Expr
 
 
@@ -49,15 +50,21 @@ def as_property(system: System, clause: Clause) -> Expr:
     """Return the clause as a property of any instance of the system."""
     t, o = Bound(THREAD), Bound(OBJECT)
     said = clause.body
-    if clause.location is not None:
-        said = Binary("||", Binary("!=", Local(PC, t), Const(clause.location)), said)
-    if clause.made:
-        said = Binary("||", Binary("!=", Field(o, clause.cls, MAKER), t), said)
+    if clause.locations is not None:
+        said = Binary("||", Unary("!", _one_of(Local(PC, t), clause.locations)), said)
     if clause.cls:
-        if clause.cls == system.thread:
+        if clause.thread and clause.cls == system.thread:
             said = Binary("||", Binary("==", o, t), said)
         said = Quant("forall", Binder(OBJECT, Ptr(clause.cls)), said)
-    return Quant("forall", Binder(THREAD, Ptr(system.thread)), said)
+    return Quant("forall", Binder(THREAD, Ptr(system.thread)), said) if clause.thread else said
+
+
+def _one_of(place: Expr, values: Iterable[int]) -> Expr:
+    found: Expr = FALSE
+    for value in sorted(values):
+        test = Binary("==", place, Const(value))
+        found = test if found == FALSE else Binary("||", found, test)
+    return found
 
 
 def prenex(prop: Expr) -> Sequence[tuple[tuple[Binder, ...], Expr]] | None:
@@ -69,6 +76,14 @@ def prenex(prop: Expr) -> Sequence[tuple[tuple[Binder, ...], Expr]] | None:
         case Quant("forall", binder, body):
             inner = prenex(body)
             return None if inner is None else [((binder, *binders), matrix) for binders, matrix in inner]
+        case Binary("||", left, right) if _quantified(prop):
+            first, second = prenex(left), prenex(right)
+            if first is None or second is None:
+                return None
+            pairs = [(*one, *other) for one in first for other in second]
+            if any({b.name for b in mine} & {b.name for b in theirs} for mine, _, theirs, _ in pairs):
+                return None
+            return [((*mine, *theirs), Binary("||", a, b)) for mine, a, theirs, b in pairs]
         case _:
             return None if _quantified(prop) else [((), prop)]
 

@@ -57,9 +57,14 @@ class Lowered:
     fires: Mapping[str, frozenset[int]]  # of a check: the locations where its condition was true
 
 
-def lower(program: Program, system: str, *, removed: frozenset[str] = frozenset()) -> Lowered:
-    """Lower one system of the program, without the removed guards. Raises InputError for what has no finite meaning."""
-    program = without(program, sorted(removed))
+def lower(
+    program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset()
+) -> Lowered:
+    """Lower one system of the program, without the removed guards and with the optional ones there or not.
+
+    Raises InputError for what has no finite meaning.
+    """
+    program = without(program, sorted(removed), sorted(optional))
     declared = program.systems[system]
     statics = _statics(program)
     graph = _graph(program, declared, statics)

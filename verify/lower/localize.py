@@ -27,6 +27,7 @@ from verify.ir import (
     Range,
     Referenced,
     System,
+    Threads,
     Unary,
     Update,
 )
@@ -36,7 +37,7 @@ from verify.lower.simplify import conj, conjuncts, ite
 from verify.lower.slice import key_of
 from verify.lower.visible import Key, seen
 
-__all__ = ["first_keys", "localize", "looked_at", "reads", "shared_keys"]
+__all__ = ["closely_read", "first_keys", "localize", "looked_at", "plain_locks", "reads", "shared_keys"]
 
 
 def shared_keys(system: System) -> frozenset[Key]:
@@ -52,11 +53,22 @@ def first_keys(system: System, prop: Expr) -> frozenset[Key]:
 
 
 def looked_at(system: System, prop: Expr) -> frozenset[Key]:
-    """The plain fields of tasks that the code looks at which changes, in another's object, what the property reads.
+    """The plain fields of tasks that the code tests which changes, in another's object, what the property reads.
 
     A guess at what a proof needs to know, and what keeps most false alarms away.
     """
-    to = first_keys(system, prop)
+    return _tests_before(system, first_keys(system, prop))
+
+
+def closely_read(system: System, prop: Expr) -> frozenset[Key]:
+    """What the property reads, what is looked at before that is changed, before this is changed, and so on."""
+    found = first_keys(system, prop)
+    while more := _tests_before(system, found) - found:
+        found |= more
+    return found
+
+
+def _tests_before(system: System, to: Collection[Key]) -> frozenset[Key]:
     acting = {
         action.micro[0].function
         for action in system.actions
@@ -65,14 +77,33 @@ def looked_at(system: System, prop: Expr) -> frozenset[Key]:
         and update.place.name != LIFE
     }
     fields = {(system.thread, var.name): var for var in system.classes[system.thread].fields}
-    tested = {
-        key
-        for action in system.actions
-        if acting & {action.micro[0].function}
-        for expr in (action.guard, *(u.value for u in action.updates if isinstance(u.place, Local)))
-        for key in reads(system, expr)
-    }
-    return frozenset(k for k in tested if k in fields and isinstance(fields[k].domain, Range) and k[1] != LIFE)
+    plain = {k for k in fields if isinstance(fields[k].domain, Range) and k[1] != LIFE}
+    inside = [action for action in system.actions if acting & {action.micro[0].function}]
+    return _tested(system, inside) & plain
+
+
+def _tested(system: System, actions: Collection[Action]) -> frozenset[Key]:
+    """What guards read, directly or from a local: not what is only copied."""
+    found = {key for action in actions for key in reads(system, action.guard)}
+    stores = [
+        (key_of(update.place), reads(system, update.value))
+        for action in actions
+        for update in action.updates
+        if isinstance(update.place, Local)
+    ]
+    grown = True
+    while grown:
+        more = {key for place, read in stores if place in found for key in read} - found
+        found |= more
+        grown = bool(more)
+    return frozenset(found)
+
+
+def plain_locks(system: System) -> frozenset[Key]:
+    """The global locks with one owner and no readers."""
+    locks = {var.name: var for var in system.globals if var.lock and isinstance(var.domain, Ptr)}
+    shared = {var.name.removesuffix(".readers") for var in system.globals if isinstance(var.domain, Threads)}
+    return frozenset(("", name) for name in locks.keys() - shared)
 
 
 def localize(system: System, known: Collection[Key]) -> System:

@@ -1,4 +1,4 @@
-"""Removing guards: the program without a check, a lock, a write or a barrier."""
+"""Removing guards: the program without a check, a lock, a write or a barrier; or with it as if anybody's guess."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from typing import TypeVar
 from verify.syntax import ast
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.program import Program
+from verify.syntax.types import INT, Bool
 
 T = TypeVar("T")
 FALSE = ast.Number(0)
+Edit = Callable[[ast.Stmt], ast.Stmt]
 
 
-def without(program: Program, removed: Iterable[str]) -> Program:
-    """The program with each named guard removed.
+def without(program: Program, removed: Iterable[str], optional: Iterable[str] = ()) -> Program:
+    """The program with each guard in `removed` removed, and with each in `optional` there or not, anew at each visit.
 
     A removed check has a condition that is false; a removed lock has neither its acquire nor the releases that match
     it, which are those of the same lock expression that follow it in its function, up to the next acquire of it;
-    any other removed statement is empty. Labels stay.
+    any other removed statement is empty. Labels stay. With a guard optional, the program does all that it does with
+    the guard and all that it does without, so what holds of it holds of both; but it may also release a lock that it
+    has not taken.
     """
     functions = dict(program.functions)
-    for guard in removed:
-        name, label = guard.split(".", 1)
-        functions[name] = _remove(functions[name], label, program.guards[guard].kind == "lock")
+    for edit, guards in ((_emptied, removed), (_optional, optional)):
+        for guard in guards:
+            name, label = guard.split(".", 1)
+            functions[name] = _change(functions[name], label, program.guards[guard].kind == "lock", edit)
     return replace(program, functions=functions)
 
 
-def _remove(function: ast.FunctionDecl, label: str, lock: bool) -> ast.FunctionDecl:  # noqa: FBT001 - one private use
+def _change(function: ast.FunctionDecl, label: str, lock: bool, how: Edit) -> ast.FunctionDecl:  # noqa: FBT001 - private
     statements = list[ast.Stmt]()
     _collect(function.body, statements)
     found = next(s for s in statements if isinstance(s, ast.Labeled) and s.label == label)
@@ -39,7 +44,7 @@ def _remove(function: ast.FunctionDecl, label: str, lock: bool) -> ast.FunctionD
     def edit(stmt: ast.Stmt) -> ast.Stmt:
         if id(stmt) not in drop:
             return stmt
-        return _emptied(stmt)
+        return how(stmt)
 
     body = _map(function.body, edit) if function.body is not None else None
     return replace(function, body=body)
@@ -53,6 +58,17 @@ def _emptied(stmt: ast.Stmt) -> ast.Stmt:
             return replace(stmt, cond=replace(FALSE, span=stmt.cond.span))
         case _:
             return ast.Empty(span=stmt.span)
+
+
+def _optional(stmt: ast.Stmt) -> ast.Stmt:
+    match stmt:
+        case ast.Labeled(body=body):
+            return replace(stmt, body=_optional(body))
+        case ast.If(cond=cond):
+            either = ast.Nondet(span=cond.span, type=Bool())
+            return replace(stmt, cond=ast.Binary("&&", either, cond, span=cond.span, type=INT))
+        case _:
+            return ast.Choose((stmt, ast.Empty(span=stmt.span)), span=stmt.span)
 
 
 def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]:

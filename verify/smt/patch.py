@@ -52,12 +52,13 @@ class Patch(Instance):
 
 def patch(system: System, named: Mapping[str, Sequence[int]], threads: Sequence[int], binders: int) -> Patch:
     """Return the patch of these cells, with room for all that their pointers and `binders` more can lead to."""
-    few = Patch(system, max(threads) + 1, {}, named, threads)
+    tasks = max(named[system.thread]) + 1  # the last stands for all that have no number
+    few = Patch(system, tasks, {}, named, threads)
     sizes = {}
     for cls in system.classes:
         pointers = sum(var.domain == Ptr(cls) for var in few.slots().values())
         sizes[cls] = max(named[cls], default=0) + pointers + binders
-    return Patch(system, max(threads) + 1, sizes, named, threads)
+    return Patch(system, tasks, sizes, named, threads)
 
 
 class PatchReader(Reader):

@@ -1,11 +1,16 @@
-"""Sets of views as clauses of a universal invariant."""
+"""Sets of views as clauses of a universal invariant: what is said of an object alone is not said again of a pair.
+
+Views at two locations that say the same become one clause. What a clause has to say beside the others is found by
+Coudert and Madre's restriction of a diagram to a care set (1990).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 
 from verify.engine.diagrams import FALSE, TRUE, Node, decide, ite
-from verify.engine.parametric.space import ME, OWN, VIEWED, Kind, Space, cells_of
+from verify.engine.parametric.space import ME, OWN, VIEWED, Cell, Kind, Space, moved
 from verify.instances import THREAD, Slot
 from verify.ir import PC, Binary, Bound, Const, Expr, Field, Global, Local, Ptr, Range, Threads
 from verify.universal import MAKER, OBJECT, Clause
@@ -13,36 +18,99 @@ from verify.universal import THREAD as THE_THREAD
 
 
 def clauses(of: Space, views: Mapping[Kind, Node]) -> Iterator[Clause]:
-    """Return the clauses that hold in the views, and in no others: one for each kind and location."""
-    for kind in sorted(kind for kind in views if not kind.made):
-        yield Clause(kind.cls, False, None, _within(of, kind))
+    """Return the clauses that hold in the views, and in no others."""
     memo: dict[Node, Expr] = {of.true: TRUE, of.false: FALSE}
-    pc = of.tests[Slot(THREAD, ME, PC)]
-    for kind in sorted(views):
-        node = views[kind]
-        if kind.made:  # what is said of every object anyway need not be said again
-            node = of.simplify(node, views[Kind(kind.cls)] & _made(of, kind))
-        for location in sorted(pc):
-            code = of.codes[Slot(THREAD, ME, PC)][location]
-            yield Clause(kind.cls, kind.made, location, _expression(of, of.manager.let(code, node), memo))
+    alone = {cls: _alone(of, views, cls) for cls in of.system.classes}
+    for cls, node in alone.items():
+        yield Clause(False, cls, None, _both(_within(of, (cls, VIEWED)), _expression(of, node, memo)))
+    yield Clause(True, "", None, _both(_within(of, (THREAD, ME)), _within(of, ("", 0))))
+    for (thread, cls), found in _by_location(of, views, alone).items():
+        for node, locations in found.items():
+            if node != of.true:
+                yield Clause(thread, cls, frozenset(locations), _expression(of, node, memo))
+    pc = of.slots[Slot(THREAD, ME, PC)].domain
+    if isinstance(pc, Range):
+        never = frozenset(range(pc.lo, pc.hi + 1)) - set(of.codes[Slot(THREAD, ME, PC)])
+        yield Clause(True, "", never, FALSE)
 
 
-def _within(of: Space, kind: Kind) -> Expr:
-    """That no variable holds a value that it never has."""
-    cells = set(cells_of(of, kind)) if kind == OWN else {(kind.cls, VIEWED)}
+def _alone(of: Space, views: Mapping[Kind, Node], cls: str) -> Node:
+    """What is true of every object of a class, whoever looks at it."""
+
+    def beside(bit: str) -> bool:
+        return (of.owner[bit].cell, of.owner[bit].index) != (cls, VIEWED) or of.about[bit] == (of.system.thread, ME)
+
+    found = _forget(of, views[Kind(cls)], beside)
+    if cls == of.system.thread:
+        own = _forget(of, views[OWN], lambda bit: of.owner[bit].cell != cls)
+        found |= _named(of, own, {(cls, ME): (cls, VIEWED)})
+    return found
+
+
+Said = tuple[bool, str]
+
+
+def _by_location(
+    of: Space, views: Mapping[Kind, Node], alone: Mapping[str, Node]
+) -> Mapping[Said, Mapping[Node, list[int]]]:
+    """What the views at each location say beside what is true anyway, and where they say so."""
+    thread = of.system.thread
+    result: dict[Said, dict[Node, list[int]]] = defaultdict(lambda: defaultdict(list))
+    pc = of.codes[Slot(THREAD, ME, PC)]
+    mine = _named(of, alone[thread], {(thread, VIEWED): (thread, ME)})
+    for location in sorted(pc):
+        here = {kind: of.manager.let(pc[location], node) for kind, node in views.items()}
+        own = here[OWN]
+        result[True, ""][of.simplify(own, mine) if own != of.false else own].append(location)
+        if own == of.false:
+            continue
+        rest = _forget(of, own, lambda bit: of.owner[bit].cell == thread)
+        for cls in of.system.classes:
+            pair, made = here[Kind(cls)], here.get(Kind(cls, made=True))
+            known = alone[cls] & rest
+            if of.false in (pair, known):
+                result[True, cls][of.false].append(location)
+                continue
+            said = of.simplify(pair, known)
+            result[True, cls][said].append(location)
+            if made is not None:
+                maker = of.manager.var(f"{Slot(cls, VIEWED, MAKER)}:@{ME}")
+                known = pair & own & maker
+                making = of.simplify(made, known) | ~maker if known != of.false else ~maker
+                result[True, cls][making].append(location)
+    return result
+
+
+def _forget(of: Space, node: Node, which: Callable[[str], bool]) -> Node:
+    bits = [bit for bit in node.support if which(bit)]
+    return of.manager.exist(bits, node) if bits else node
+
+
+def _named(of: Space, node: Node, moves: Mapping[Cell, Cell]) -> Node:
+    names = moved(of, node.support, moves)
+    return of.manager.let(names, node) if names else node
+
+
+# ---- as expressions ------------------------------------------------------------------------------
+
+
+def _within(of: Space, cell: Cell) -> Expr:
+    """That no variable of a cell holds a value that it never has."""
     result: Expr = TRUE
     for slot, var in of.slots.items():
-        if (slot.cell, slot.index) in cells and isinstance(var.domain, Range):
+        if (slot.cell, slot.index) == cell and isinstance(var.domain, Range) and slot.name != PC:
             found = {of.constants[slot]} if slot in of.constants else set(of.codes[slot])
             every = range(var.domain.lo, var.domain.hi + 1)
             if found != set(every):
                 said = decide(_place(slot), [(v, TRUE if v in found else FALSE) for v in every])
-                result = said if result is TRUE else Binary("&&", result, said)
+                result = _both(result, said)
     return result
 
 
-def _made(of: Space, kind: Kind) -> Node:
-    return of.manager.var(f"{Slot(kind.cls, VIEWED, MAKER)}:@{ME}")
+def _both(one: Expr, other: Expr) -> Expr:
+    if one is TRUE or other is TRUE:
+        return other if one is TRUE else one
+    return Binary("&&", one, other)
 
 
 def _expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:

@@ -20,7 +20,7 @@ from verify.ir import PC, Ptr, Range, System, Threads, Var
 ME, VIEWER, VIEWED = 1, 2, 3
 TOUCHED = (4, 5)
 OUT = -(1 << 40)  # the value of a pointer that leads out of the view; no variable of a program holds it
-OTHERS = 3  # in a set of threads: some that are neither Me nor the viewer
+OTHERS = 6  # in a set of threads: some whose objects have no number
 Cell = tuple[str, int]
 SHARED: Cell = ("", 0)
 REFERENCED = "#referenced"  # the bit that says whether the thread that looks on points to the object in view
@@ -121,10 +121,10 @@ def _pointer(system: System, slot: Slot, cls: str, about: dict[str, Cell]) -> Ma
 
 def _set(system: System, slot: Slot, about: dict[str, Cell]) -> Mapping[int, Mapping[str, bool]]:
     some, others = f"{slot}:some", f"{slot}:others"
-    at = {i: f"{slot}:@{i}" for i in (ME, VIEWER)}
+    at = {i: f"{slot}:@{i}" for i in range(ME, OTHERS)}
     about[some] = SHARED
     about |= {bit: (system.thread, i) for i, bit in at.items()}
-    about[others] = (system.thread, TOUCHED[-1] + 1)
+    about[others] = (system.thread, OTHERS)
     return {
         mask: {
             some: mask != 0,

@@ -1,0 +1,179 @@
+"""Judge a claim: the system and the property it is about, and what was found out about them.
+
+What the claims of a unit have in common is done once. Where several say that an invariant holds also without some
+guard, one proof for the program in which each of these guards may be there or not answers them all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
+
+from verify.diagnostics import InputError
+from verify.engine.verdict import Progress, Report, Unknown, Verdict
+from verify.ir import TRUE, Expr
+from verify.outcome import Judgement, removed, wants
+from verify.schedule import Unit, unit
+
+if TYPE_CHECKING:
+    from verify.lower import Lowered
+    from verify.strategy import Memory, Question
+    from verify.syntax.ast import ClaimDecl
+    from verify.syntax.program import Program
+
+Engine = Literal["auto", "bfs", "views", "bmc"]
+Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
+UNDECIDED = frozenset({"minimal", "race_free", "writers"})
+WITHOUT_GUARDS = frozenset({"prove", "redundant"})  # what may hold with a guard and without for one reason
+BOUNDED = 3  # tasks that are looked at where any number is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to check and how hard to try. `budget` is in seconds of wall clock for each claim."""
+
+    claims: tuple[str, ...] = ()  # names; none is all
+    without: tuple[str, ...] = ()  # guards removed in addition to those a claim names
+    defines: Mapping[str, str] = field(default_factory=dict)
+    system: str | None = None  # leave out claims about other systems; claims that name none are about this one
+    tasks: int | None = 3  # None is any number
+    engine: Engine = "auto"
+    budget: float = 60.0
+    reduce: bool = True
+    slice: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A file without errors, and its claims that the options ask for."""
+
+    file: str
+    program: Program
+    claims: tuple[ClaimDecl, ...]
+    lowered: dict[Variant, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
+
+    def system(self, claim: ClaimDecl) -> str:
+        """The name of the system that a claim is about."""
+        return claim.system or default_system(self.program)
+
+    def lower(self, variant: Variant) -> Lowered:
+        """A system, lowered once. Raises InputError if it cannot be."""
+        from verify.lower import lower  # noqa: PLC0415 - who only selects needs none of it
+
+        if variant not in self.lowered:
+            name, gone, optional = variant
+            self.lowered[variant] = lower(self.program, name, removed=gone, optional=optional)
+        return self.lowered[variant]
+
+
+Judge = Callable[["ClaimDecl"], Judgement]
+
+
+def quiet(_: Progress) -> None:
+    """Report nothing."""
+
+
+def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
+    """How to decide the claims of one file."""
+    from verify.strategy import Memory, deadlock_question, decide, proof_of  # noqa: PLC0415 - they import the solver
+
+    bench = _Bench(selection, options, report, defaultdict(Memory))
+    known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
+    together: dict[Unit, Verdict | None] = {}
+
+    def proved_together(claim: ClaimDecl, group: Unit) -> Verdict | None:
+        """One proof for all claims of a unit, if there are several to be proved and all hold for one reason."""
+        guards = bench.guards(group) if claim.kind in WITHOUT_GUARDS else set[frozenset[str]]()
+        if group not in together and len(guards) > 1:
+            together[group] = proof_of(bench.question(claim, frozenset(), frozenset().union(*guards)))
+        return together.get(group)
+
+    def judge(claim: ClaimDecl) -> Judgement:
+        if claim.kind in UNDECIDED:
+            return Judgement(Unknown("not decided by this engine", "", ""))
+        group, gone = bench.unit(claim), frozenset(removed(claim))
+        question = bench.question(claim, gone)
+        if claim.kind == "deadlock_free":
+            question = deadlock_question(question)
+        key = (group, gone, question.prop)
+        if key not in known:
+            known[key] = proved_together(claim, group) or decide(question)
+        return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
+
+    return judge
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A file, and what was learned about each unit of its claims."""
+
+    selection: Selection
+    options: Options
+    report: Report
+    memories: defaultdict[Unit, Memory]
+
+    def unit(self, claim: ClaimDecl) -> Unit:
+        """The claims that a claim shares its proof with."""
+        return unit(claim, self.selection.system(claim))
+
+    def guards(self, group: Unit) -> set[frozenset[str]]:
+        """The guards that the claims of a unit are judged without."""
+        found = (claim for claim in self.selection.claims if claim.kind in WITHOUT_GUARDS)
+        alike = [claim for claim in found if self.unit(claim) == group]
+        return {frozenset(removed(claim)) for claim in alike} if self.options.engine in ("auto", "views") else set()
+
+    def question(
+        self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()
+    ) -> Question:
+        """The question behind a claim, of the system without some guards and with others there or not."""
+        from verify.strategy import Question  # noqa: PLC0415 - as above
+
+        program, options = self.selection.program, self.options
+        lowered = self.selection.lower((self.selection.system(claim), gone, optional))
+        tasks = options.tasks if options.tasks is not None else BOUNDED
+        return Question(
+            lowered.system, _property(claim, program, lowered), tasks, time.monotonic() + options.budget,
+            options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
+            hunt=wants(claim) == "refuted" or bool(claim.without),
+        )
+
+
+def lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:
+    """Lower what several units need, so that their processes have it."""
+    def variant(place: int) -> Variant:
+        claim = selection.claims[place]
+        return selection.system(claim), frozenset(removed(claim)), frozenset()
+
+    wanted = [{variant(place) for place in places} for places in order]
+    for each, units in Counter(chain.from_iterable(wanted)).items():
+        if units > 1:
+            with suppress(InputError):  # the claim will tell
+                selection.lower(each)
+
+
+def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:
+    """The property behind a claim: what must hold in every reachable state, or be shown not to."""
+    from verify.lower import claims  # noqa: PLC0415 - see `judge_of`
+
+    match claim.kind:
+        case "reach":
+            return claims.never_at(lowered.system, lowered.labels[claim.targets[0]])
+        case "dead":
+            return claims.never_at(lowered.system, lowered.fires[claim.targets[0]])
+        case "lock_balanced":
+            return claims.balanced(lowered.system)
+        case "deadlock_free":
+            return TRUE
+        case _:
+            assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
+            return claims.invariant(program, lowered, claim.invariant)
+
+
+def default_system(program: Program) -> str:
+    """The system of a claim that names none: the only one, or the one called `system`."""
+    return "system" if "system" in program.systems else next(iter(program.systems))

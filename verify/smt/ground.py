@@ -1,0 +1,299 @@
+"""The few cells that tell whether a step keeps a universal invariant: Z3 terms of their state and of what steps do.
+
+The acting thread is cell 1, another thread that looks on cell 2; cell 3 is any further object of its class, and those
+after it are objects that a step touches besides. Cells from 3 on need not be there (docs/semantics.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from verify.instances import THREAD, Slot
+from verify.ir import PC, Action, Binary, Bound, Expr, Field, Global, Local, Me, Place, Ptr, System
+from verify.smt.integers import (
+    NO,
+    YES,
+    Num,
+    binary,
+    conjunction,
+    constant,
+    disjunction,
+    limits,
+    negation,
+    truth,
+    variable,
+)
+from verify.smt.patch import Patch, PatchReader, free_values, patch
+from verify.smt.terms import Terms
+from verify.smt.transition import effect
+from verify.smt.widths import EncodingError
+from verify.universal import OBJECT, Clause, operands, parts
+from verify.universal import THREAD as THE_THREAD
+
+ACTOR, OTHER, VIEWED, FURTHER = 1, 2, 3, 4
+Pair = tuple[int, str, int]  # a thread (0 for none) and an object of a class ("" for none)
+
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """A clause with its number and the variables that its body reads."""
+
+    number: int
+    clause: Clause
+    reads: frozenset[Key]
+
+
+def numbered(clauses: Sequence[Clause]) -> Sequence[Said]:
+    """Return the clauses with their numbers, from 1."""
+    return [Said(n, clause, keys_of(clause.body)) for n, clause in enumerate(clauses, start=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The cells in a state of free variables; `real` says which of them are there."""
+
+    z: Terms
+    inst: Patch
+    reader: PatchReader
+    real: Mapping[tuple[str, int], Num]
+    places: dict[tuple[frozenset[int], int], Num] = field(default_factory=dict)  # that a thread is at one of them
+
+    @property
+    def typed(self) -> Num:
+        """That every variable lies in its domain."""
+        return conjunction(self.z, [limits(self.z, value) for value in self.reader.values.values()])
+
+    def there(self, cls: str, index: int) -> Num:
+        """Whether an object is there; a thread's own is."""
+        return self.real.get((cls, index), YES)
+
+    def pairs(self, thread: int) -> Iterator[Pair]:
+        """What the invariant speaks of: a thread, alone and with every object not its own."""
+        yield thread, "", 0
+        for cls, numbers in self.inst.named.items():
+            yield from ((thread, cls, i) for i in numbers if cls != self.inst.system.thread or i != thread)
+
+    def objects(self) -> Iterator[Pair]:
+        """What the invariant speaks of: every object."""
+        for cls, numbers in self.inst.named.items():
+            yield from ((0, cls, i) for i in numbers)
+
+    def says(self, clause: Clause, pair: Pair) -> Num:
+        """That the clause holds of what is there of a pair."""
+        z, (thread, cls, index) = self.z, pair
+        if (clause.thread, clause.cls) != (thread > 0, cls):
+            return YES
+        there = conjunction(z, (self.there(self.inst.system.thread, thread), self.there(cls, index)))
+        here = self.at(clause, thread)
+        if not there.hi or not here.hi:
+            return YES
+        return disjunction(z, (negation(z, there), negation(z, here), self.body(clause, pair)))
+
+    def at(self, clause: Clause, thread: int) -> Num:
+        """That the thread is where the clause speaks of it."""
+        if clause.locations is None:
+            return YES
+        key = (clause.locations, thread)
+        if key not in self.places:
+            z, pc = self.z, self.reader.values[Slot(THREAD, thread, PC)]
+            found = [binary(z, "==", pc, constant(location)) for location in sorted(clause.locations)]
+            self.places[key] = disjunction(z, found)
+        return self.places[key]
+
+    def body(self, clause: Clause, pair: Pair, reader: PatchReader | None = None) -> Num:
+        """That the body of the clause is true of a pair."""
+        thread, _, index = pair
+        scope = ((THE_THREAD, constant(thread)), (OBJECT, constant(index)))
+        return truth(self.z, (reader or self.reader).read(clause.body, scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The actor takes an action: it can if `enabled`, what it stores is in its domain if `typed`."""
+
+    action: Action
+    enabled: Num
+    typed: Num
+    after: PatchReader
+    notes: Mapping[str, Num] = field(default_factory=dict)  # the choices of its binders
+
+
+def ground(system: System) -> Ground:
+    """Return the cells that tell of the steps of a system. Raises EncodingError for what few cells cannot tell."""
+    refuse(system)
+    z = Terms()
+    further = range(FURTHER, FURTHER + max((_follows(action) for action in system.actions), default=0))
+    named = {cls: [*([ACTOR, OTHER] if cls == system.thread else []), VIEWED, *further] for cls in system.classes}
+    binders = max((len(action.binders) for action in system.actions), default=0)
+    inst = patch(system, named, [ACTOR, OTHER], binders)
+    real = {(cls, i): variable(z, f"real {cls}{i}", 0, 1) for cls in system.classes for i in named[cls] if i >= VIEWED}
+    return Ground(z, inst, PatchReader(z, inst, free_values(z, inst, "0")), real)
+
+
+def step(of: Ground, action: Action) -> Step | None:
+    """The actor takes the action; None if it never can."""
+    z, inst = of.z, of.inst
+    before = {**of.reader.values, Slot(THREAD, ACTOR, PC): constant(action.source)}
+    reader = PatchReader(z, inst, before, ACTOR)
+    scope, allowed = [], []
+    for position, binder in enumerate(action.binders):
+        values = inst.values(binder.domain)
+        least = 1 if isinstance(binder.domain, Ptr) else values[0]
+        number = variable(z, f"choice{position}:{least}..{values[-1]}", least, values[-1])
+        scope.append((binder.name, number))
+        allowed.append(limits(z, number))
+    does = effect(reader, action, tuple(scope))
+    touched = [_implies(z, reader.goes_to(cls, i), there) for (cls, i), there in of.real.items()]
+    here = binary(z, "==", of.reader.values[Slot(THREAD, ACTOR, PC)], constant(action.source))
+    enabled = conjunction(z, (here, does.enabled, *allowed, reader.named(), *touched))
+    if not enabled.hi:
+        return None
+    after = PatchReader(z, inst, {**before, **does.writes}, base=of.reader)
+    return Step(action, enabled, does.typed, after, dict(scope))
+
+
+Failed = tuple[Said, Num]  # a clause, and that a step breaks it
+
+
+def own(of: Ground, does: Step, clauses: Sequence[Said]) -> Iterator[Failed]:
+    """What the step might break of what is said of the thread that takes it, alone or with any object."""
+    written = _written(does)
+    for said in clauses:
+        clause = said.clause
+        if not clause.thread or (clause.locations is not None and does.action.target not in clause.locations):
+            continue
+        if written.isdisjoint(said.reads) and (clause.locations is None or does.action.source in clause.locations):
+            continue
+        pair = (ACTOR, clause.cls, VIEWED if clause.cls else 0)
+        of.body(clause, pair)  # so that what the step leaves as it is need not be read again
+        failed = conjunction(of.z, (of.there(clause.cls, pair[2]), negation(of.z, of.body(clause, pair, does.after))))
+        if failed.hi:
+            yield said, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The same cells after the step of a thread that may be any: the locals of the one that looks on stay."""
+
+    of: Ground
+    reader: PatchReader
+    typed: Num
+    same: Mapping[Slot, Num]  # that a step leaves a variable as it is
+    known: dict[tuple[int, Pair], Num] = field(default_factory=dict)  # that a clause is broken
+
+
+def later(of: Ground) -> Later:
+    """Return the cells after a step."""
+    z, before = of.z, of.reader.values
+    shared = {slot: value for slot, value in free_values(z, of.inst, "1").items() if slot.cell != THREAD}
+    same = {slot: binary(z, "==", value, before[slot]) for slot, value in shared.items()}
+    typed = conjunction(z, [limits(z, value) for value in shared.values()])
+    return Later(of, PatchReader(z, of.inst, {**before, **shared}, base=of.reader), typed, same)
+
+
+def others(at: Later, does: Step, clauses: Sequence[Said]) -> tuple[Num, Sequence[Failed]]:
+    """What the step might break of what is said of another thread or of any object, and what the step does to them."""
+    of, written = at.of, _written(does)
+    failed = [
+        (said, broken)
+        for said in clauses
+        if not written.isdisjoint(said.reads)
+        for pair in _watching(of, said.clause)
+        if (broken := _breaks(at, said, pair)).hi
+    ]
+    new = changed(at, does)
+    if not failed or not new:
+        return NO, ()
+    stores = [binary(of.z, "==", at.reader.values[slot], does.after.values[slot]) for slot in sorted(new)]
+    return conjunction(of.z, [*stores, *(same for slot, same in at.same.items() if slot not in new)]), failed
+
+
+def changed(at: Later, does: Step) -> frozenset[Slot]:
+    """The variables in which others may see the step."""
+    return frozenset(slot for slot in at.same if does.after.values[slot] is not at.of.reader.values[slot])
+
+
+def _breaks(at: Later, said: Said, pair: Pair) -> Num:
+    key = (said.number, pair)
+    if key not in at.known:
+        of, clause = at.of, said.clause
+        there = of.there(clause.cls, pair[2])
+        here = of.at(clause, pair[0])
+        after = of.body(clause, pair, at.reader)
+        at.known[key] = conjunction(of.z, (there, here, negation(of.z, after)))
+    return at.known[key]
+
+
+def _watching(of: Ground, clause: Clause) -> Iterator[Pair]:
+    """Another thread with any object, the actor's own as well; of a clause without a thread any object."""
+    who, thread = OTHER if clause.thread else 0, of.inst.system.thread
+    if clause.cls == thread:
+        yield who, thread, ACTOR
+    yield who, clause.cls, VIEWED if clause.cls else 0
+
+
+def _written(does: Step) -> frozenset[Key]:
+    return frozenset(_key(update.place) for update in does.action.updates)
+
+
+def _key(place: Place) -> Key:
+    match place:
+        case Field(_, cls, name):
+            return cls, name
+        case Local(name):
+            return THREAD, name
+        case Global(name):
+            return "", name
+        case _:
+            assert_never(place)
+
+
+def keys_of(body: Expr) -> frozenset[Key]:
+    """The variables that an expression reads; its parts may be shared."""
+    found, seen, todo = set[Key](), set[int](), [body]
+    while todo:
+        part = todo.pop()
+        if id(part) not in seen:
+            seen.add(id(part))
+            if isinstance(part, Global | Local | Field):
+                found.add(_key(part))
+            todo += operands(part)
+    return frozenset(found)
+
+
+def refuse(system: System) -> None:
+    """Raise EncodingError for what the argument for few cells does not cover."""
+    if system.statics:
+        raise EncodingError("the system has static objects")
+    for action in system.actions:
+        exprs = [action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))]
+        free = {binder.name for binder in action.binders}
+        for part in (part for e in exprs for part in parts(e)):
+            match part:
+                case Field(pointer) if not isinstance(pointer, Bound) and _bound(pointer) - free:
+                    raise EncodingError(f"`{action.label}` goes through pointers of every object")
+                case Binary("has" | "with" | "without", _, member) if member != Me():
+                    raise EncodingError(f"`{action.label}` asks for a thread in a set that is not its own")
+        if any(isinstance(u.place, Local) and u.place.of is not None for u in action.updates):
+            raise EncodingError(f"`{action.label}` changes another thread's locals")
+
+
+def _bound(expr: Expr) -> set[str]:
+    return {part.name for part in parts(expr) if isinstance(part, Bound)}
+
+
+def _follows(action: Action) -> int:
+    """An upper bound on the objects that the action's expressions go to through pointers, its own left out."""
+    exprs = [action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))]
+    return len({p.pointer for e in exprs for p in parts(e) if isinstance(p, Field) and p.pointer != Me()})
+
+
+def _implies(z: Terms, cond: Num, then: Num) -> Num:
+    return disjunction(z, (negation(z, cond), then))
+
+
