@@ -32,7 +32,7 @@ from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import Passes, Tried, guesses, prove_unbounded
+from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
@@ -156,7 +156,7 @@ def _auto(question: Question) -> Verdict:
     return refined
 
 
-def _unbounded(question: Question, known: Iterable[Collection[Key]], deadline: float) -> Proved | None:
+def _unbounded(question: Question, known: Iterable[Guess], deadline: float) -> Proved | None:
     """A proof for any number of tasks that knows no more of the system than one of these."""
     if question.deadlock:
         return None
