@@ -19,7 +19,6 @@ from verify.ir import (
     PC,
     Action,
     Binary,
-    Bound,
     Class,
     Const,
     Expr,
@@ -247,7 +246,7 @@ def _built(system: System, cut: Cut) -> System:
         locals=tuple(v for v in system.locals if v.name == PC or v.name in used),
         actions=tuple(actions),
         groups=tuple(_group(group, system.thread, cut.relevant | owned) for group in system.groups),
-        created=frozenset(cls for cls in system.created if _is_created(actions, cls)),
+        created=frozenset(cls for cls in system.created if _needs_cells(actions, cls)),
         initial={key: value for key, value in system.initial.items() if key in cut.relevant},
     )
 
@@ -257,9 +256,9 @@ def _everything(action: Action) -> Iterable[Expr]:
         yield from parts(expr)
 
 
-def _is_created(actions: Sequence[Action], cls: str) -> bool:
-    places = (update.place for action in actions for update in action.updates)
-    return any(isinstance(p, Field) and p.cls == cls and isinstance(p.pointer, Bound) for p in places)
+def _needs_cells(actions: Sequence[Action], cls: str) -> bool:
+    """Whether some step still chooses among the objects of the class; without cells it could choose none."""
+    return any(binder.domain == Ptr(cls) for action in actions for binder in action.binders)
 
 
 def _trimmed(system: System, action: Action, updates: tuple[Update, ...], cut: Cut) -> Action | None:
