@@ -12,7 +12,7 @@ from verify.hunt import PAIR, Ground, runs
 from verify.ir import Expr, System
 from verify.lower import lower
 from verify.lower.claims import invariant
-from verify.lower.scenario import branches
+from verify.lower.scenario import branches, ways
 from verify.semantics import holds, replay
 from verify.strategy import GLANCE, Memory, Question, decide
 from verify.syntax import load_text
@@ -42,7 +42,7 @@ def hunted(name: str, *, sizes: tuple[int, ...] = (1, 2), seconds: float = 60, m
     """All runs that a hunt finds."""
     system, prop = question(name)
     deadline = time.monotonic() + seconds
-    return list(runs(system, prop, sizes, lambda part: part, deadline=deadline, report=lambda _: None, most=most))
+    return list(runs(ways(system), prop, sizes, lambda part: part, deadline=deadline, report=lambda _: None, most=most))
 
 
 def test_a_run_is_found_with_two_tasks_in_the_smallest_scenario() -> None:
@@ -63,7 +63,7 @@ def test_no_scenario_is_searched_for_what_cannot_be_or_when_time_is_up() -> None
 
 def test_scenarios_grow_to_the_whole() -> None:
     system, prop = question("shut")
-    ground = Ground(system, prop, (1, 2), lambda part: part)
+    ground = Ground(ways(system), prop, (1, 2), lambda part: part)
     places = list(ground.places())
     sizes = [len(chosen) for chosen, _, _ in places]
     assert sizes[0] == min(sizes) == 2

@@ -9,7 +9,7 @@ from verify.instances import instance
 from verify.lower import Lowered, lower
 from verify.lower.claims import invariant, never_at
 from verify.lower.possible import nothing_yet
-from verify.lower.scenario import branches, scenario, suspects, widened
+from verify.lower.scenario import branches, scenario, suspects, ways, widened
 from verify.syntax import load_text
 from verify.syntax.program import Program
 
@@ -32,7 +32,7 @@ def wanted(alternatives: str, text: str) -> list[list[int]]:
     found, low = program(alternatives, f"invariant inv = {text};")
     prop = invariant(found, low, "inv")
     every = list(branches(low.system))
-    result = [sorted(every.index(branch) for branch in chosen) for chosen in suspects(low.system, prop)]
+    result = [sorted(every.index(branch) for branch in chosen) for chosen in suspects(ways(low.system), prop)]
     whole = search(instance(low.system, 2), prop, max_states=50_000)
     if whole.trace is not None:
         assert result  # whatever is violated is suspected
@@ -83,7 +83,7 @@ def test_a_location_is_reached_by_the_alternatives_on_the_way() -> None:
     _, low = program("{ if (n == 2) here: m = 1; } n = 1; n = 2;")
     prop = never_at(low.system, low.labels["user.here"])
     every = branches(low.system)
-    assert list(suspects(low.system, prop)) == [frozenset({every[0], every[2]})]
+    assert list(suspects(ways(low.system), prop)) == [frozenset({every[0], every[2]})]
 
 
 def test_wider_sets_come_once() -> None:

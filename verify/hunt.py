@@ -16,7 +16,7 @@ from verify.engine.search import search
 from verify.engine.verdict import Report, Trace
 from verify.instances import instance
 from verify.ir import Expr, System
-from verify.lower.scenario import Branches, branches, scenario, suspects, widened
+from verify.lower.scenario import Branches, Ways, branches, core, scenario, suspects, widened
 
 ROUNDS = (  # how many alternatives more than the fewest, and how many states of each scenario are searched
     (0, 20_000), (0, 200_000), (1, 20_000), (0, 2_000_000), (1, 200_000), (2, 20_000),
@@ -29,7 +29,7 @@ PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 
 class Ground:
     """Where a hunt goes: the scenarios so far, made small, and what has been searched to the end."""
 
-    system: System
+    ways: Ways
     prop: Expr
     sizes: Sequence[int]
     shrink: Callable[[System], System]
@@ -39,33 +39,50 @@ class Ground:
 
     def places(self) -> Iterator[tuple[Branches, int, int]]:
         """The alternatives to search, the number of tasks, and how many states."""
-        every = branches(self.system)
-        self.few = list(suspects(self.system, self.prop))
-        sizes = sorted(self.sizes, key=lambda tasks: (tasks != PAIR, tasks))
+        every = branches(self.ways.system)
+        sizes = sorted(self.sizes, key=lambda tasks: (tasks != PAIR, tasks < PAIR, tasks))
+        alike, states = list[Branches](), ROUNDS[0][1]
+        self.few = []
+        for chosen in self.leading(alike):  # found one by one: the first may do
+            self.few.append(chosen)
+            yield chosen, sizes[0], states
+        yield from ((chosen, tasks, states) for tasks in sizes[1:] for chosen in self.few)
+        self.few += alike
         for more, states in ROUNDS:
             for tasks in sizes:
                 yield from ((chosen, tasks, states) for chosen in widened(self.few, every, more))
         if self.few:
             yield from ((frozenset(every), tasks, WHOLE) for tasks in sizes)
 
+    def leading(self, alike: list[Branches]) -> Iterator[Branches]:
+        """The suspects, but of those that differ only in how a thread goes on one; the others are put in `alike`."""
+        cores = set[Branches]()
+        for chosen in suspects(self.ways, self.prop):
+            found = core(self.ways, self.prop, chosen)
+            if found in cores:
+                alike.append(chosen)
+            else:
+                cores.add(found)
+                yield chosen
+
     def shrunk(self, chosen: Branches) -> System:
         """The scenario without what the property cannot tell."""
         if chosen not in self.small:
-            self.small[chosen] = self.shrink(scenario(self.system, chosen))
+            self.small[chosen] = self.shrink(scenario(self.ways.system, chosen))
         return self.small[chosen]
 
 
 def runs(  # noqa: PLR0913 - what to look for, and how far
-    system: System, prop: Expr, sizes: Sequence[int], shrink: Callable[[System], System], *, deadline: float,
+    by: Ways, prop: Expr, sizes: Sequence[int], shrink: Callable[[System], System], *, deadline: float,
     report: Report, most: int | None = None,
 ) -> Iterator[Trace]:
     """Runs to states where `prop` is false, of scenarios that `shrink` has made smaller: the likeliest first.
 
-    Each has as many tasks as one of `sizes`. It is a run of the small scenario; whether it is one of `system` is for
-    `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed, or
-    after `most` searches.
+    Each has as many tasks as one of `sizes`. It is a run of the small scenario; whether it is one of the system of `by`
+    is for `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed, or after `most`
+    searches.
     """
-    ground = Ground(system, prop, sizes, shrink)
+    ground = Ground(by, prop, sizes, shrink)
     for chosen, tasks, states in islice(ground.places(), most):
         if (chosen, tasks) in ground.done:
             continue

@@ -27,6 +27,7 @@ from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
+from verify.lower.scenario import Ways, ways
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
@@ -45,7 +46,14 @@ class Memory:
 
     proofs: dict[object, Proved] = field(default_factory=dict)
     keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
+    ways: dict[int, Ways] = field(default_factory=dict)  # by the identity of their systems
     why: str = ""  # the last proof failed
+
+    def ways_of(self, system: System) -> Ways:
+        """The ways of a system, worked out once."""
+        if id(system) not in self.ways:
+            self.ways[id(system)] = ways(system)
+        return self.ways[id(system)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +154,8 @@ def _hunt(question: Question, deadline: float, most: int | None = None) -> Refut
         return _small(replace(question, system=part), keys)
 
     sizes = list(question.sizes())
-    for trace in runs(system, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most):
+    by = question.memory.ways_of(system)
+    for trace in runs(by, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most):
         whole = instance(system, trace.instance.tasks)
         refuted = _refuted(question, expand(trace, whole, keys), "bfs")
         if refuted is not None:

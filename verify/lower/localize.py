@@ -78,6 +78,8 @@ def looked_at(system: System, prop: Expr) -> frozenset[Key]:
 def localize(system: System, known: Collection[Key]) -> System:
     """The system that knows only these of its shared variables."""
     hidden = closed(system, shared_keys(system), known)[1]
+    if not hidden:
+        return system
     actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
     return replace(system, actions=actions)
 
