@@ -31,7 +31,7 @@ from verify.lower.scenario import Ways, ways
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
-from verify.smt import accepts, accepts_deadlock, bmc, judge
+from verify.smt import Terms, accepts, accepts_deadlock, bmc, judge
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
@@ -47,7 +47,13 @@ class Memory:
     proofs: dict[object, Proved] = field(default_factory=dict)
     keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
     ways: dict[int, Ways] = field(default_factory=dict)  # by the identity of their systems
+    terms: Terms | None = None  # for runs: beginning with none takes Z3 longer than to accept most of them
     why: str = ""  # the last proof failed
+
+    def terms_for_runs(self) -> Terms:
+        """Terms to say in that a run is one."""
+        self.terms = self.terms or Terms()
+        return self.terms
 
     def ways_of(self, system: System) -> Ways:
         """The ways of a system, worked out once."""
@@ -250,11 +256,11 @@ def _refuted(question: Question, expansion: Expansion, engine: str) -> Refuted |
     trace = expansion.trace
     if trace is None or not replay(trace):
         return None
-    last = trace.states[-1]
+    last, terms = trace.states[-1], question.memory.terms_for_runs()
     if question.deadlock:
-        good = stuck(trace.instance, last) and accepts_deadlock(trace)
+        good = stuck(trace.instance, last) and accepts_deadlock(trace, terms)
     else:
-        good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop)
+        good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop, terms)
     scope = Scope(trace.instance.tasks, len(trace.steps))
     return Refuted(scope, trace, engine, expansion.marks) if good else None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import z3
 
-from verify.instances import Instance, Slot, State, starts
+from verify.instances import Instance, Slot, Start, State, starts
 from verify.ir import Domain
 from verify.smt.integers import NO, Num, binary, conjunction, constant, disjunction, limits, variable
 from verify.smt.terms import Terms
@@ -37,10 +37,13 @@ def frame(z: Terms, inst: Instance, k: int) -> Frame:
     return Frame(k, values, conjunction(z, (limits(z, value) for value in values.values())))
 
 
-def initial(z: Terms, inst: Instance, at: Frame) -> Num:
-    """Whether a state is an initial one. Raises EncodingError for an initial value outside its domain."""
+def initial(z: Terms, inst: Instance, at: Frame, among: Iterable[Start] | None = None) -> Num:
+    """Whether a state is an initial one: of any way to begin, or `among` some.
+
+    Raises EncodingError for an initial value outside its domain.
+    """
     found = []
-    for start in starts(inst):
+    for start in starts(inst) if among is None else among:
         parts = []
         for slot, values in start.items():
             here = at.values[slot]
