@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
@@ -107,6 +107,21 @@ def postorder(leaving: Mapping[int, Sequence[Action]], roots: Iterable[int]) -> 
     return result
 
 
+def distinct(actions: Iterable[Action]) -> list[Action]:
+    """The actions without repetitions; only those between the same two locations can be equal."""
+    found = list(actions)
+    ways = Counter((action.source, action.target) for action in found)
+    seen = set[Action]()
+    result = list[Action]()
+    for action in found:
+        if ways[action.source, action.target] > 1:
+            if action in seen:
+                continue
+            seen.add(action)
+        result.append(action)
+    return result
+
+
 def is_skip(action: Action) -> bool:
     """Whether the action does nothing but move."""
     return action.guard == TRUE and not action.updates and not action.binders
@@ -128,7 +143,7 @@ def without_skips(actions: Sequence[Action], kept: Collection[int]) -> list[Acti
         return location
 
     moved = [replace(a, target=final(a.target)) for a in actions if a.source not in onward]
-    return list(dict.fromkeys(_respawned(action, final) for action in moved))
+    return distinct(_respawned(action, final) for action in moved)
 
 
 def _in_circles(onward: Mapping[int, int]) -> set[int]:

@@ -28,7 +28,7 @@ from verify.ir import (
     Range,
     Update,
 )
-from verify.lower.flow import forward, live, spawned
+from verify.lower.flow import forward, live, reads, spawned
 from verify.lower.simplify import conjuncts, rebuild
 from verify.semantics import operate
 
@@ -58,10 +58,13 @@ def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Colle
     known = known_at(actions, roots, zero)
     result = list[Action]()
     for action in actions:
-        if action.source not in known or _where(action.guard, known[action.source]) is None:
+        here = known.get(action.source)
+        if here is None or _where(action.guard, here) is None:
             continue
-        here = known[action.source]
         objects = _objects(action)
+        if not objects and here.values.keys().isdisjoint(read := reads(action)) and here.nonzero.isdisjoint(read):
+            result.append(action)
+            continue
         guard = _decided(action.guard, here, objects)
         if guard != FALSE:
             updates = tuple(
@@ -86,6 +89,9 @@ def _objects(action: Action) -> frozenset[str]:
 
 
 def _decided(expr: Expr, known: Known, objects: Collection[str] = ()) -> Expr:
+    if isinstance(expr, Const | Me) or not (known.values or known.nonzero or objects):
+        return expr
+
     def leaf(part: Expr) -> Expr | None:
         match part:
             case Local(name, None):
@@ -145,6 +151,8 @@ def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection
 
 def _where(guard: Expr, before: Known) -> Known | None:
     """What is known where the guard holds; None if it never does."""
+    if guard == TRUE:
+        return before
     if _decided(guard, before) == FALSE:
         return None
     values, nonzero = dict(before.values), set(before.nonzero)

@@ -77,9 +77,10 @@ def looked_at(system: System, prop: Expr) -> frozenset[Key]:
 
 def localize(system: System, known: Collection[Key]) -> System:
     """The system that knows only these of its shared variables."""
-    hidden = closed(system, shared_keys(system), known)[1]
-    if not hidden:
+    shared = shared_keys(system)
+    if shared <= set(known):
         return system
+    hidden = closed(system, shared, known)[1]
     actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
     return replace(system, actions=actions)
 

@@ -107,8 +107,9 @@ def truth(expr: Expr) -> Expr:
 
 def conj(parts: Iterable[Expr]) -> Expr:
     """The conjunction, without repeated parts."""
+    found = [part for whole in parts for part in conjuncts(whole)]
     result: Expr = TRUE
-    for part in dict.fromkeys(part for whole in parts for part in conjuncts(whole)):
+    for part in dict.fromkeys(found) if len(found) > 1 else found:
         result = binary("&&", result, part)
     return result
 
