@@ -142,7 +142,8 @@ def without_skips(actions: Sequence[Action], kept: Collection[int]) -> list[Acti
             location = onward[location]
         return location
 
-    moved = [replace(a, target=final(a.target)) for a in actions if a.source not in onward]
+    staying = [action for action in actions if action.source not in onward]
+    moved = [replace(a, target=final(a.target)) if a.target in onward else a for a in staying]
     return distinct(_respawned(action, final) for action in moved)
 
 
@@ -175,7 +176,8 @@ def merge_inner(actions: Sequence[Action], inner: Collection[int]) -> list[Actio
     """The actions with the locations inside `atomic` composed away: a path through them is one action."""
     result = list(actions)
     for location in sorted(inner):
-        before, after = incoming(result).get(location, []), outgoing(result).get(location, [])
+        before = [action for action in result if action.target == location]
+        after = [action for action in result if action.source == location]
         joined = [_one_step(one, two) for one in before for two in after]
         result = [a for a in result if location not in (a.source, a.target)] + joined
     return result
@@ -248,7 +250,8 @@ def reset_dead(actions: Sequence[Action], variables: Sequence[Var]) -> list[Acti
         gone = sorted((alive[action.source] | writes(action)) - after - {PC})
         held = alive[action.source]
         cleared = tuple(Update(Local(name), default[name]) for name in gone if name in held)
-        result.append(replace(action, updates=kept + cleared))
+        same = not cleared and len(kept) == len(action.updates)
+        result.append(action if same else replace(action, updates=kept + cleared))
     return result
 
 

@@ -29,7 +29,7 @@ from verify.ir import (
     Update,
 )
 from verify.lower.flow import forward, live, reads, spawned
-from verify.lower.simplify import conjuncts, rebuild
+from verify.lower.simplify import conjuncts, parts, rebuild
 from verify.semantics import operate
 
 MOST_VALUES = 8
@@ -49,20 +49,25 @@ class Known:
         few = {name: v for name, v in both.items() if len(v) <= MOST_VALUES}
         return Known(few, self._positive() & other._positive())
 
+    def told(self, names: Collection[str]) -> bool:
+        """Return whether something is known of one of the locals."""
+        return not (self.values.keys().isdisjoint(names) and self.nonzero.isdisjoint(names))
+
     def _positive(self) -> frozenset[str]:
         return self.nonzero | {name for name, v in self.values.items() if 0 not in v}
 
 
 def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> list[Action]:
     """The actions with every known local replaced by what it is; `zero` are the locals that are 0 at the roots."""
-    known = known_at(actions, roots, zero)
+    guards = [_guard(action.guard) for action in actions]
+    known = _known_at(actions, guards, roots, zero)
     result = list[Action]()
-    for action in actions:
+    for action, asks in zip(actions, guards, strict=True):
         here = known.get(action.source)
-        if here is None or _where(action.guard, here) is None:
+        if here is None or _where(asks, here) is None:
             continue
         objects = _objects(action)
-        if not objects and here.values.keys().isdisjoint(read := reads(action)) and here.nonzero.isdisjoint(read):
+        if not objects and not here.told(reads(action)):
             result.append(action)
             continue
         guard = _decided(action.guard, here, objects)
@@ -135,39 +140,72 @@ def _test(part: Expr) -> Test | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A guard, the locals that it reads, and what is known where it holds."""
+
+    expr: Expr
+    names: frozenset[str] = frozenset()
+    nonzero: frozenset[str] = frozenset()
+    equal: tuple[tuple[str, int], ...] = ()
+    tests: tuple[Test, ...] = ()
+
+
+def _guard(expr: Expr) -> Guard:
+    if expr == TRUE:
+        return Guard(expr)
+    names = frozenset(part.name for part in parts(expr) if isinstance(part, Local) and part.of is None)
+    nonzero, equal, tests = set[str](), list[tuple[str, int]](), list[Test]()
+    for part in conjuncts(expr) if names else ():
+        match part:
+            case Binary("!=", Local(name, None), Const(0)):
+                nonzero.add(name)
+            case Binary("==", Local(name, None), Const(number)):
+                equal.append((name, number))
+        test = _test(part)
+        if test:
+            tests.append(test)
+    return Guard(expr, names, frozenset(nonzero), tuple(equal), tuple(tests))
+
+
 def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
     """What is known at each location of the locals that are live there."""
+    return _known_at(actions, [_guard(action.guard) for action in actions], roots, zero)
+
+
+def _known_at(
+    actions: Sequence[Action], guards: Sequence[Guard], roots: Collection[int], zero: Collection[str]
+) -> dict[int, Known]:
+    asked = {id(action): guard for action, guard in zip(actions, guards, strict=True)}
     alive = live(actions)
     nought = frozenset({0})
     entries = {*roots, *(entry for a in actions for entry in spawned(a))}
     starts = {entry: Known(dict.fromkeys(alive[entry].intersection(zero), nought)) for entry in entries}
 
     def after(action: Action, before: Known) -> Known | None:
-        here = _where(action.guard, before)
+        here = _where(asked[id(action)], before)
         return None if here is None else _after(action, here, alive[action.target])
 
     return forward(actions, starts, after, Known.meet)
 
 
-def _where(guard: Expr, before: Known) -> Known | None:
+def _where(guard: Guard, before: Known) -> Known | None:
     """What is known where the guard holds; None if it never does."""
-    if guard == TRUE:
-        return before
-    if _decided(guard, before) == FALSE:
+    if not guard.names:
+        return None if guard.expr == FALSE else before
+    if before.told(guard.names) and _decided(guard.expr, before) == FALSE:
         return None
-    values, nonzero = dict(before.values), set(before.nonzero)
-    for part in conjuncts(guard):
-        match part:
-            case Binary("!=", Local(name, None), Const(0)):
-                nonzero.add(name)
-            case Binary("==", Local(name, None), Const(number)):
-                values.setdefault(name, frozenset({number}))
-        test = _test(part)
-        if test and test.name in values:
+    if not guard.nonzero and not guard.equal and before.values.keys().isdisjoint(guard.names):
+        return before
+    values = dict(before.values)
+    for name, number in guard.equal:
+        values.setdefault(name, frozenset({number}))
+    for test in guard.tests:
+        if test.name in values:
             values[test.name] = frozenset(filter(test.outcome, values[test.name]))
             if not values[test.name]:
                 return None
-    return Known(values, frozenset(nonzero))
+    return Known(values, before.nonzero | guard.nonzero)
 
 
 def _after(action: Action, here: Known, alive: Collection[str]) -> Known:
