@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from verify.ir import Action, Expr, System
+from verify.ir import Action, Expr, Field, Me, System
 from verify.lower.flow import reachable
 from verify.lower.graph import END
 from verify.lower.possible import World, nothing_yet
-from verify.lower.visible import roots
+from verify.lower.slice import key_of
+from verify.lower.visible import roots, seen
 
 Branch = tuple[int, ...]
 Branches = frozenset[Branch]
@@ -91,6 +92,18 @@ def core(by: Ways, prop: Expr, chosen: Branches) -> Branches:
         if branch[:-1] and by.world(before).breaks(prop):
             chosen = before
     return chosen
+
+
+def meddling(by: Ways, prop: Expr, chosen: Branches) -> int:
+    """How many of the alternatives change, in another's object, what the property reads, where not all do."""
+    to = seen(prop).keys
+
+    def meddles(action: Action) -> bool:
+        places = [update.place for update in action.updates]
+        return any(isinstance(p, Field) and p.pointer != Me() and key_of(p) in to for p in places)
+
+    actions, common = by.system.actions, by.common.allowed
+    return sum(any(meddles(actions[n]) for n in by.allowed(branch) if n not in common) for branch in chosen)
 
 
 def widened(found: Sequence[Branches], every: Sequence[Branch], more: int) -> Iterator[Branches]:
