@@ -45,6 +45,8 @@ class Known:
 
     def meet(self, other: Known) -> Known:
         """Return what both know."""
+        if self is other:
+            return self
         both = {name: v if v == w else v | w for name, v in self.values.items() if (w := other.values.get(name))}
         few = {name: v for name, v in both.items() if len(v) <= MOST_VALUES}
         return Known(few, self._positive() & other._positive())
@@ -208,7 +210,9 @@ def _where(guard: Guard, before: Known) -> Known | None:
     return Known(values, before.nonzero | guard.nonzero)
 
 
-def _after(action: Action, here: Known, alive: Collection[str]) -> Known:
+def _after(action: Action, here: Known, alive: frozenset[str]) -> Known:
+    if alive >= here.values.keys() | here.nonzero and not any(isinstance(u.place, Local) for u in action.updates):
+        return here
     objects = _objects(action)
     values = {name: few for name, few in here.values.items() if name in alive}
     nonzero = {name for name in here.nonzero if name in alive}

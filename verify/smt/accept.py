@@ -35,7 +35,8 @@ def _accepted(trace: Trace, z: Terms, ends: Callable[[Terms, Frame], Num]) -> bo
     if first.keys() != at.values.keys():
         return False
     begun = [start for start in starts(inst) if all(first[slot] in values for slot, values in start.items())]
-    parts = [at.typed, initial(z, inst, at, begun), is_state(z, at, first)]  # no other way to begin has that state
+    said = begun[0] if len(begun) == 1 else {}
+    parts = [at.typed, initial(z, inst, at, begun), is_state(z, at, first, said)]  # it is none of another beginning
     actions = {id(action) for action in inst.system.actions}
     for step, (before, state) in zip(trace.steps, pairwise(trace.states), strict=True):
         if not _fits(inst, step, actions) or state.keys() != before.keys():

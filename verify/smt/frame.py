@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import z3
@@ -55,11 +56,16 @@ def initial(z: Terms, inst: Instance, at: Frame, among: Iterable[Start] | None =
     return disjunction(z, found)
 
 
-def is_state(z: Terms, at: Frame, state: State) -> Num:
-    """Whether the frame holds `state`; not if that has other variables or a value outside its domain."""
+def is_state(z: Terms, at: Frame, state: State, said: Start = MappingProxyType({})) -> Num:
+    """Whether the frame holds `state`; not if that has other variables or a value outside its domain.
+
+    Left out are variables that have a single value in `said`, a way to begin that is assumed besides, if it is that of
+    the state.
+    """
     if at.values.keys() != state.keys():
         return NO
-    return conjunction(z, [binary(z, "==", at.values[slot], constant(value)) for slot, value in state.items()])
+    asked = [(slot, value) for slot, value in state.items() if said.get(slot) != (value,)]
+    return conjunction(z, [binary(z, "==", at.values[slot], constant(value)) for slot, value in asked])
 
 
 def value_in(z: Terms, found: z3.ModelRef, a: Num) -> int:
