@@ -9,9 +9,9 @@ from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.ir import PC, TRUE, Action, Const, Expr, Field, Local, Place, Update, Var
+from verify.ir import PC, TRUE, Action, Const, Expr, Local, Place, Update, Var
 from verify.lower.compose import compose
-from verify.lower.simplify import parts
+from verify.lower.simplify import operands
 
 T = TypeVar("T")
 
@@ -197,20 +197,16 @@ def _one_step(one: Action, two: Action) -> Action:
 
 def reads(action: Action) -> set[str]:
     """The own locals that the action reads."""
-    exprs: list[Expr] = [action.guard]
+    todo: list[Expr] = [action.guard]
     for update in action.updates:
-        exprs += [update.value, update.when, *_pointers(update.place)]
-    return {part.name for expr in exprs for part in parts(expr) if isinstance(part, Local) and part.of is None}
-
-
-def _pointers(place: Place) -> list[Expr]:
-    match place:
-        case Field(pointer, _, _):
-            return [pointer]
-        case Local(_, of) if of is not None:
-            return [of]
-        case _:
-            return []
+        todo += (update.value, update.when, *operands(update.place))
+    found = set[str]()
+    for expr in todo:  # which grows meanwhile
+        if isinstance(expr, Local) and expr.of is None:
+            found.add(expr.name)
+        elif not isinstance(expr, Const):
+            todo += operands(expr)
+    return found
 
 
 def writes(action: Action) -> set[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 
 from verify.ir import (
     FALSE,
@@ -74,18 +75,25 @@ def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Colle
             continue
         guard = _decided(action.guard, here, objects)
         if guard != FALSE:
-            updates = tuple(
-                Update(_place(u.place, here), _decided(u.value, here, objects), u.each, _decided(u.when, here, objects))
-                for u in action.updates
-            )
-            result.append(Action(action.source, action.target, guard, updates, action.micro, action.binders))
+            updates = tuple(_update(update, here, objects) for update in action.updates)
+            same = guard is action.guard and all(map(is_, updates, action.updates))
+            settled = Action(action.source, action.target, guard, updates, action.micro, action.binders)
+            result.append(action if same else settled)
     return result
+
+
+def _update(update: Update, here: Known, objects: Collection[str]) -> Update:
+    place = _place(update.place, here)
+    value, when = _decided(update.value, here, objects), _decided(update.when, here, objects)
+    same = place is update.place and value is update.value and when is update.when
+    return update if same else Update(place, value, update.each, when)
 
 
 def _place(place: Place, known: Known) -> Place:
     match place:
         case Field(pointer, cls, name):
-            return Field(_decided(pointer, known), cls, name)
+            found = _decided(pointer, known)
+            return place if found is pointer else Field(found, cls, name)
         case _:
             return place
 
