@@ -134,7 +134,10 @@ def plain_locks(system: System) -> frozenset[Key]:
 
 def localize(system: System, known: Collection[Key]) -> System:
     """The system that knows only these of its shared variables."""
-    hidden = closed(system, shared_keys(system), known)[1]
+    shared = shared_keys(system)
+    if shared <= set(known):
+        return system
+    hidden = closed(system, shared, known)[1]
     actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
     return replace(system, actions=actions)
 
