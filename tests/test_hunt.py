@@ -8,11 +8,11 @@ import pytest
 
 from verify.api import Options, check_file
 from verify.engine.verdict import Refuted, Trace
-from verify.hunt import PAIR, Ground, runs
+from verify.hunt import EVERY, PAIR, Ground, runs
 from verify.ir import Expr, System
 from verify.lower import lower
 from verify.lower.claims import invariant
-from verify.lower.scenario import branches
+from verify.lower.scenario import Branch, branches, meddling, ways
 from verify.semantics import holds, replay
 from verify.strategy import GLANCE, Memory, Question, decide
 from verify.syntax import load_text
@@ -42,7 +42,7 @@ def hunted(name: str, *, sizes: tuple[int, ...] = (1, 2), seconds: float = 60, m
     """All runs that a hunt finds."""
     system, prop = question(name)
     deadline = time.monotonic() + seconds
-    return list(runs(system, prop, sizes, lambda part: part, deadline=deadline, report=lambda _: None, most=most))
+    return list(runs(ways(system), prop, sizes, lambda part: part, deadline=deadline, report=lambda _: None, most=most))
 
 
 def test_a_run_is_found_with_two_tasks_in_the_smallest_scenario() -> None:
@@ -63,12 +63,58 @@ def test_no_scenario_is_searched_for_what_cannot_be_or_when_time_is_up() -> None
 
 def test_scenarios_grow_to_the_whole() -> None:
     system, prop = question("shut")
-    ground = Ground(system, prop, (1, 2), lambda part: part)
+    ground = Ground(ways(system), prop, (1, 2), lambda part: part)
     places = list(ground.places())
     sizes = [len(chosen) for chosen, _, _ in places]
     assert sizes[0] == min(sizes) == 2
     assert places[-1][0] == frozenset(branches(system))
     assert ground.shrunk(places[0][0]) is ground.shrunk(places[0][0])
+
+
+CALLS = """
+struct task { spinlock_t l; bool on; bool marked; };
+u8 seen;
+void twice(void) { current->on = true; choose { seen = 1; seen = 2; } }
+void other(void) { struct task *t = any(struct task); if (t->on) t->marked = true; }
+void own(void) { if (current->on) current->marked = true; }
+void user(void) { for (;;) choose { twice(); own(); other(); } }
+system { task t[*] runs user; }
+invariant unmarked = forall (struct task *t) !t->marked;
+"""
+
+
+def calls() -> tuple[Ground, list[Branch]]:
+    """A hunt where three calls matter, the first of which goes on in one of two ways, and its four alternatives."""
+    program = load_text(CALLS)
+    low = lower(program, "system")
+    prop = invariant(program, low, "unmarked")
+    return Ground(ways(low.system), prop, (1, 2, 3), lambda part: part), list(branches(low.system))
+
+
+def test_of_the_ways_to_go_on_one_leads() -> None:
+    ground, (on, alike, own, other) = calls()
+    places = list(ground.places())
+    assert [chosen for chosen, _, _ in places[:2]] == [{on, own}, {on, other}]
+    late = next(n for n, (chosen, _, _) in enumerate(places) if alike in chosen)
+    assert {tasks for _, tasks, _ in places[:late]} == {1, 2, 3}
+
+
+def test_with_more_tasks_what_one_does_to_another_comes_first() -> None:
+    ground, (on, _, own, other) = calls()
+    few = [frozenset({on, own}), frozenset({on, other})]
+    assert [meddling(ground.ways, ground.prop, chosen) for chosen in few] == [0, 1]
+    assert ground.ordered(few, PAIR) == few
+    assert ground.ordered(few, PAIR + 1) == few[::-1]
+    assert next(chosen for chosen, tasks, _ in ground.places() if tasks == PAIR + 1) == few[1]
+
+
+def test_nothing_is_searched_twice() -> None:
+    ground, _ = calls()
+    for chosen, tasks, states in ground.fresh():
+        assert ground.done.get((chosen, tasks), 0) < states
+        ground.done[chosen, tasks] = EVERY if tasks < PAIR else states
+    searched = [place for place in ground.places() if place[1] >= PAIR]
+    assert all(ground.done[chosen, tasks] >= states for chosen, tasks, states in searched)
 
 
 def test_what_is_said_to_hold_gets_a_glance_first() -> None:

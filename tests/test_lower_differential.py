@@ -23,7 +23,7 @@ from verify.lower.expand import expand
 from verify.lower.localize import first_keys, localize, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
-from verify.lower.scenario import branches, scenario, suspects
+from verify.lower.scenario import branches, scenario, suspects, ways
 from verify.lower.slice import slice_for
 from verify.semantics import holds, replay
 from verify.smt import accepts
@@ -134,7 +134,7 @@ def test_shared_locals_change_nothing(question: tuple[System, Expr, int]) -> Non
 def test_a_violation_of_a_scenario_is_one_of_the_whole(question: tuple[System, Expr, int]) -> None:
     system, prop, tasks = question
     plain = plain_search(system, prop, tasks)
-    for chosen in suspects(system, prop):
+    for chosen in suspects(ways(system), prop):
         found = search(instance(scenario(system, chosen), tasks), prop, max_states=STATES)
         if found.trace is not None:
             assert plain.trace is not None
@@ -147,7 +147,7 @@ def test_what_is_violated_is_not_called_impossible(question: tuple[System, Expr,
     system, prop, tasks = question
     if plain_search(system, prop, tasks).trace is not None:
         every = frozenset(branches(system))
-        assert any(chosen <= every for chosen in suspects(system, prop))
+        assert any(chosen <= every for chosen in suspects(ways(system), prop))
         assert search(instance(scenario(system, every), tasks), prop, max_states=STATES).trace is not None
 
 

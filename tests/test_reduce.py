@@ -232,3 +232,26 @@ def test_deadlocks_survive_a_reduction_that_is_asked_to_keep_them() -> None:
     small = reduce(system, None, deadlocks=True)
     assert search(instance(system, 2), None, deadlock=True).deadlock
     assert search(instance(small, 2), None, deadlock=True).deadlock
+
+
+FOUND = """
+struct table { bool ready; };
+struct task { bool in; };
+bool got;
+void user(void)
+{
+    struct table *p = new struct table;
+    if (p)
+        got = true;
+}
+system { task user[*] runs user; }
+invariant never = !got;
+"""
+
+
+def test_objects_that_are_chosen_stay_where_their_births_are_forgotten() -> None:
+    program = load_text(FOUND)
+    low = lower(program, "system")
+    prop = invariant(program, low, "never")
+    small = slice_for(localize(low.system, first_keys(low.system, prop)), prop)
+    assert search(instance(small, 2), prop).trace is not None

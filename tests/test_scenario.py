@@ -9,7 +9,7 @@ from verify.instances import instance
 from verify.lower import Lowered, lower
 from verify.lower.claims import invariant, never_at
 from verify.lower.possible import nothing_yet
-from verify.lower.scenario import branches, scenario, suspects, widened
+from verify.lower.scenario import branches, core, scenario, suspects, ways, widened
 from verify.syntax import load_text
 from verify.syntax.program import Program
 
@@ -32,7 +32,7 @@ def wanted(alternatives: str, text: str) -> list[list[int]]:
     found, low = program(alternatives, f"invariant inv = {text};")
     prop = invariant(found, low, "inv")
     every = list(branches(low.system))
-    result = [sorted(every.index(branch) for branch in chosen) for chosen in suspects(low.system, prop)]
+    result = [sorted(every.index(branch) for branch in chosen) for chosen in suspects(ways(low.system), prop)]
     whole = search(instance(low.system, 2), prop, max_states=50_000)
     if whole.trace is not None:
         assert result  # whatever is violated is suspected
@@ -83,7 +83,31 @@ def test_a_location_is_reached_by_the_alternatives_on_the_way() -> None:
     _, low = program("{ if (n == 2) here: m = 1; } n = 1; n = 2;")
     prop = never_at(low.system, low.labels["user.here"])
     every = branches(low.system)
-    assert list(suspects(low.system, prop)) == [frozenset({every[0], every[2]})]
+    assert list(suspects(ways(low.system), prop)) == [frozenset({every[0], every[2]})]
+
+
+def test_single_suspects_come_by_the_actions_they_take() -> None:
+    assert wanted("{ m = 2; m = 3; n = 2; } n = 1; { m = 1; n = 3; }", "n == 0") == [[1], [2], [0]]
+
+
+def test_worlds_are_kept_for_the_next_property() -> None:
+    found, low = program("n = 1; if (n == 1) m = 1; if (m) flag = true;", "invariant a = !flag; invariant b = m == 0;")
+    by = ways(low.system)
+    first = [list(suspects(by, invariant(found, low, name))) for name in ("a", "b")]
+    kept = len(by.worlds)
+    assert [list(suspects(by, invariant(found, low, name))) for name in ("a", "b")] == first
+    assert len(by.worlds) == kept
+    assert first == [list(suspects(ways(low.system), invariant(found, low, name))) for name in ("a", "b")]
+
+
+def test_the_core_leaves_out_the_last_choice_where_it_does_not_matter() -> None:
+    found, low = program(
+        "{ n = 1; choose { m = 1; m = 2; } } { m = 3; choose { n = 1; m = 4; } }", "invariant inv = n == 0;"
+    )
+    by, prop = ways(low.system), invariant(found, low, "inv")
+    first, twin, second, _ = branches(low.system)
+    assert core(by, prop, frozenset({first})) == core(by, prop, frozenset({twin})) == {first[:-1]}
+    assert core(by, prop, frozenset({second})) == {second}
 
 
 def test_wider_sets_come_once() -> None:

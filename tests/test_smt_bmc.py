@@ -36,7 +36,7 @@ from verify.ir import (
     Var,
 )
 from verify.semantics import SemanticsError, holds, initial_states, replay, stuck, successors
-from verify.smt import Bmc, EncodingError, accepts, accepts_deadlock, bmc
+from verify.smt import Bmc, EncodingError, Terms, accepts, accepts_deadlock, bmc
 from verify.source import NOWHERE
 
 RUN = settings(
@@ -130,6 +130,20 @@ def test_z3_refuses_a_run_with_one_step_altered(run: Trace, data: st.DataObject)
     altered = replace(run, steps=[*run.steps[:at], other, *run.steps[at + 1 :]])
     known = 1 <= other.thread <= run.instance.tasks
     assert accepts(altered, FALSE) == (known and real(altered))
+
+
+KEPT = Terms()
+
+
+@RUN
+@given(runs(), st.data())
+def test_terms_of_other_runs_change_no_answer(run: Trace, data: st.DataObject) -> None:
+    slot = data.draw(st.sampled_from(sorted(run.instance.slots())))
+    at = data.draw(st.integers(0, len(run.steps)))
+    states = [*run.states[:at], {**run.states[at], slot: run.states[at][slot] + 1}, *run.states[at + 1 :]]
+    for one in (run, replace(run, states=states), run):
+        assert accepts(one, FALSE, KEPT) == accepts(one, FALSE)
+        assert accepts_deadlock(one, KEPT) == accepts_deadlock(one)
 
 
 def test_z3_refuses_what_is_no_run_at_all() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -136,3 +137,38 @@ def test_the_claims_of_the_core_at_two_tasks() -> None:
             assert claim.holds is True, claim.name
         elif claim.kind == "refute":
             assert claim.holds is False, claim.name
+
+
+SPIN = """
+struct task { bool in; };
+unsigned locked;
+void user(void)
+{
+    for (;;) {
+busy>   if (TAKEN)
+            goto busy;
+        locked = 1;
+        current->in = true;
+        current->in = false;
+        locked = 0;
+    }
+}
+system { task t[*] runs user; }
+invariant alone = forall (struct task *a, struct task *b) !(a != b && a->in && b->in);
+"""
+
+
+@pytest.mark.parametrize("engine", ["auto", "bfs"])
+@pytest.mark.parametrize(("taken", "safe"), [("locked", False), ("test_and_set_bit(0, &locked)", True)])
+def test_whoever_spins_may_never_come_further(taken: str, safe: bool, engine: Engine) -> None:  # noqa: FBT001 - pytest's
+    program = load_text(SPIN.replace("TAKEN", taken))
+    low = lower(program, "system")
+    verdict = decide(replace(question("safe", engine=engine), system=low.system, prop=invariant(program, low, "alone")))
+    match verdict:
+        case Refuted():
+            assert not safe
+        case Proved():
+            assert safe
+        case Unknown(reason):
+            assert safe
+            assert reason == "a search alone is no proof"

@@ -16,12 +16,14 @@ from verify.engine.search import search
 from verify.engine.verdict import Report, Trace
 from verify.instances import instance
 from verify.ir import Expr, System
-from verify.lower.scenario import Branches, branches, scenario, suspects, widened
+from verify.lower.scenario import Branches, Ways, branches, core, meddling, scenario, suspects, widened
 
 ROUNDS = (  # how many alternatives more than the fewest, and how many states of each scenario are searched
     (0, 20_000), (0, 200_000), (1, 20_000), (0, 2_000_000), (1, 200_000), (2, 20_000),
 )
+LEADING = 2  # rounds before the scenarios that differ only in how a thread goes on are told apart
 WHOLE = 2_000_000  # states of the system as it is, at last
+EVERY = 1 << 62
 PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 2008)
 
 
@@ -29,51 +31,78 @@ PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 
 class Ground:
     """Where a hunt goes: the scenarios so far, made small, and what has been searched to the end."""
 
-    system: System
+    ways: Ways
     prop: Expr
     sizes: Sequence[int]
     shrink: Callable[[System], System]
     few: list[Branches] = field(default_factory=list)
     small: dict[Branches, System] = field(default_factory=dict)
-    done: set[tuple[Branches, int]] = field(default_factory=set)
+    done: dict[tuple[Branches, int], int] = field(default_factory=dict)  # states, at least; all: see `EVERY`
 
     def places(self) -> Iterator[tuple[Branches, int, int]]:
         """The alternatives to search, the number of tasks, and how many states."""
-        every = branches(self.system)
-        self.few = list(suspects(self.system, self.prop))
-        sizes = sorted(self.sizes, key=lambda tasks: (tasks != PAIR, tasks))
+        every = branches(self.ways.system)
+        sizes = sorted(self.sizes, key=lambda tasks: (tasks != PAIR, tasks < PAIR, tasks))
+        alike, leading = list[Branches](), list[Branches]()
+        for chosen in self.leading(alike):  # found one by one: the first may do
+            leading.append(chosen)
+            yield chosen, sizes[0], ROUNDS[0][1]
+        for _, states in ROUNDS[:LEADING]:
+            for tasks in sizes:
+                yield from ((chosen, tasks, states) for chosen in self.ordered(leading, tasks))
+        self.few = leading + alike
         for more, states in ROUNDS:
             for tasks in sizes:
                 yield from ((chosen, tasks, states) for chosen in widened(self.few, every, more))
         if self.few:
             yield from ((frozenset(every), tasks, WHOLE) for tasks in sizes)
 
+    def fresh(self) -> Iterator[tuple[Branches, int, int]]:
+        """The places, without what has been searched."""
+        for chosen, tasks, states in self.places():
+            if self.done.get((chosen, tasks), 0) < states:
+                yield chosen, tasks, states
+
+    def ordered(self, few: Sequence[Branches], tasks: int) -> Sequence[Branches]:
+        """The scenarios, those first that gain by more than two tasks: where one changes another's object."""
+        if tasks <= PAIR:
+            return few
+        return sorted(few, key=lambda chosen: -meddling(self.ways, self.prop, chosen))
+
+    def leading(self, alike: list[Branches]) -> Iterator[Branches]:
+        """The suspects, but of those that differ only in how a thread goes on one; the others are put in `alike`."""
+        cores = set[Branches]()
+        for chosen in suspects(self.ways, self.prop):
+            found = core(self.ways, self.prop, chosen)
+            if found in cores:
+                alike.append(chosen)
+            else:
+                cores.add(found)
+                yield chosen
+
     def shrunk(self, chosen: Branches) -> System:
         """The scenario without what the property cannot tell."""
         if chosen not in self.small:
-            self.small[chosen] = self.shrink(scenario(self.system, chosen))
+            self.small[chosen] = self.shrink(scenario(self.ways.system, chosen))
         return self.small[chosen]
 
 
 def runs(  # noqa: PLR0913 - what to look for, and how far
-    system: System, prop: Expr, sizes: Sequence[int], shrink: Callable[[System], System], *, deadline: float,
+    by: Ways, prop: Expr, sizes: Sequence[int], shrink: Callable[[System], System], *, deadline: float,
     report: Report, most: int | None = None,
 ) -> Iterator[Trace]:
     """Runs to states where `prop` is false, of scenarios that `shrink` has made smaller: the likeliest first.
 
-    Each has as many tasks as one of `sizes`. It is a run of the small scenario; whether it is one of `system` is for
-    `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed, or
-    after `most` searches.
+    Each has as many tasks as one of `sizes`. It is a run of the small scenario; whether it is one of the system of `by`
+    is for `verify.lower.expand` to say. Ends when `deadline`, a value of time.monotonic(), has passed, or after `most`
+    searches.
     """
-    ground = Ground(system, prop, sizes, shrink)
-    for chosen, tasks, states in islice(ground.places(), most):
-        if (chosen, tasks) in ground.done:
-            continue
+    ground = Ground(by, prop, sizes, shrink)
+    for chosen, tasks, states in islice(ground.fresh(), most):
         if time.monotonic() > deadline:
             return
         inst = instance(ground.shrunk(chosen), tasks)
         result = search(inst, prop, deadline=deadline, report=report, max_states=states)
-        if result.complete or result.trace is not None:
-            ground.done.add((chosen, tasks))
+        ground.done[chosen, tasks] = EVERY if result.complete or result.trace is not None else states
         if result.trace is not None:
             yield result.trace

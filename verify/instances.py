@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 from verify.ir import LIFE, PC, PUBLISHED, Action, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
@@ -33,6 +34,11 @@ class Instance:
     system: System
     tasks: int  # cells of the thread class: those there at the start and those that may be created
     sizes: Mapping[str, int] = field(hash=False)  # class: number of object cells
+    _slots: Mapping[Slot, Var] = field(init=False, repr=False, compare=False)  # worked out once, for all who ask
+
+    def __post_init__(self) -> None:
+        """Work out the variables."""
+        object.__setattr__(self, "_slots", MappingProxyType(dict(self._every_slot())))
 
     def values(self, domain: Domain) -> range:
         """Every value of a variable of that domain."""
@@ -51,13 +57,15 @@ class Instance:
 
     def slots(self) -> Mapping[Slot, Var]:
         """Every variable of every cell: globals, then objects class by class, then threads."""
-        slots = {Slot("", 0, var.name): var for var in self.system.globals}
-        for cls in self.system.classes.values():
-            for index in range(1, self.sizes[cls.name] + 1):
-                slots |= {Slot(cls.name, index, var.name): var for var in cls.fields}
-        for index in range(1, self.tasks + 1):
-            slots |= {Slot(THREAD, index, var.name): var for var in self.system.locals}
-        return slots
+        return self._slots
+
+    def _every_slot(self) -> Iterator[tuple[Slot, Var]]:
+        cells = [("", 0, self.system.globals)]
+        cells += [(c.name, i, c.fields) for c in self.system.classes.values() for i in range(1, self.sizes[c.name] + 1)]
+        cells += [(THREAD, index, self.system.locals) for index in range(1, self.tasks + 1)]
+        for cell, index, variables in cells:
+            for var in variables:
+                yield Slot(cell, index, var.name), var
 
 
 class Step(NamedTuple):

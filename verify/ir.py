@@ -297,17 +297,23 @@ class System:
     statics: tuple[Static, ...] = ()  # static number i of its class, from 1, is object i
     created: frozenset[str] = frozenset()  # classes that some action takes cells from
     initial: Mapping[tuple[str, str], int] = field(default_factory=dict, hash=False)  # (class, field): value at birth
+    _fields: Mapping[tuple[str, str], Var] = field(init=False, repr=False, compare=False)  # by (class, field)
+    _globals: Mapping[str, Var] = field(init=False, repr=False, compare=False)
+    _locals: Mapping[str, Var] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Put the variables where `var` finds them."""
+        fields = {(name, var.name): var for name, cls in self.classes.items() for var in cls.fields}
+        object.__setattr__(self, "_fields", fields)
+        object.__setattr__(self, "_globals", {var.name: var for var in self.globals})
+        object.__setattr__(self, "_locals", {var.name: var for var in self.locals})
 
     def var(self, place: Place) -> Var:
         """Return the variable that a place names. Raises KeyError if there is none."""
         match place:
             case Global(name):
-                pool: tuple[Var, ...] = self.globals
+                return self._globals[name]
             case Local(name):
-                pool = self.locals
+                return self._locals[name]
             case Field(_, cls, name):
-                pool = self.classes[cls].fields
-        for var in pool:
-            if var.name == name:
-                return var
-        raise KeyError(place)
+                return self._fields[cls, name]

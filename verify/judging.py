@@ -22,7 +22,7 @@ from verify.schedule import Unit, unit
 
 if TYPE_CHECKING:
     from verify.lower import Lowered
-    from verify.strategy import Memory, Question
+    from verify.strategy import Memory, Question, Tools
     from verify.syntax.ast import ClaimDecl
     from verify.syntax.program import Program
 
@@ -80,9 +80,9 @@ def quiet(_: Progress) -> None:
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file."""
-    from verify.strategy import Memory, deadlock_question, decide, proof_of  # noqa: PLC0415 - they import the solver
+    from verify.strategy import Memory, Tools, deadlock_question, decide, proof_of  # noqa: PLC0415 - they import the solver
 
-    bench = _Bench(selection, options, report, defaultdict(Memory))
+    bench = _Bench(selection, options, report, defaultdict(Memory), Tools())
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
     together: dict[Unit, Verdict | None] = {}
 
@@ -116,6 +116,7 @@ class _Bench:
     options: Options
     report: Report
     memories: defaultdict[Unit, Memory]
+    tools: Tools
 
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""
@@ -139,7 +140,7 @@ class _Bench:
         return Question(
             lowered.system, _property(claim, program, lowered), tasks, time.monotonic() + options.budget,
             options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
-            hunt=wants(claim) == "refuted" or bool(claim.without),
+            self.tools, hunt=wants(claim) == "refuted" or bool(claim.without),
         )
 
 

@@ -228,12 +228,14 @@ def stuck(inst: Instance, state: State) -> bool:
 def replay(trace: Trace) -> bool:
     """Whether the run begins in an initial state and every step leads to the state after it."""
     first, *rest = trace.states
+    actions = {id(action) for action in trace.instance.system.actions}
     if len(rest) != len(trace.steps) or not is_initial(trace.instance, first):
         return False
     for pre, step, post in zip(trace.states, trace.steps, rest, strict=False):
         at = Context(trace.instance, pre, step.thread)
         found = [here for choice, here in contexts(step.action, at) if choice == step.choice]
-        if step.action not in trace.instance.system.actions or not found or apply(step.action, found[0]) != post:
+        known = id(step.action) in actions or step.action in trace.instance.system.actions
+        if not known or not found or apply(step.action, found[0]) != post:
             return False
     return True
 

@@ -28,11 +28,12 @@ from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
+from verify.lower.scenario import Ways, ways
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
-from verify.smt import accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import Passes, Tried, guesses, prove_unbounded
+from verify.smt import Terms, accepts, accepts_deadlock, bmc, judge
+from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
@@ -52,6 +53,25 @@ class Memory:
     why: str = ""  # the last proof failed
 
 
+@dataclass(slots=True)
+class Tools:
+    """What is worked out once for all claims, and changes no answer."""
+
+    ways: dict[int, tuple[System, Ways]] = field(default_factory=dict)  # by the identity of their systems
+    terms: Terms | None = None  # for runs: beginning with none takes Z3 longer than to accept most of them
+
+    def terms_for_runs(self) -> Terms:
+        """Terms to say in that a run is one."""
+        self.terms = self.terms or Terms()
+        return self.terms
+
+    def ways_of(self, system: System) -> Ways:
+        """The ways of a system, worked out once."""
+        if id(system) not in self.ways:
+            self.ways[id(system)] = (system, ways(system))  # the system is kept, so that no other gets its identity
+        return self.ways[id(system)][1]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One property of one system, and how to go about it."""
@@ -65,6 +85,7 @@ class Question:
     reduce: bool
     slice: bool
     memory: Memory
+    tools: Tools = field(default_factory=Tools)
     hunt: bool = False  # whether a run is expected, and worth looking for at length first
     deadlock: bool = False
 
@@ -156,7 +177,7 @@ def _auto(question: Question) -> Verdict:
     return refined
 
 
-def _unbounded(question: Question, known: Iterable[Collection[Key]], deadline: float) -> Proved | None:
+def _unbounded(question: Question, known: Iterable[Guess], deadline: float) -> Proved | None:
     """A proof for any number of tasks that knows no more of the system than one of these."""
     if question.deadlock:
         return None
@@ -176,7 +197,8 @@ def _hunt(question: Question, deadline: float, most: int | None = None) -> Refut
         return _small(replace(question, system=part), keys)
 
     sizes = list(question.sizes())
-    for trace in runs(system, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most):
+    by = question.tools.ways_of(system)
+    for trace in runs(by, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most):
         whole = instance(system, trace.instance.tasks)
         refuted = _refuted(question, expand(trace, whole, keys), "bfs")
         if refuted is not None:
@@ -208,7 +230,9 @@ def _refine(question: Question) -> Verdict:
                 return refuted
             more = _cheapest(system, expansion.reasons, keys)
             if not more and keys == shared_keys(system):
-                return Unknown("a run of the reduced system is none of the whole", str(shown), "auto")
+                if not question.slice:
+                    return Unknown("a run of the reduced system is none of the whole", str(shown), "auto")
+                question = replace(question, slice=False)  # the slice goes past loops that may never end
             keys = keys | (more or shared_keys(system))
             continue
         proof = _proof(question, small, _share(question.deadline))
@@ -271,11 +295,11 @@ def _refuted(question: Question, expansion: Expansion, engine: str) -> Refuted |
     trace = expansion.trace
     if trace is None or not replay(trace):
         return None
-    last = trace.states[-1]
+    last, terms = trace.states[-1], question.tools.terms_for_runs()
     if question.deadlock:
-        good = stuck(trace.instance, last) and accepts_deadlock(trace)
+        good = stuck(trace.instance, last) and accepts_deadlock(trace, terms)
     else:
-        good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop)
+        good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop, terms)
     scope = Scope(trace.instance.tasks, len(trace.steps))
     return Refuted(scope, trace, engine, expansion.marks) if good else None
 
@@ -313,6 +337,8 @@ def _bfs(question: Question) -> Verdict:
     if isinstance(found, Trace):
         whole = instance(question.system, found.instance.tasks)
         refuted = _refuted(question, expand(found, whole, keys), "bfs")
+        if refuted is None and question.slice:
+            return _bfs(replace(question, slice=False))  # the slice goes past loops that may never end
         return refuted or Unknown("a run of the reduced system is none of the whole", str(shown), "bfs")
     return Unknown("a search alone is no proof" if found else "out of time", str(shown), "bfs")
 

@@ -7,7 +7,7 @@ the locks and pointers around them. A guess that is too small costs a set of vie
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
@@ -16,8 +16,9 @@ from verify.ir import Expr, Ptr, Range, System
 from verify.lower.compact import compact
 from verify.lower.fingerprint import fingerprint
 from verify.lower.history import of_history, with_history
-from verify.lower.localize import closely_read, first_keys, localize, plain_locks, shared_keys
+from verify.lower.localize import closely_read, first_keys, localize, plain_locks, shared_keys, tested_on_the_way
 from verify.lower.loosen import loosen
+from verify.lower.pending import with_pending
 from verify.lower.reduce import reduce
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
@@ -42,19 +43,19 @@ class Passes:
 
 
 def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
-    system: System, prop: Expr, guesses: Iterable[Collection[Key]], tried: Tried, passes: Passes, *, deadline: float,
+    system: System, prop: Expr, known: Iterable[Guess], tried: Tried, passes: Passes, *, deadline: float,
     report: Report,
 ) -> Proved | str:  # fmt: skip
     """Return a proof that the property holds with any number of tasks, or why none was found.
 
-    `guesses` are what to know of the system, in this order; `deadline` is a value of time.monotonic().
+    `known` are guesses of what to know of the system, tried in this order; `deadline` is a value of time.monotonic().
     """
     why = "no guess was left"
-    for keys in guesses:
+    for guess in known:
         if time.monotonic() > deadline:
             return "out of time"
-        small = small_for_proof(system, prop, keys, passes)
-        report(Progress("localize", {"variables": len(keys), "actions": len(small.actions)}))
+        small = small_for_proof(system, prop, guess, passes)
+        report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
         mark = fingerprint(small, prop)
         if mark not in tried.outcomes:
             tried.outcomes[mark] = _prove(small, prop, deadline=deadline, report=report)
@@ -65,15 +66,17 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
     return why
 
 
-def small_for_proof(system: System, prop: Expr, keys: Collection[Key], passes: Passes) -> System:
-    """The system that knows only `keys`, made as small as passes for proofs alone make it."""
+def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> System:
+    """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it."""
     if passes.slice:
-        system = slice_for(localize(loosen(system), keys), prop)
+        system = slice_for(localize(loosen(system), guess.keys), prop)
     if passes.reduce:
         system = reduce(system, prop)
     if passes.slice:
         system = slice_for(system, prop)
-    return compact(system, prop) if passes.reduce and passes.slice else system
+    if passes.reduce and passes.slice:
+        system = compact(system, prop)
+    return with_pending(system) if guess.pending else system
 
 
 def _prove(small: System, prop: Expr, *, deadline: float, report: Report) -> Proved | str:
@@ -94,17 +97,27 @@ def _prove(small: System, prop: Expr, *, deadline: float, report: Report) -> Pro
     return Proved(Scope(None, None), invariant, "views", judgement.count)
 
 
-def guesses(system: System, prop: Expr) -> Iterator[frozenset[Key]]:
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a proof knows of the system: shared variables, and with `pending` what threads are about to store."""
+
+    keys: frozenset[Key]
+    pending: bool = False
+
+
+def guesses(system: System, prop: Expr) -> Iterator[Guess]:
     """What to know of the system: growing sets of shared variables, none twice; those from the third on are large."""
-    every = shared_keys(system)
-    plain = frozenset(key for key in every if _is_plain(system, key))
+    every, first = shared_keys(system), first_keys(system, prop)
     near = closely_read(system, prop) | plain_locks(system)
-    seen = set[frozenset[Key]]()
-    for keys in (first_keys(system, prop), near, near | plain, every):
-        found = keys & every
-        if found not in seen:
-            seen.add(found)
-            yield found
+    plain = frozenset(key for key in every if _is_plain(system, key))
+    found = (
+        Guess(first),
+        Guess(near),
+        Guess(near | tested_on_the_way(system, first), pending=True),
+        Guess(near | plain),
+        Guess(every, pending=True),
+    )
+    yield from dict.fromkeys(Guess(guess.keys & every, guess.pending) for guess in found)
 
 
 def _is_plain(system: System, key: Key) -> bool:

@@ -6,7 +6,7 @@ the fields of object i of the thread class side by side, because they move toget
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
@@ -46,6 +46,15 @@ class Layout:
     objects: Mapping[str, Block] = field(hash=False)  # the classes other than the thread class
     tasks: Block
     size: int
+    _columns: dict[tuple[str, str], Sequence[Bits | None]] = field(default_factory=dict, compare=False, repr=False)
+
+    def column(self, cell: str, name: str) -> Sequence[Bits | None]:
+        """The places of one variable by the number of its cell, from 0, where only a global is."""
+        if (cell, name) not in self._columns:
+            inst = self.instance
+            last = max(inst.tasks if cell == THREAD else 0, inst.sizes.get(cell, 0))
+            self._columns[cell, name] = [self.bits.get(Slot(cell, index, name)) for index in range(last + 1)]
+        return self._columns[cell, name]
 
 
 def layout(inst: Instance) -> Layout:

@@ -6,6 +6,7 @@ user's program is in it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -55,26 +56,43 @@ def compiled(places: Layout, sink: Sink) -> Callable[[Sequence[int], list[int] |
     """
     inst = places.instance
     bits = [places.bits[Slot(THREAD, me, PC)] for me in range(1, inst.tasks + 1)]
-    locations = range(1 << bits[0].width)
-    factories: dict[int, Callable[[int], Step]] = {}
-    rows: list[list[Step]] = [[] for _ in bits]
-
-    def late(index: int, location: int) -> Step:
-        def first(state: int) -> int:
-            if location not in factories:
-                factories[location] = _factory(places, sink, location + bits[0].low)
-            rows[index][location] = factories[location](index)
-            return rows[index][location](state)
-
-        return first
-
-    for index, row in enumerate(rows):
-        row.extend(late(index, location) for location in locations)
+    factories = _Factories(places, sink, bits[0].low)
+    rows = [_Row(index, factories) for index in range(inst.tasks)]
     calls = [f"t{i}[s >> {b.shift} & {(1 << b.width) - 1}](s)" for i, b in enumerate(bits)]
     return _driver(rows, " + ".join(calls))
 
 
-def _driver(rows: Sequence[Sequence[Step]], calls: str) -> Callable[[Sequence[int], list[int] | None], int]:
+class _Factories(dict[int, Callable[[int], Step]]):
+    """By location: what makes the step of a thread there, written when a run first gets there."""
+
+    def __init__(self, places: Layout, sink: Sink, low: int) -> None:
+        """Begin with none; `low` is the number of the first location."""
+        super().__init__()
+        self.places, self.sink, self.low = places, sink, low
+        self.leaving = defaultdict[int, list[Action]](list)
+        for action in places.instance.system.actions:
+            self.leaving[action.source].append(action)
+
+    def __missing__(self, location: int) -> Callable[[int], Step]:
+        at = location + self.low
+        self[location] = _factory(self.places, self.sink, self.leaving.get(at, ()))
+        return self[location]
+
+
+class _Row(dict[int, Step]):
+    """By location: the step of one thread there."""
+
+    def __init__(self, index: int, factories: _Factories) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.index, self.factories = index, factories
+
+    def __missing__(self, location: int) -> Step:
+        self[location] = self.factories[location](self.index)
+        return self[location]
+
+
+def _driver(rows: Sequence[Mapping[int, Step]], calls: str) -> Callable[[Sequence[int], list[int] | None], int]:
     lines = [
         f"def make({', '.join(f't{i}' for i in range(len(rows)))}):",
         "    def drive(states, quiet):",
@@ -129,10 +147,9 @@ class _Body:
         self.lines.append(INDENT * self.depth + line)
 
 
-def _factory(places: Layout, sink: Sink, location: int) -> Callable[[int], Step]:
+def _factory(places: Layout, sink: Sink, actions: Sequence[Action]) -> Callable[[int], Step]:
     inst = places.instance
     writer = Writer(places, tuple(range(1, inst.tasks + 1)))
-    actions = [action for action in inst.system.actions if action.source == location]
     body = _Body(writer)
     single = len(actions) == 1 and not actions[0].binders
     if not single:

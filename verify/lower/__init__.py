@@ -101,13 +101,11 @@ def lower(
 
 
 def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Graph:
-    calls = [node for function in program.functions.values() for node in walk(function) if isinstance(node, ast.Call)]
+    nodes = [node for function in program.functions.values() for node in walk(function)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     freed = {struct_of(call.args[0].type) for call in calls if call.callee == "kfree"}
     started = dict.fromkeys(group.entry for group in declared.groups)
-    started |= dict.fromkeys(
-        node.name for function in program.functions.values() for node in walk(function)
-        if isinstance(node, ast.Name) and node.kind == "function"
-    )
+    started |= dict.fromkeys(n.name for n in nodes if isinstance(n, ast.Name) and n.kind == "function")
     first = len(FIXED)
     entries = {name: first + number for number, name in enumerate(started)}
     graph = Graph(

@@ -97,6 +97,8 @@ def _resolved(one: frozenset[Expr], other: frozenset[Expr]) -> frozenset[Expr] |
 
 def without_idle_choices(action: Action) -> Action | None:
     """The action without choices of which nothing depends but whether it can be taken; None if it never can."""
+    if not action.binders:
+        return action
     idle = [b for b in action.binders if not _decides(action, b.name)]
     names = {b.name for b in idle}
     asking = [part for part in conjuncts(action.guard) if (found := _bound(part)) and found <= names]

@@ -30,6 +30,10 @@ def compose(first: Action, second: Action) -> Action | None:
     Dijkstra 1975, over simultaneous updates.
     """
     second = _renamed(second, {b.name for b in first.binders} | {u.each.name for u in first.updates if u.each})
+    micro, binders = first.micro + second.micro, first.binders + second.binders
+    if not first.updates:
+        guard = conj([first.guard, second.guard])
+        return Action(first.source, second.target, guard, _tidy(second.updates), micro, binders)
     if not _readable(first.updates, second):
         return None
 
@@ -45,8 +49,8 @@ def compose(first: Action, second: Action) -> Action | None:
         second.target,
         conj([first.guard, after(second.guard)]),
         _tidy(updates),
-        first.micro + second.micro,
-        first.binders + second.binders,
+        micro,
+        binders,
     )
 
 
@@ -117,6 +121,8 @@ def _moved(place: Place, updates: Sequence[Update]) -> Place:
 
 def _tidy(updates: Sequence[Update]) -> tuple[Update, ...]:
     """Drop an update that a later one surely overwrites, and those of a local that keep it as it is."""
+    if not updates:
+        return ()
     kept = list[Update]()
     last = {update.place: number for number, update in enumerate(updates) if update.when == TRUE and not update.each}
     for number, update in enumerate(updates):
@@ -143,6 +149,8 @@ def _plain_broadcast(update: Update, name: str) -> bool:
 def _renamed(action: Action, taken: set[str]) -> Action:
     """The action with binders whose names are not taken."""
     names: dict[str, str] = {}
+    if not taken:
+        return action
     for name in [b.name for b in action.binders] + [u.each.name for u in action.updates if u.each]:
         fresh = name
         while fresh in taken:

@@ -29,7 +29,7 @@ from verify.ir import (
 )
 from verify.lower.effects import create, special_step, word_step
 from verify.lower.graph import END, Graph, domain_of, field_of
-from verify.lower.scope import Scope, assigned, known_place, name_value, variable
+from verify.lower.scope import Scope, known_place, name_value, variable
 from verify.lower.simplify import binary, ite, negate, parts, truth, wrapped
 from verify.syntax import ast
 from verify.syntax.primitives import PRIMITIVES, Make, Primitive
@@ -301,7 +301,7 @@ def _formula(graph: Graph, callee: str) -> ast.Expr | None:
     """What a function returns if that is all it does."""
     function = graph.program.functions[callee]
     match function.body:
-        case ast.Block(body=(ast.Return(value=value),)) if value is not None and not assigned(function):
+        case ast.Block(body=(ast.Return(value=value),)) if value is not None and not graph.assigned(callee):
             return value
         case _:
             return None
@@ -312,7 +312,7 @@ def _enter(graph: Graph, scope: Scope, call: ast.Call) -> Scope:
     name = scope.functions.get(call.callee, call.callee)
     function = graph.program.functions[name]
     inner = Scope(name, scope.statics, (*scope.calls, call.span))
-    changed = assigned(function)
+    changed = graph.assigned(name)
     lent = {place(graph, scope, arg) for arg in call.args if _lends(arg)}
     copies = list[Update]()
     last = len(call.args) - 1

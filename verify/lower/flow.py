@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.ir import PC, TRUE, Action, Const, Expr, Field, Local, Place, Update, Var
+from verify.ir import PC, TRUE, Action, Const, Expr, Local, Place, Update, Var
 from verify.lower.compose import compose
-from verify.lower.simplify import parts
+from verify.lower.simplify import operands
 
 T = TypeVar("T")
 
@@ -107,6 +107,21 @@ def postorder(leaving: Mapping[int, Sequence[Action]], roots: Iterable[int]) -> 
     return result
 
 
+def distinct(actions: Iterable[Action]) -> list[Action]:
+    """The actions without repetitions; only those between the same two locations can be equal."""
+    found = list(actions)
+    ways = Counter((action.source, action.target) for action in found)
+    seen = set[Action]()
+    result = list[Action]()
+    for action in found:
+        if ways[action.source, action.target] > 1:
+            if action in seen:
+                continue
+            seen.add(action)
+        result.append(action)
+    return result
+
+
 def is_skip(action: Action) -> bool:
     """Whether the action does nothing but move."""
     return action.guard == TRUE and not action.updates and not action.binders
@@ -127,8 +142,9 @@ def without_skips(actions: Sequence[Action], kept: Collection[int]) -> list[Acti
             location = onward[location]
         return location
 
-    moved = [replace(a, target=final(a.target)) for a in actions if a.source not in onward]
-    return list(dict.fromkeys(_respawned(action, final) for action in moved))
+    staying = [action for action in actions if action.source not in onward]
+    moved = [replace(a, target=final(a.target)) if a.target in onward else a for a in staying]
+    return distinct(_respawned(action, final) for action in moved)
 
 
 def _in_circles(onward: Mapping[int, int]) -> set[int]:
@@ -160,7 +176,8 @@ def merge_inner(actions: Sequence[Action], inner: Collection[int]) -> list[Actio
     """The actions with the locations inside `atomic` composed away: a path through them is one action."""
     result = list(actions)
     for location in sorted(inner):
-        before, after = incoming(result).get(location, []), outgoing(result).get(location, [])
+        before = [action for action in result if action.target == location]
+        after = [action for action in result if action.source == location]
         joined = [_one_step(one, two) for one in before for two in after]
         result = [a for a in result if location not in (a.source, a.target)] + joined
     return result
@@ -180,20 +197,16 @@ def _one_step(one: Action, two: Action) -> Action:
 
 def reads(action: Action) -> set[str]:
     """The own locals that the action reads."""
-    exprs: list[Expr] = [action.guard]
+    todo: list[Expr] = [action.guard]
     for update in action.updates:
-        exprs += [update.value, update.when, *_pointers(update.place)]
-    return {part.name for expr in exprs for part in parts(expr) if isinstance(part, Local) and part.of is None}
-
-
-def _pointers(place: Place) -> list[Expr]:
-    match place:
-        case Field(pointer, _, _):
-            return [pointer]
-        case Local(_, of) if of is not None:
-            return [of]
-        case _:
-            return []
+        todo += (update.value, update.when, *operands(update.place))
+    found = set[str]()
+    for expr in todo:  # which grows meanwhile
+        if isinstance(expr, Local) and expr.of is None:
+            found.add(expr.name)
+        elif not isinstance(expr, Const):
+            todo += operands(expr)
+    return found
 
 
 def writes(action: Action) -> set[str]:
@@ -233,7 +246,8 @@ def reset_dead(actions: Sequence[Action], variables: Sequence[Var]) -> list[Acti
         gone = sorted((alive[action.source] | writes(action)) - after - {PC})
         held = alive[action.source]
         cleared = tuple(Update(Local(name), default[name]) for name in gone if name in held)
-        result.append(replace(action, updates=kept + cleared))
+        same = not cleared and len(kept) == len(action.updates)
+        result.append(action if same else replace(action, updates=kept + cleared))
     return result
 
 

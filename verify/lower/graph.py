@@ -27,7 +27,7 @@ from verify.ir import (
     Update,
     Var,
 )
-from verify.lower.scope import Scope
+from verify.lower.scope import Scope, assigned
 from verify.lower.simplify import binary, conj, negate, parts
 from verify.source import NOWHERE
 from verify.syntax.ast import Stmt, StructDecl
@@ -63,8 +63,15 @@ class Graph:
     atomic: int = 0
     micro: Micro = field(default_factory=lambda: Micro("", "", NOWHERE))
     checked: set[tuple[int, Expr, str]] = field(default_factory=set)
+    written: dict[str, frozenset[str]] = field(default_factory=dict)  # by function, see `assigned`
     names: int = 0
     branch: tuple[int, ...] = ()  # the alternatives of each `choose` that lowering is in
+
+    def assigned(self, function: str) -> frozenset[str]:
+        """Return the locals of a function that something other than their declaration may write."""
+        if function not in self.written:
+            self.written[function] = assigned(self.program.functions[function])
+        return self.written[function]
 
     def alternative(self) -> tuple[int, ...]:
         """Return the branch for one more alternative inside this one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 
 from verify.ir import (
     FALSE,
@@ -28,8 +29,8 @@ from verify.ir import (
     Range,
     Update,
 )
-from verify.lower.flow import forward, live, spawned
-from verify.lower.simplify import conjuncts, rebuild
+from verify.lower.flow import forward, live, reads, spawned
+from verify.lower.simplify import conjuncts, parts, rebuild
 from verify.semantics import operate
 
 MOST_VALUES = 8
@@ -45,9 +46,15 @@ class Known:
 
     def meet(self, other: Known) -> Known:
         """Return what both know."""
+        if self is other:
+            return self
         both = {name: v if v == w else v | w for name, v in self.values.items() if (w := other.values.get(name))}
         few = {name: v for name, v in both.items() if len(v) <= MOST_VALUES}
         return Known(few, self._positive() & other._positive())
+
+    def told(self, names: Collection[str]) -> bool:
+        """Return whether something is known of one of the locals."""
+        return not (self.values.keys().isdisjoint(names) and self.nonzero.isdisjoint(names))
 
     def _positive(self) -> frozenset[str]:
         return self.nonzero | {name for name, v in self.values.items() if 0 not in v}
@@ -55,27 +62,38 @@ class Known:
 
 def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> list[Action]:
     """The actions with every known local replaced by what it is; `zero` are the locals that are 0 at the roots."""
-    known = known_at(actions, roots, zero)
+    guards = [_guard(action.guard) for action in actions]
+    known = _known_at(actions, guards, roots, zero)
     result = list[Action]()
-    for action in actions:
-        if action.source not in known or _where(action.guard, known[action.source]) is None:
+    for action, asks in zip(actions, guards, strict=True):
+        here = known.get(action.source)
+        if here is None or _where(asks, here) is None:
             continue
-        here = known[action.source]
         objects = _objects(action)
+        if not objects and not here.told(reads(action)):
+            result.append(action)
+            continue
         guard = _decided(action.guard, here, objects)
         if guard != FALSE:
-            updates = tuple(
-                Update(_place(u.place, here), _decided(u.value, here, objects), u.each, _decided(u.when, here, objects))
-                for u in action.updates
-            )
-            result.append(Action(action.source, action.target, guard, updates, action.micro, action.binders))
+            updates = tuple(_update(update, here, objects) for update in action.updates)
+            same = guard is action.guard and all(map(is_, updates, action.updates))
+            settled = Action(action.source, action.target, guard, updates, action.micro, action.binders)
+            result.append(action if same else settled)
     return result
+
+
+def _update(update: Update, here: Known, objects: Collection[str]) -> Update:
+    place = _place(update.place, here)
+    value, when = _decided(update.value, here, objects), _decided(update.when, here, objects)
+    same = place is update.place and value is update.value and when is update.when
+    return update if same else Update(place, value, update.each, when)
 
 
 def _place(place: Place, known: Known) -> Place:
     match place:
         case Field(pointer, cls, name):
-            return Field(_decided(pointer, known), cls, name)
+            found = _decided(pointer, known)
+            return place if found is pointer else Field(found, cls, name)
         case _:
             return place
 
@@ -86,6 +104,9 @@ def _objects(action: Action) -> frozenset[str]:
 
 
 def _decided(expr: Expr, known: Known, objects: Collection[str] = ()) -> Expr:
+    if isinstance(expr, Const | Me) or not (known.values or known.nonzero or objects):
+        return expr
+
     def leaf(part: Expr) -> Expr | None:
         match part:
             case Local(name, None):
@@ -129,40 +150,77 @@ def _test(part: Expr) -> Test | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A guard, the locals that it reads, and what is known where it holds."""
+
+    expr: Expr
+    names: frozenset[str] = frozenset()
+    nonzero: frozenset[str] = frozenset()
+    equal: tuple[tuple[str, int], ...] = ()
+    tests: tuple[Test, ...] = ()
+
+
+def _guard(expr: Expr) -> Guard:
+    if expr == TRUE:
+        return Guard(expr)
+    names = frozenset(part.name for part in parts(expr) if isinstance(part, Local) and part.of is None)
+    nonzero, equal, tests = set[str](), list[tuple[str, int]](), list[Test]()
+    for part in conjuncts(expr) if names else ():
+        match part:
+            case Binary("!=", Local(name, None), Const(0)):
+                nonzero.add(name)
+            case Binary("==", Local(name, None), Const(number)):
+                equal.append((name, number))
+        test = _test(part)
+        if test:
+            tests.append(test)
+    return Guard(expr, names, frozenset(nonzero), tuple(equal), tuple(tests))
+
+
 def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
     """What is known at each location of the locals that are live there."""
+    return _known_at(actions, [_guard(action.guard) for action in actions], roots, zero)
+
+
+def _known_at(
+    actions: Sequence[Action], guards: Sequence[Guard], roots: Collection[int], zero: Collection[str]
+) -> dict[int, Known]:
+    asked = {id(action): guard for action, guard in zip(actions, guards, strict=True)}
     alive = live(actions)
     nought = frozenset({0})
     entries = {*roots, *(entry for a in actions for entry in spawned(a))}
     starts = {entry: Known(dict.fromkeys(alive[entry].intersection(zero), nought)) for entry in entries}
 
     def after(action: Action, before: Known) -> Known | None:
-        here = _where(action.guard, before)
+        here = _where(asked[id(action)], before)
         return None if here is None else _after(action, here, alive[action.target])
 
     return forward(actions, starts, after, Known.meet)
 
 
-def _where(guard: Expr, before: Known) -> Known | None:
+def _where(guard: Guard, before: Known) -> Known | None:
     """What is known where the guard holds; None if it never does."""
-    if _decided(guard, before) == FALSE:
+    if not guard.names:
+        return None if guard.expr == FALSE else before
+    if before.told(guard.names) and _decided(guard.expr, before) == FALSE:
         return None
-    values, nonzero = dict(before.values), set(before.nonzero)
-    for part in conjuncts(guard):
-        match part:
-            case Binary("!=", Local(name, None), Const(0)):
-                nonzero.add(name)
-            case Binary("==", Local(name, None), Const(number)):
-                values.setdefault(name, frozenset({number}))
-        test = _test(part)
-        if test and test.name in values:
+    if not guard.nonzero and not guard.equal and before.values.keys().isdisjoint(guard.names):
+        return before
+    values = dict(before.values)
+    for name, number in guard.equal:
+        values.setdefault(name, frozenset({number}))
+    for test in guard.tests:
+        if test.name in values:
             values[test.name] = frozenset(filter(test.outcome, values[test.name]))
             if not values[test.name]:
                 return None
-    return Known(values, frozenset(nonzero))
+    return Known(values, before.nonzero | guard.nonzero)
 
 
-def _after(action: Action, here: Known, alive: Collection[str]) -> Known:
+def _after(action: Action, here: Known, alive: frozenset[str]) -> Known:
+    if alive >= here.values.keys() | here.nonzero and not any(isinstance(u.place, Local) for u in action.updates):
+        return here
     objects = _objects(action)
     values = {name: few for name, few in here.values.items() if name in alive}
     nonzero = {name for name in here.nonzero if name in alive}

@@ -31,13 +31,16 @@ from verify.ir import (
     Unary,
     Update,
 )
-from verify.lower.facts import outcomes
+from verify.lower.facts import facts, outcomes
+from verify.lower.flow import live
 from verify.lower.hidden import closed, reads
-from verify.lower.simplify import conj, conjuncts, ite
+from verify.lower.simplify import conj, conjuncts, ite, parts
 from verify.lower.slice import key_of
-from verify.lower.visible import Key, seen
+from verify.lower.visible import Key, roots, seen
 
-__all__ = ["closely_read", "first_keys", "localize", "looked_at", "plain_locks", "reads", "shared_keys"]
+__all__ = [
+    "closely_read", "first_keys", "localize", "looked_at", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
+]
 
 
 def shared_keys(system: System) -> frozenset[Key]:
@@ -68,6 +71,27 @@ def closely_read(system: System, prop: Expr) -> frozenset[Key]:
     return found
 
 
+def tested_on_the_way(system: System, keys: Collection[Key]) -> frozenset[Key]:
+    """The fields of tasks, locks and pointers to tasks too, that are tested in the calls in which these are changed.
+
+    Changes of one's own object and of one that is being made do not count.
+    """
+    known = facts(system, [*roots(system)], live(system.actions))
+    branches = {
+        system.locations[action.source].branch
+        for action in system.actions
+        for update in action.updates
+        if isinstance(update.place, Field) and update.place.pointer != Me() and key_of(update.place) in keys
+        and not system.var(update.place).lock
+        and not (isinstance(update.place.pointer, Local) and update.place.pointer.name in known[action.source].private)
+    }
+    ways = {branch[:length] for branch in branches for length in range(1, len(branch) + 1)}
+    inside = [action for action in system.actions if system.locations[action.source].branch in ways]
+    fields = {(system.thread, var.name): var for var in system.classes[system.thread].fields}
+    told = {k for k in fields if isinstance(fields[k].domain, Range) or fields[k].domain == Ptr(system.thread)}
+    return _tested(system, inside) & told - {(system.thread, LIFE)}
+
+
 def _tests_before(system: System, to: Collection[Key]) -> frozenset[Key]:
     acting = {
         action.micro[0].function
@@ -83,8 +107,10 @@ def _tests_before(system: System, to: Collection[Key]) -> frozenset[Key]:
 
 
 def _tested(system: System, actions: Collection[Action]) -> frozenset[Key]:
-    """What guards read, directly or from a local: not what is only copied."""
-    found = {key for action in actions for key in reads(system, action.guard)}
+    """What guards read, directly or from a local: not what is only copied, or asked for who refers to an object."""
+    tests = [part for action in actions for part in conjuncts(action.guard)]
+    plain = [part for part in tests if not any(isinstance(inner, Referenced) for inner in parts(part))]
+    found = {key for part in plain for key in reads(system, part)}
     stores = [
         (key_of(update.place), reads(system, update.value))
         for action in actions
@@ -108,7 +134,10 @@ def plain_locks(system: System) -> frozenset[Key]:
 
 def localize(system: System, known: Collection[Key]) -> System:
     """The system that knows only these of its shared variables."""
-    hidden = closed(system, shared_keys(system), known)[1]
+    shared = shared_keys(system)
+    if shared <= set(known):
+        return system
+    hidden = closed(system, shared, known)[1]
     actions = tuple(dict.fromkeys(_guessing(system, action, hidden) for action in system.actions))
     return replace(system, actions=actions)
 

@@ -30,7 +30,7 @@ from verify.ir import (
     Var,
     Wrap,
 )
-from verify.lower.simplify import conjuncts, is_boolean, rebuild, wrapped
+from verify.lower.simplify import conjuncts, is_boolean, parts, rebuild, wrapped
 from verify.semantics import operate, wrap
 
 WIDEST = 64
@@ -79,9 +79,10 @@ def _fixpoint(system: System) -> dict[Key, Values]:
             if isinstance(var.domain, Range) and var.name != PC:
                 sets[(cell, var.name)] = frozenset({var.default}) | _at_birth(system, cell, var.name)
     readers: dict[Key, list[tuple[Action, int]]] = {}
+    asked = {id(action): _mentioned(action.guard) for action in system.actions if action.updates}
     todo = [(action, number) for action in system.actions for number in range(len(action.updates))]
     for action, number in todo:
-        for key in _mentioned(action.updates[number].value) | _mentioned(action.guard):
+        for key in _mentioned(action.updates[number].value) | asked[id(action)]:
             readers.setdefault(key, []).append((action, number))
     while todo:
         action, number = todo.pop()
@@ -112,15 +113,7 @@ def _initial(group: Group, name: str) -> set[int]:
 
 
 def _mentioned(expr: Expr) -> set[Key]:
-    found = set[Key]()
-
-    def leaf(part: Expr) -> Expr | None:
-        if isinstance(part, Global | Local | Field):
-            found.add(_key(part))
-        return None
-
-    rebuild(expr, leaf)
-    return found
+    return {_key(part) for part in parts(expr) if isinstance(part, Global | Local | Field)}
 
 
 def _filtered(value: Expr, action: Action, sets: Sets) -> Values:
@@ -194,6 +187,9 @@ def possible(expr: Expr, sets: Sets, action: Action | None) -> Values:
 
 def _unwrapped(action: Action, sets: Sets) -> Action:
     """The action without the wraps that can change no value."""
+    exprs = [action.guard, *(expr for u in action.updates for expr in (u.value, u.when))]
+    if not any(isinstance(part, Wrap) for expr in exprs for part in parts(expr)):
+        return action
 
     def leaf(part: Expr) -> Expr | None:
         if not isinstance(part, Wrap):

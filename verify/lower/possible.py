@@ -10,47 +10,50 @@ Only the order of a hunt depends on this, no verdict.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import product
-from typing import assert_never
 
 from verify.ir import (
     FREE,
     LIFE,
     PC,
     PUBLISHED,
+    TRUE,
     Action,
-    Binary,
     Binder,
-    Bound,
     Const,
     Expr,
     Field,
     Fresh,
     Global,
-    Ite,
     Local,
-    Me,
-    Ptr,
-    Quant,
-    Range,
-    Referenced,
     System,
-    Unary,
-    Wrap,
 )
 from verify.lower.flow import live, spawned
-from verify.lower.simplify import is_boolean, parts
+from verify.lower.readings import WIDEST, Reading, Values, choices, objects, reading, truths
+from verify.lower.simplify import parts
 from verify.lower.slice import key_of
 from verify.lower.visible import Key, roots
-from verify.semantics import operate, wrap
 
-Values = frozenset[int] | None  # None: anything
-TRUTHS = frozenset({0, 1})
-OBJECTS = 2  # different objects that a pointer may point to, besides globals
-WIDEST = 64  # values that are told apart
-WIDEST_PAIRS = 1 << 12
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """A store as a world takes it in; no `when` is always."""
+
+    key: Key
+    value: Reading
+    when: Reading | None
+    each: Binder | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An action as a world takes it; no `guard` is none that can fail."""
+
+    guard: Reading | None
+    bound: Mapping[str, Values]
+    targets: frozenset[int]
+    stores: tuple[Storing, ...]
 
 
 class Tables:
@@ -66,6 +69,35 @@ class Tables:
                 self.readers[key].append(number)
         self.alive = live(system.actions)
         self.first = _first(system, self.alive)
+        self._rules: dict[int, Rule] = {}
+
+    def rule(self, number: int) -> Rule:
+        """The action of this number, prepared when it is first asked for."""
+        if number not in self._rules:
+            self._rules[number] = self._prepared(self.system.actions[number])
+        return self._rules[number]
+
+    def _prepared(self, action: Action) -> Rule:
+        places = [u.place for u in action.updates if u.value == Const(FREE)]
+        freed = [place.pointer for place in places if isinstance(place, Field) and place.name == LIFE]
+        alive = self.alive[action.target]
+        kept = [
+            u for u in action.updates
+            if not (isinstance(u.place, Field) and u.place.pointer in freed)
+            and not (isinstance(u.place, Local) and (u.place.name == PC or u.place.name not in alive))
+        ]
+        return Rule(
+            None if action.guard == TRUE else self._read(action.guard),
+            {binder.name: choices(self.system, binder) for binder in action.binders},
+            frozenset({action.target, *spawned(action)}),
+            tuple(
+                Storing(key_of(u.place), self._read(u.value), None if u.when == TRUE else self._read(u.when), u.each)
+                for u in kept
+            ),
+        )
+
+    def _read(self, expr: Expr) -> Reading:
+        return reading(self.system, expr)
 
 
 def _asked(action: Action) -> set[Key]:
@@ -85,7 +117,7 @@ def _first(system: System, alive: Mapping[int, Collection[str]]) -> dict[Key, Va
         for var in cls.fields:
             born = frozenset({system.initial.get((name, var.name), var.default)})
             given = [group.values.get(var.name, tuple(born)) for group in system.groups if name == system.thread]
-            found = frozenset[int]().union(*(_objects(system, v.cls) if isinstance(v, Fresh) else v for v in given))
+            found = frozenset[int]().union(*(objects(system, v.cls) if isinstance(v, Fresh) else v for v in given))
             sets[name, var.name] = found | (born if name in there else frozenset())
         sets[name, LIFE] = frozenset({FREE, PUBLISHED})
     return sets
@@ -95,10 +127,6 @@ def nothing_yet(system: System) -> World:
     """The world at the start, in which nothing happens."""
     tables = Tables(system)
     return World(tables, dict(tables.first))
-
-
-def _objects(system: System, cls: str) -> frozenset[int]:
-    return frozenset(range(1, OBJECTS + sum(static.cls == cls for static in system.statics) + 1))
 
 
 @dataclass(slots=True)
@@ -118,7 +146,7 @@ class World:
 
     def breaks(self, prop: Expr) -> bool:
         """Whether the property might be violated; if not, it is not."""
-        return 0 in _truths(self.values(prop, through_null=True))
+        return 0 in truths(reading(self.tables.system, prop, through_null=True)(self, {}))
 
     def spread(self, todo: list[int]) -> None:
         """Let every allowed step happen until nothing is new."""
@@ -131,98 +159,26 @@ class World:
                     todo += tables.leaving.get(location, ())
                 continue
             number = todo.pop()
-            action = tables.system.actions[number]
-            if number not in self.allowed or action.source not in self.reached:
+            if number not in self.allowed or tables.system.actions[number].source not in self.reached:
                 continue
-            bound = {binder.name: self.choices(binder) for binder in action.binders}
-            if 1 not in _truths(self.values(action.guard, bound)):
+            rule = tables.rule(number)
+            if rule.guard is not None and 1 not in truths(rule.guard(self, rule.bound)):
                 continue
-            fresh += {action.target, *spawned(action)} - self.reached
-            for key in self.stored(action, bound):
-                todo += tables.readers.get(key, ())
+            fresh += rule.targets - self.reached
+            for store in rule.stores:
+                if self.takes(store, rule.bound):
+                    todo += tables.readers.get(store.key, ())
 
-    def stored(self, action: Action, bound: Mapping[str, Values]) -> Iterable[Key]:
-        """Take in what the step may store; the variables that can hold more than before."""
-        places = [u.place for u in action.updates if u.value == Const(FREE)]
-        freed = [place.pointer for place in places if isinstance(place, Field) and place.name == LIFE]
-        for update in action.updates:
-            place, key = update.place, key_of(update.place)
-            old = self.sets.get(key)
-            if old is None or (isinstance(place, Field) and place.pointer in freed):
-                continue
-            if isinstance(place, Local) and (place.name == PC or place.name not in self.tables.alive[action.target]):
-                continue
-            scope = bound if update.each is None else {**bound, update.each.name: self.choices(update.each)}
-            if 1 not in _truths(self.values(update.when, scope)):
-                continue
-            found = self.values(update.value, scope)
-            new = None if found is None or len(old | found) > WIDEST else old | found
-            if new != old:
-                self.sets[key] = new
-                yield key
-
-    def choices(self, binder: Binder) -> Values:
-        """The values of a binder."""
-        match binder.domain:
-            case Ptr(cls):
-                return _objects(self.tables.system, cls)
-            case Range(lo, hi):
-                return frozenset(range(lo, hi + 1)) if hi - lo < WIDEST else None
-            case _:
-                assert_never(binder.domain)
-
-    def values(self, expr: Expr, bound: Mapping[str, Values] | None = None, *, through_null: bool = False) -> Values:
-        """What the expression may be; code asks first whether a pointer is NULL, a property need not."""
-        bound = bound or {}
-
-        def look(part: Expr) -> Values:
-            return self.values(part, bound, through_null=through_null)
-
-        match expr:
-            case Const(value):
-                return frozenset({value})
-            case Me():
-                return frozenset(range(1, OBJECTS + 1))
-            case Bound(name):
-                return bound.get(name)
-            case Local(name, _) if name == PC:
-                return frozenset({*self.reached, 0})
-            case Field(pointer, _, _):
-                known, to = self.sets.get(key_of(expr)), look(pointer)
-                nowhere = through_null and (to is None or 0 in to)
-                return known | {0} if known is not None and nowhere else known
-            case Global() | Local():
-                return self.sets.get(key_of(expr))
-            case Unary("!", arg):
-                return frozenset(1 - value for value in _truths(look(arg)))
-            case Unary(op, arg):
-                inner = look(arg)
-                return None if inner is None else frozenset(-value if op == "-" else ~value for value in inner)
-            case Binary("&&" | "||" as op, left, right):
-                return frozenset(operate(op, a, b) for a, b in product(_truths(look(left)), _truths(look(right))))
-            case Binary():
-                return _combined(expr, look(expr.left), look(expr.right))
-            case Ite(cond, then, other):
-                found = [look(then if taken else other) for taken in _truths(look(cond))]
-                known_all = [values for values in found if values is not None]
-                return frozenset[int]().union(*known_all) if len(known_all) == len(found) else None
-            case Wrap(bits, signed, arg):
-                inner = look(arg)
-                return None if inner is None else frozenset(wrap(value, bits, signed=signed) for value in inner)
-            case Quant(quantifier, binder, body):
-                inside = self.values(body, {**bound, binder.name: self.choices(binder)}, through_null=through_null)
-                return _truths(inside) | {int(quantifier == "forall")}
-            case Referenced():
-                return TRUTHS
-            case _:
-                assert_never(expr)
-
-
-def _truths(values: Values) -> frozenset[int]:
-    return TRUTHS if values is None else frozenset(int(value != 0) for value in values)
-
-
-def _combined(expr: Binary, left: Values, right: Values) -> Values:
-    if left is None or right is None or len(left) * len(right) > WIDEST_PAIRS:
-        return TRUTHS if is_boolean(expr) else None
-    return frozenset(operate(expr.op, a, b) for a, b in product(left, right))
+    def takes(self, store: Storing, bound: Mapping[str, Values]) -> bool:
+        """Take in what is stored; whether the variable can hold more than before."""
+        old = self.sets.get(store.key)
+        if old is None:
+            return False
+        scope = bound if store.each is None else {**bound, store.each.name: choices(self.tables.system, store.each)}
+        if store.when is not None and 1 not in truths(store.when(self, scope)):
+            return False
+        found = store.value(self, scope)
+        if found is not None and found <= old:
+            return False
+        self.sets[store.key] = None if found is None or len(old | found) > WIDEST else old | found
+        return True

@@ -57,9 +57,11 @@ def _idle(action: Action) -> bool:
 
 def _settled(action: Action) -> Action:
     """The action without stores of what its guard has found there, as by a lock taken and let go at once."""
+    if not action.updates:
+        return action
     known = {part.left: part.right for part in conjuncts(action.guard) if isinstance(part, Binary) and part.op == "=="}
     rest = tuple(u for u in action.updates if u.each or known.get(u.place) != u.value or _crossed(u, action.updates))
-    return replace(action, updates=rest)
+    return action if len(rest) == len(action.updates) else replace(action, updates=rest)
 
 
 def _crossed(update: Update, updates: Sequence[Update]) -> bool:

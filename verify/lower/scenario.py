@@ -7,15 +7,17 @@ only the ones that `verify.lower.possible` does not rule out.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from verify.ir import Action, Expr, System
+from verify.ir import Action, Expr, Field, Me, System
 from verify.lower.flow import reachable
 from verify.lower.graph import END
 from verify.lower.possible import World, nothing_yet
-from verify.lower.visible import roots
+from verify.lower.slice import key_of
+from verify.lower.visible import roots, seen
 
 Branch = tuple[int, ...]
 Branches = frozenset[Branch]
@@ -29,18 +31,79 @@ def branches(system: System) -> Sequence[Branch]:
 
 def scenario(system: System, chosen: Branches) -> System:
     """The system held to these alternatives: where there is a choice, no other is taken."""
-    actions = [action for action in system.actions if _allows(system, action, chosen)]
+    actions = [action for action in system.actions if _within(_ends(system, action), chosen)]
     return replace(system, actions=tuple(reachable(actions, [*roots(system), END])))
 
 
-def suspects(system: System, prop: Expr) -> Iterator[Branches]:
-    """The smallest sets of alternatives that might violate the property: by size, none within another."""
-    every = branches(system)
-    allowed = {branch: [n for n, a in enumerate(system.actions) if _allows(system, a, {branch})] for branch in every}
-    common = [n for n, action in enumerate(system.actions) if _allows(system, action, ())]
-    hitting = _Hitting(prop, nothing_yet(system).with_more(common), allowed)
+@dataclass(slots=True)
+class Ways:
+    """The alternatives of a system, and what can be in its scenarios: worked out once for all its properties."""
+
+    system: System
+    common: World  # of what no alternative is needed for
+    ends: Mapping[tuple[Branch, Branch], Sequence[int]]  # where actions begin and end: their numbers
+    worlds: dict[Branches, World] = field(default_factory=dict)
+
+    def world(self, chosen: Branches) -> World:
+        """What can be if these alternatives, or the ways there, are taken."""
+        if not chosen:
+            return self.common
+        last = max(chosen)
+        return self.wider(chosen - {last}, self.world(chosen - {last}), last)
+
+    def wider(self, chosen: Branches, world: World, branch: Branch) -> World:
+        """What can be with one alternative more than the `chosen` ones of a `world`."""
+        key = chosen | {branch}
+        if key not in self.worlds:
+            self.worlds[key] = world.with_more(self.allowed(branch))
+        return self.worlds[key]
+
+    def allowed(self, branch: Branch) -> Sequence[int]:
+        """The numbers of the actions that an alternative has or shares with others."""
+        return [number for ends, found in self.ends.items() if _within(ends, {branch}) for number in found]
+
+
+def ways(system: System) -> Ways:
+    """The ways of a system."""
+    ends = defaultdict[tuple[Branch, Branch], list[int]](list)
+    for number, action in enumerate(system.actions):
+        ends[_ends(system, action)].append(number)
+    common = [number for ends_of, found in ends.items() if _within(ends_of, ()) for number in found]
+    return Ways(system, nothing_yet(system).with_more(common), ends)
+
+
+def suspects(by: Ways, prop: Expr) -> Iterator[Branches]:
+    """The smallest sets of alternatives that might violate the property: by size, none within another.
+
+    Single ones that take few actions come first, since of those most are false alarms, told soon; what takes several
+    alternatives at once is mostly real, and comes in the order of the source.
+    """
+    every = branches(by.system)
+    hitting = _Hitting(prop, by, every)
     for size in range(len(every) + 1):
-        yield from hitting.sets(frozenset(), size)
+        found = hitting.sets(frozenset(), size)
+        yield from sorted(found, key=lambda chosen: len(by.allowed(*chosen))) if size == 1 else found
+
+
+def core(by: Ways, prop: Expr, chosen: Branches) -> Branches:
+    """The alternatives without the last choice in them, where the property might be violated before that."""
+    for branch in sorted(chosen):
+        before = chosen - {branch} | {branch[:-1]}
+        if branch[:-1] and by.world(before).breaks(prop):
+            chosen = before
+    return chosen
+
+
+def meddling(by: Ways, prop: Expr, chosen: Branches) -> int:
+    """How many of the alternatives change, in another's object, what the property reads, where not all do."""
+    to = seen(prop).keys
+
+    def meddles(action: Action) -> bool:
+        places = [update.place for update in action.updates]
+        return any(isinstance(p, Field) and p.pointer != Me() and key_of(p) in to for p in places)
+
+    actions, common = by.system.actions, by.common.allowed
+    return sum(any(meddles(actions[n]) for n in by.allowed(branch) if n not in common) for branch in chosen)
 
 
 def widened(found: Sequence[Branches], every: Sequence[Branch], more: int) -> Iterator[Branches]:
@@ -54,8 +117,11 @@ def widened(found: Sequence[Branches], every: Sequence[Branch], more: int) -> It
                 yield wider
 
 
-def _allows(system: System, action: Action, chosen: Collection[Branch]) -> bool:
-    ends = (system.locations[action.source].branch, system.locations[action.target].branch)
+def _ends(system: System, action: Action) -> tuple[Branch, Branch]:
+    return system.locations[action.source].branch, system.locations[action.target].branch
+
+
+def _within(ends: tuple[Branch, Branch], chosen: Collection[Branch]) -> bool:
     return all(not end or any(branch[: len(end)] == end for branch in chosen) for end in ends)
 
 
@@ -68,8 +134,8 @@ class _Hitting:
     """
 
     prop: Expr
-    common: World  # of what no branch is needed for
-    allowed: Mapping[Branch, Sequence[int]]
+    ways: Ways
+    every: Sequence[Branch]
     needs: list[Branches] = field(default_factory=list)
     found: list[Branches] = field(default_factory=list)
     tried: set[Branches] = field(default_factory=set)
@@ -80,7 +146,7 @@ class _Hitting:
             return
         need = next((need for need in self.needs if not need & chosen), None)
         if need is None:
-            world = self.common.with_more([n for branch in sorted(chosen) for n in self.allowed[branch]])
+            world = self.ways.world(chosen)
             if world.breaks(self.prop):
                 self.found.append(chosen)
                 yield chosen
@@ -96,11 +162,13 @@ class _Hitting:
     def learn(self, failing: Branches, world: World) -> Branches:
         """The branches of which one is needed, seen from a set that fails."""
         left_out = set[Branch]()
-        for branch in sorted(self.allowed.keys() - failing):
-            wider = world.with_more(self.allowed[branch])
+        for branch in self.every:
+            if branch in failing:
+                continue
+            wider = self.ways.wider(failing, world, branch)
             if wider.breaks(self.prop):
                 left_out.add(branch)
             else:
-                world = wider
+                failing, world = failing | {branch}, wider
         self.needs.append(frozenset(left_out))
         return self.needs[-1]

@@ -78,20 +78,14 @@ def name_value(scope: Scope, name: ast.Name) -> Expr:
 
 def walk(node: ast.Node) -> Iterator[ast.Node]:
     """The node and every node in it."""
-    yield node
-    for name in node.__dataclass_fields__:
-        yield from _nodes(getattr(node, name))
-
-
-def _nodes(value: object) -> Iterator[ast.Node]:
-    match value:
-        case ast.Node():
-            yield from walk(value)
-        case tuple():
-            for item in value:
-                yield from _nodes(item)
-        case _:
-            return
+    todo: list[object] = [node]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, ast.Node):
+            yield value
+            todo += [getattr(value, name) for name in reversed(value.__dataclass_fields__)]
+        elif isinstance(value, tuple):
+            todo += reversed(value)
 
 
 def assigned(function: ast.FunctionDecl) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, assert_never
 
 from verify.ir import (
@@ -107,8 +108,9 @@ def truth(expr: Expr) -> Expr:
 
 def conj(parts: Iterable[Expr]) -> Expr:
     """The conjunction, without repeated parts."""
+    found = [part for whole in parts for part in conjuncts(whole)]
     result: Expr = TRUE
-    for part in dict.fromkeys(part for whole in parts for part in conjuncts(whole)):
+    for part in dict.fromkeys(found) if len(found) > 1 else found:
         result = binary("&&", result, part)
     return result
 
@@ -123,7 +125,10 @@ def disj(parts: Iterable[Expr]) -> Expr:
 
 def contradictory(expr: Expr) -> bool:
     """Whether a conjunction asks for something and for its opposite: a sufficient test that it never holds."""
-    asked = set(conjuncts(expr))
+    found = conjuncts(expr)
+    if len(found) == 1:
+        return False
+    asked = set(found)
     equal: dict[Expr, Expr] = {}
     for part in asked:
         match part:
@@ -235,7 +240,10 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
 
 def parts(expr: Expr) -> Sequence[Expr]:
     """The expression and everything in it, from the outside in."""
-    found = [expr]
-    for part in found:  # which grows meanwhile
+    within = OPERANDS[type(expr)](expr)
+    if not within:
+        return (expr,)
+    found = [expr, *within]
+    for part in islice(found, 1, None):  # which grows meanwhile
         found += OPERANDS[type(part)](part)
     return found

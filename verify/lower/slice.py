@@ -19,7 +19,6 @@ from verify.ir import (
     PC,
     Action,
     Binary,
-    Bound,
     Class,
     Const,
     Expr,
@@ -37,7 +36,7 @@ from verify.ir import (
 )
 from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
-from verify.lower.flow import forward, outgoing, postorder, reachable, spawned
+from verify.lower.flow import distinct, forward, outgoing, postorder, reachable, spawned
 from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.known import settle_locals
 from verify.lower.simplify import conj, conjuncts, operands, parts
@@ -228,7 +227,7 @@ def _built(system: System, cut: Cut) -> System:
     surviving = {id(step.action): acting for step, acting in _surviving(system, cut)}
     kept = [a for a in system.actions if id(a) in surviving]
     trimmed = (_trimmed(system, a, tuple(store.update for store in surviving[id(a)]), cut) for a in kept)
-    actions = list(dict.fromkeys(action for action in trimmed if action is not None))
+    actions = distinct(action for action in trimmed if action is not None)
     starts = [*roots(system), END]
     actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
     used = {part.name for a in actions for part in _everything(a) if isinstance(part, Local) and part.of is None}
@@ -247,7 +246,7 @@ def _built(system: System, cut: Cut) -> System:
         locals=tuple(v for v in system.locals if v.name == PC or v.name in used),
         actions=tuple(actions),
         groups=tuple(_group(group, system.thread, cut.relevant | owned) for group in system.groups),
-        created=frozenset(cls for cls in system.created if _is_created(actions, cls)),
+        created=frozenset(cls for cls in system.created if _needs_cells(actions, cls)),
         initial={key: value for key, value in system.initial.items() if key in cut.relevant},
     )
 
@@ -257,15 +256,20 @@ def _everything(action: Action) -> Iterable[Expr]:
         yield from parts(expr)
 
 
-def _is_created(actions: Sequence[Action], cls: str) -> bool:
-    places = (update.place for action in actions for update in action.updates)
-    return any(isinstance(p, Field) and p.cls == cls and isinstance(p.pointer, Bound) for p in places)
+def _needs_cells(actions: Sequence[Action], cls: str) -> bool:
+    """Whether some step still chooses among the objects of the class; without cells it could choose none."""
+    return any(binder.domain == Ptr(cls) for action in actions for binder in action.binders)
 
 
 def _trimmed(system: System, action: Action, updates: tuple[Update, ...], cut: Cut) -> Action | None:
     """The action with these of its stores, and without choices that nothing depends on."""
-    guard = conj(part for part in conjuncts(action.guard) if is_unused(part) or not _asks_lost(system, part, cut))
-    return without_idle_choices(replace(action, target=cut.final(action.target), guard=guard, updates=updates))
+    guard, target = action.guard, cut.final(action.target)
+    lost = [part for part in conjuncts(guard) if _asks_lost(system, part, cut) and not is_unused(part)]
+    if lost:
+        guard = conj(part for part in conjuncts(guard) if part not in lost)
+    if lost or target != action.target or len(updates) != len(action.updates):
+        action = Action(action.source, target, guard, updates, action.micro, action.binders)
+    return without_idle_choices(action)
 
 
 def pointers_to(system: System, cls: str) -> set[Key]:

@@ -11,7 +11,7 @@ from verify.lower.constants import constant
 from verify.lower.expressions import branch, evaluate, point, settle
 from verify.lower.formulas import formula
 from verify.lower.graph import Graph, domain_of
-from verify.lower.scope import Scope, assigned, name_value, variable
+from verify.lower.scope import Scope, name_value, variable
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth, wrapped
 from verify.syntax import ast
 from verify.syntax.types import Int
@@ -116,14 +116,13 @@ def _label(graph: Graph, scope: Scope, name: str) -> None:
 
 def _declare(graph: Graph, scope: Scope, stmt: ast.Declare) -> None:
     """A local; one that never changes after a constant or a copy of one stands for that value."""
-    function = graph.program.functions[scope.function]
     domain = domain_of(stmt.declared)
     if stmt.value is None:
         graph.local(variable(scope, stmt.unique), domain)
         return
     value = evaluate(graph, scope, stmt.value)
     stands = isinstance(value, Const) or value == name_value(scope, ast.Name("current", "local", "current"))
-    if stands and stmt.unique not in assigned(function):
+    if stands and stmt.unique not in graph.assigned(scope.function):
         scope.values[stmt.unique] = value
         return
     graph.step(Update(graph.local(variable(scope, stmt.unique), domain), value))

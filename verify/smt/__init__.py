@@ -5,6 +5,7 @@ from verify.smt.bmc import Bmc, bmc
 from verify.smt.judge import FailedObligation, Judgement, judge, script
 from verify.smt.obligations import Obligation, obligations
 from verify.smt.solver import version
+from verify.smt.terms import Terms
 from verify.smt.widths import EncodingError
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "FailedObligation",
     "Judgement",
     "Obligation",
+    "Terms",
     "accepts",
     "accepts_deadlock",
     "bmc",

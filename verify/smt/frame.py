@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import z3
 
-from verify.instances import Instance, Slot, State, starts
+from verify.instances import Instance, Slot, Start, State, starts
 from verify.ir import Domain
 from verify.smt.integers import NO, Num, binary, conjunction, constant, disjunction, limits, variable
 from verify.smt.terms import Terms
@@ -37,10 +38,13 @@ def frame(z: Terms, inst: Instance, k: int) -> Frame:
     return Frame(k, values, conjunction(z, (limits(z, value) for value in values.values())))
 
 
-def initial(z: Terms, inst: Instance, at: Frame) -> Num:
-    """Whether a state is an initial one. Raises EncodingError for an initial value outside its domain."""
+def initial(z: Terms, inst: Instance, at: Frame, among: Iterable[Start] | None = None) -> Num:
+    """Whether a state is an initial one: of any way to begin, or `among` some.
+
+    Raises EncodingError for an initial value outside its domain.
+    """
     found = []
-    for start in starts(inst):
+    for start in starts(inst) if among is None else among:
         parts = []
         for slot, values in start.items():
             here = at.values[slot]
@@ -52,11 +56,16 @@ def initial(z: Terms, inst: Instance, at: Frame) -> Num:
     return disjunction(z, found)
 
 
-def is_state(z: Terms, at: Frame, state: State) -> Num:
-    """Whether the frame holds `state`; not if that has other variables or a value outside its domain."""
+def is_state(z: Terms, at: Frame, state: State, said: Start = MappingProxyType({})) -> Num:
+    """Whether the frame holds `state`; not if that has other variables or a value outside its domain.
+
+    Left out are variables that have a single value in `said`, a way to begin that is assumed besides, if it is that of
+    the state.
+    """
     if at.values.keys() != state.keys():
         return NO
-    return conjunction(z, [binary(z, "==", at.values[slot], constant(value)) for slot, value in state.items()])
+    asked = [(slot, value) for slot, value in state.items() if said.get(slot) != (value,)]
+    return conjunction(z, [binary(z, "==", at.values[slot], constant(value)) for slot, value in asked])
 
 
 def value_in(z: Terms, found: z3.ModelRef, a: Num) -> int:

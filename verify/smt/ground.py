@@ -196,21 +196,40 @@ def later(of: Ground) -> Later:
     return Later(of, PatchReader(z, of.inst, {**before, **shared}, base=of.reader), typed, same)
 
 
-def others(at: Later, does: Step, clauses: Sequence[Said]) -> tuple[Num, Sequence[Failed]]:
+Seen = Mapping[Pair, Sequence[Failed]]
+
+
+def others(at: Later, does: Step, clauses: Sequence[Said]) -> tuple[Num, Seen]:
     """What the step might break of what is said of another thread or of any object, and what the step does to them."""
     of, written = at.of, _written(does)
-    failed = [
-        (said, broken)
-        for said in clauses
-        if not written.isdisjoint(said.reads)
-        for pair in _watching(of, said.clause)
-        if (broken := _breaks(at, said, pair)).hi
-    ]
+    failed: dict[Pair, list[Failed]] = {}
+    for said in clauses:
+        if not written.isdisjoint(said.reads):
+            for pair in _watching(of, said.clause):
+                broken = _breaks(at, said, pair)
+                if broken.hi:
+                    failed.setdefault(pair, []).append((said, broken))
     new = changed(at, does)
     if not failed or not new:
-        return NO, ()
+        return NO, {}
     stores = [binary(of.z, "==", at.reader.values[slot], does.after.values[slot]) for slot in sorted(new)]
     return conjunction(of.z, [*stores, *(same for slot, same in at.same.items() if slot not in new)]), failed
+
+
+def near(of: Ground, pair: Pair) -> frozenset[Pair]:
+    """The pairs of which the invariant most likely says why a step keeps what is said of `pair`."""
+    thread, cls, index = pair
+    whose = {(cls, index)} if cls else {(of.inst.system.thread, thread)}
+    alone = {(ACTOR, "", 0), (OTHER, "", 0)}
+    about = {other for other in all_pairs(of) if other[1:] in whose and other[0] != OTHER}
+    return frozenset({pair} | alone | about)
+
+
+def all_pairs(of: Ground) -> Iterator[Pair]:
+    """All that the invariant speaks of."""
+    yield from of.objects()
+    for thread in of.inst.threads:
+        yield from of.pairs(thread)
 
 
 def changed(at: Later, does: Step) -> frozenset[Slot]:

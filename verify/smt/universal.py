@@ -8,14 +8,30 @@ every pair (docs/semantics.md has the proof): either `t` is the thread that take
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import z3
 
 from verify.instances import THREAD, Slot
 from verify.ir import PC, PUBLISHED, Expr, Fresh, Group, InitValue, Ptr, System
-from verify.smt.ground import ACTOR, OTHER, VIEWED, Ground, Pair, ground, later, numbered, others, own, refuse, step
+from verify.smt.ground import (
+    ACTOR,
+    VIEWED,
+    Ground,
+    Pair,
+    all_pairs,
+    ground,
+    later,
+    near,
+    numbered,
+    others,
+    own,
+    refuse,
+    step,
+)
 from verify.smt.integers import (
     NO,
     Num,
@@ -86,7 +102,7 @@ def _consecution(system: System, clauses: Sequence[Clause], deadline: float | No
     of = ground(system)
     after = later(of)
     every = numbered(clauses)
-    acting, watching = list[_Case](), list[_Case]()
+    acting, watching = list[_Case](), defaultdict[Pair, list[_Case]](list)
     for action in system.actions:
         does = step(of, action)
         if does is None:
@@ -95,23 +111,35 @@ def _consecution(system: System, clauses: Sequence[Clause], deadline: float | No
         parts = [*untyped, *((str(said.number), failed) for said, failed in own(of, does, every))]
         acting.append(_Case(action.label, does.enabled, parts))
         effect, found = others(after, does, every)
-        parts = [(f"{said.number} of others", failed) for said, failed in found]
-        watching.append(_Case(action.label, conjunction(of.z, (does.enabled, effect)), parts))
-    mine = [of.typed, *(of.says(c, pair) for c in clauses for pair in (*of.pairs(ACTOR), *of.objects()))]
-    theirs = [after.typed, *(of.says(c, pair) for c in clauses for pair in of.pairs(OTHER))]
-    yield from _together(of, mine, acting, deadline)
-    yield from _together(of, [*mine, *theirs], watching, deadline)
+        does_so = conjunction(of.z, (does.enabled, effect))
+        for pair, lost in found.items():
+            parts = [(f"{said.number} of {_watcher(pair)}", failed) for said, failed in lost]
+            watching[pair].append(_Case(action.label, does_so, parts))
+    holds = {pair: [of.says(clause, pair) for clause in clauses] for pair in all_pairs(of)}
+    mine = [of.typed, *chain.from_iterable(holds[pair] for pair in (*of.pairs(ACTOR), *of.objects()))]
+    yield from _together(of, mine, mine, acting, deadline)
+    every_one = [of.typed, after.typed, *chain.from_iterable(holds.values())]
+    for pair, cases in watching.items():
+        close = [of.typed, after.typed, *chain.from_iterable(holds[other] for other in near(of, pair))]
+        yield from _together(of, close, every_one, cases, deadline)
+
+
+def _watcher(pair: Pair) -> str:
+    """Who looks on, in words."""
+    return "any object" if not pair[0] else "another thread" if not pair[1] else "another thread and an object"
 
 
 def _together(
-    of: Ground, assumed: Sequence[Num], cases: Sequence[_Case], deadline: float | None
+    of: Ground, near: Sequence[Num], assumed: Sequence[Num], cases: Sequence[_Case], deadline: float | None
 ) -> Iterator[Answer]:
-    """The answers to the obligations: all at once where none fails, else one by one; in solvers of their own."""
+    """The answers to obligations: all at once from what is near, else one by one from all; in solvers of their own."""
     z, some = of.z, [case for case in cases if case.parts]
     if not some:
         return
     broken = [conjunction(z, (does, disjunction(z, [what for _, what in parts]))) for _, does, parts in some]
-    found = check(solver(z, *assumed, disjunction(z, broken)), deadline)
+    found = check(solver(z, *near, disjunction(z, broken)), deadline)
+    if found == z3.sat and near is not assumed:
+        found = check(solver(z, *assumed, disjunction(z, broken)), deadline)
     for label, does, parts in some:
         for name, what in parts:
             alone = found if found != z3.sat else check(solver(z, *assumed, does, what), deadline)
@@ -206,13 +234,6 @@ def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: floa
     for of, bad, number in cases:
         where = solver(of.z, of.typed, bad, *(of.says(c, pair) for c in clauses for pair in all_pairs(of)))
         yield f"safety x {number}", check(where, deadline)
-
-
-def all_pairs(of: Ground) -> Iterator[Pair]:
-    """All that the invariant speaks of."""
-    yield from of.objects()
-    for thread in of.inst.threads:
-        yield from of.pairs(thread)
 
 
 def bad_states(system: System, prop: Expr) -> Sequence[Bad] | None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from verify.engine.codegen.pysource import ATOM, SUM, Code, Vector, Writer, constant
-from verify.instances import THREAD, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +28,11 @@ class Where:
 
 def where(writer: Writer, cell: str, name: str, pointer: Code) -> Where | None:
     """The bits of a variable of the cell that `pointer` points to; None if that is NULL for sure."""
-    bits = writer.places.bits
-    slots = [bits.get(Slot(cell, index, name)) for index in range(_last(writer, cell) + 1)]
-    found = [place for place in slots if place is not None]
-    if not found:
+    slots = writer.places.column(cell, name)
+    first = next(filter(None, slots), None)
+    if first is None:
         return None
-    _, width, low, high = found[0]
+    _, width, low, high = first
     key = (cell, name)
     if pointer.fixed is not None:
         targets = [slots[index] if 0 <= index < len(slots) else None for index in pointer.fixed]
@@ -54,13 +52,6 @@ def where(writer: Writer, cell: str, name: str, pointer: Code) -> Where | None:
 def _valid(size: int) -> Callable[[int], int]:
     """Return a function that makes NULL of the numbers that are no pointer."""
     return lambda number: number if 0 < number < size else 0
-
-
-def _last(writer: Writer, cell: str) -> int:
-    if not cell:
-        return 0
-    inst = writer.places.instance
-    return max(inst.tasks if cell == THREAD else 0, inst.sizes.get(cell, 0))
 
 
 def lookup(writer: Writer, place: Where, entry: Callable[[int], int], null: int) -> str:

@@ -71,6 +71,7 @@ class Writer:
     named: dict[str, int] = field(default_factory=dict)  # text: its number in `reads`
     eager: set[int] = field(default_factory=set)  # reads to be made once, at the top
     looped: set[int] = field(default_factory=set)  # reads that depend on a loop variable
+    constants: dict[Vector, Code] = field(default_factory=dict)
     loops: int = 0  # loop variables so far
     within: int = 0  # loops around the text being written
 
@@ -80,7 +81,7 @@ class Writer:
 
     def number(self, entries: Vector) -> str:
         """Return a literal or a name for numbers fixed beforehand."""
-        if len(set(entries)) > 1:
+        if entries.count(entries[0]) < len(entries):
             return self.give(entries)
         return str(entries[0]) if abs(entries[0]) < 1 << 16 else hex(entries[0])
 
@@ -118,5 +119,9 @@ def finish(writer: Writer, lines: Sequence[str]) -> list[str]:
 
 def constant(writer: Writer, entries: Vector) -> Code:
     """Numbers known beforehand."""
-    text = writer.number(entries)
-    return Code(text, SUM if text.startswith("-") else ATOM, min(entries), max(entries), entries)
+    code = writer.constants.get(entries)
+    if code is None:
+        text = writer.number(entries)
+        code = Code(text, SUM if text.startswith("-") else ATOM, min(entries), max(entries), entries)
+        writer.constants[entries] = code
+    return code

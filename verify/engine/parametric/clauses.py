@@ -30,8 +30,13 @@ def clauses(of: Space, views: Mapping[Kind, Node]) -> Iterator[Clause]:
                 yield Clause(thread, cls, frozenset(locations), _expression(of, node, memo))
     pc = of.slots[Slot(THREAD, ME, PC)].domain
     if isinstance(pc, Range):
-        never = frozenset(range(pc.lo, pc.hi + 1)) - set(of.codes[Slot(THREAD, ME, PC)])
-        yield Clause(True, "", never, FALSE)
+        yield Clause(True, "", frozenset(range(pc.lo, pc.hi + 1)) - set(_locations(of)), FALSE)
+
+
+def _locations(of: Space) -> Mapping[int, Mapping[str, bool]]:
+    """Where threads may be, with the bits that say so."""
+    slot = Slot(THREAD, ME, PC)
+    return {of.constants[slot]: {}} if slot in of.constants else of.codes[slot]
 
 
 def _alone(of: Space, views: Mapping[Kind, Node], cls: str) -> Node:
@@ -56,10 +61,10 @@ def _by_location(
     """What the views at each location say beside what is true anyway, and where they say so."""
     thread = of.system.thread
     result: dict[Said, dict[Node, list[int]]] = defaultdict(lambda: defaultdict(list))
-    pc = of.codes[Slot(THREAD, ME, PC)]
+    pc = _locations(of)
     mine = _named(of, alone[thread], {(thread, VIEWED): (thread, ME)})
     for location in sorted(pc):
-        here = {kind: of.manager.let(pc[location], node) for kind, node in views.items()}
+        here = {kind: of.manager.let(pc[location], node) if pc[location] else node for kind, node in views.items()}
         own = here[OWN]
         result[True, ""][of.simplify(own, mine) if own != of.false else own].append(location)
         if own == of.false:

@@ -68,6 +68,8 @@ class Closure:
     disturbances: dict[tuple[Kind, Seen], list[Node]] = field(default_factory=dict)
     moves: dict[tuple[Kind, int], Mapping[str, str]] = field(default_factory=dict)
     distinct: dict[Kind, Node] = field(default_factory=dict)
+    pointing: dict[Kind, Node] = field(default_factory=dict)
+    named: dict[tuple[frozenset[str], tuple[tuple[Cell, Cell], ...]], Mapping[str, str]] = field(default_factory=dict)
     images: int = 0
 
 
@@ -273,6 +275,8 @@ def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str]) -> boo
     support = after.support
     names = {new: old for new, old in back.items() if new in support}
     new = of.manager.let(names, after) if names else after
+    if not kind.made and (not kind.cls or Kind(kind.cls, made=True) not in run.views):
+        return _add(run, kind, new)
     made = Kind(kind.cls, made=True)
     grown = False
     if made in run.views:
@@ -285,8 +289,10 @@ def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str]) -> boo
 
 def _add(run: Closure, kind: Kind, new: Node) -> bool:
     old = run.views[kind]
+    if new <= old:
+        return False
     run.views[kind] = old | new
-    return bool(run.views[kind] != old)
+    return True
 
 
 def _seen(run: Closure, kind: Kind, written: Written, node: Node) -> Iterator[tuple[Seen, Node]]:
@@ -301,8 +307,10 @@ def _seen(run: Closure, kind: Kind, written: Written, node: Node) -> Iterator[tu
         return of.manager.exist(bits, found) if bits else found
 
     def told(found: Node, moves: Mapping[Cell, Cell]) -> Node:
-        names = moved(of, (b for b in found.support if b != REFERENCED), moves)
-        return of.manager.let(names, found) if names else found
+        key = (frozenset(found.support), tuple(moves.items()))
+        if key not in run.named:
+            run.named[key] = moved(of, key[0] - {REFERENCED}, moves)
+        return of.manager.let(run.named[key], found) if run.named[key] else found
 
     def place(moves: Mapping[Cell, Cell]) -> Written:
         return tuple(sorted(Slot(*moves.get((s.cell, s.index), (s.cell, s.index)), s.name) for s in written))
@@ -352,10 +360,12 @@ def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
 
 def _points(run: Closure, kind: Kind) -> Node:
     """Whether the thread in view has a pointer to the object in view."""
-    of = run.space
-    cls, index = (of.system.thread, ME) if kind == OWN else (kind.cls, VIEWED)
-    return of.any_of(
-        of.manager.var(f"{slot}:@{index}")
-        for slot, var in of.slots.items()
-        if slot.cell == THREAD and var.domain == Ptr(cls)
-    )
+    if kind not in run.pointing:
+        of = run.space
+        cls, index = (of.system.thread, ME) if kind == OWN else (kind.cls, VIEWED)
+        run.pointing[kind] = of.any_of(
+            of.manager.var(f"{slot}:@{index}")
+            for slot, var in of.slots.items()
+            if slot.cell == THREAD and var.domain == Ptr(cls)
+        )
+    return run.pointing[kind]

@@ -42,6 +42,7 @@ class Space:
     constants: Mapping[Slot, int] = field(repr=False)
     product: Callable[[Node, Node, Iterable[str]], Node] = field(repr=False)
     simplify: Callable[[Node, Node], Node] = field(repr=False)  # a set that is the first within the second
+    spoken: dict[Kind, frozenset[str]] = field(default_factory=dict, repr=False)  # by views of a kind, once asked
 
     @property
     def true(self) -> Node:
@@ -170,15 +171,17 @@ def cells_of(of: Space, kind: Kind) -> tuple[Cell, ...]:
 
 def view_bits(of: Space, kind: Kind) -> frozenset[str]:
     """The bits that views of a kind speak of."""
-    cells = set(cells_of(of, kind))
-    known = {SHARED, (of.system.thread, ME), *cells}
-    return frozenset(
-        bit
-        for slot, names in of.bits.items()
-        if (slot.cell, slot.index) in cells
-        for bit in names
-        if of.about[bit] in known
-    )
+    if kind not in of.spoken:
+        cells = set(cells_of(of, kind))
+        known = {SHARED, (of.system.thread, ME), *cells}
+        of.spoken[kind] = frozenset(
+            bit
+            for slot, names in of.bits.items()
+            if (slot.cell, slot.index) in cells
+            for bit in names
+            if of.about[bit] in known
+        )
+    return of.spoken[kind]
 
 
 def moved(of: Space, bits: Iterable[str], moves: Mapping[Cell, Cell]) -> dict[str, str]:
