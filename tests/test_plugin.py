@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import verify.api
-import verify.syntax  # noqa: F401 - the same
+import verify.syntax
 from tests.handmade import KC
 from verify.pytest_plugin import item_names
 from verify.syntax.ast import ClaimDecl
@@ -23,8 +23,11 @@ MIXED = KC + "prove hard;\nrefute good;\n"
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> pytest.Pytester:
+def suite(
+    pytester: pytest.Pytester, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> pytest.Pytester:
     """A folder of specs, with claims judged by the names of their invariants."""
+    monkeypatch.setattr(verify.api, "judge_of", verify.api.judge_of)  # what a conftest puts there goes away again
     pytester.makeconftest(CONFTEST)
     pytester.makeini(f"[pytest]\npythonpath = {request.path.parent.parent}\naddopts = -p no:hypothesispytest\n")
     specs = pytester.mkdir("specs")

@@ -29,19 +29,20 @@ void user(void)
 {
     for (;;) {
 take>   spin_lock(&current->lock);
-        if (!current->a)
-set>        current->b = 1;
+        current->a = 1;
+set>    current->b = 1;
+        current->a = 0;
         spin_unlock(&current->lock);
     }
 }
 system { task init[*] runs user; }
 invariant never = forall (struct task *t) !t->b;
-invariant a = forall (struct task *t) !t->a;
+invariant a unless held(t->lock) = forall (struct task *t) !t->a;
 reach user.set;
 prove a;
 refute never;
 lock_balanced;
-redundant user.take for a;
+redundant user.set for a;
 """
 CLAIMS = (
     ClaimDecl("refute", "bad"), ClaimDecl("prove", "good"), ClaimDecl("prove", "hard"), ClaimDecl("prove", "good"),

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.engine.verdict import Progress, Unknown
-from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, quiet
+from verify.engine.verdict import Unknown
+from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, lower_ahead, quiet
 from verify.outcome import Judgement, conclude
-from verify.report.result import ClaimResult, FileResult
+from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.resources import specs_root
-from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, units
+from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
 from verify.source import Source, Span
 from verify.workers import can_fork, cores
 
@@ -36,19 +36,12 @@ __all__ = [
     "default_system", "exit_code", "judge_of", "judged", "judgements", "quiet", "select", "versions",
 ]
 
-HOLDS, FAILS, BAD_INPUT, UNKNOWN, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
-
-
 Each = Callable[[ClaimResult, Selection], None]
 
 
 def versions() -> dict[str, str]:
     """The versions that an answer depends on."""
     return {"verify": version("kcverify"), "z3": version("z3-solver"), "python": platform.python_version()}
-
-
-def silent(_: str, __: Progress) -> None:
-    """Report nothing, of any claim."""
 
 
 def check_file(
@@ -85,18 +78,6 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
-
-
-def exit_code(result: FileResult) -> int:
-    """0 all claims hold, 1 some fails, 2 the input is wrong, 3 some is unknown, 70 internal error, 130 interrupted."""
-    verdicts = {claim.holds for claim in result.claims}
-    if result.errors:
-        return BAD_INPUT
-    if result.interrupted:
-        return INTERRUPTED
-    if any(claim.fault for claim in result.claims):
-        return INTERNAL
-    return FAILS if False in verdicts else UNKNOWN if None in verdicts else HOLDS
 
 
 # ---- what to check -------------------------------------------------------------------------------
@@ -187,6 +168,7 @@ def judgements(
     decide = partial(judged, judge=judge_of(selection, options, voice), any_asked=options.tasks is None)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
+        lower_ahead(selection, order)
         yield from side_by_side(claims, order, decide, voice, known, at_once=at_once)
     else:
         yield from one_by_one(claims, decide, voice, known)

@@ -7,11 +7,14 @@ guard, one proof for the program in which each of these guards may be there or n
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
+from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Report, Unknown, Verdict
 from verify.ir import TRUE, Expr
 from verify.outcome import Judgement, removed, wants
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from verify.syntax.program import Program
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
+Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
 UNDECIDED = frozenset({"minimal", "race_free", "writers"})
 WITHOUT_GUARDS = frozenset({"prove", "redundant"})  # what may hold with a guard and without for one reason
 BOUNDED = 3  # tasks that are looked at where any number is asked for
@@ -51,6 +55,20 @@ class Selection:
     file: str
     program: Program
     claims: tuple[ClaimDecl, ...]
+    lowered: dict[Variant, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
+
+    def system(self, claim: ClaimDecl) -> str:
+        """The name of the system that a claim is about."""
+        return claim.system or default_system(self.program)
+
+    def lower(self, variant: Variant) -> Lowered:
+        """A system, lowered once. Raises InputError if it cannot be."""
+        from verify.lower import lower  # noqa: PLC0415 - who only selects needs none of it
+
+        if variant not in self.lowered:
+            name, gone, optional = variant
+            self.lowered[variant] = lower(self.program, name, removed=gone, optional=optional)
+        return self.lowered[variant]
 
 
 Judge = Callable[["ClaimDecl"], Judgement]
@@ -79,12 +97,15 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
         group, gone = bench.unit(claim), frozenset(removed(claim))
+        proof = proved_together(claim, group)
+        if proof is not None:
+            return Judgement(proof)
         question = bench.question(claim, gone)
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)
         key = (group, gone, question.prop)
         if key not in known:
-            known[key] = proved_together(claim, group) or decide(question)
+            known[key] = decide(question)
         return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
 
     return judge
@@ -92,22 +113,17 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """The systems of a file, each lowered once, and what was learned about each unit."""
+    """A file, and what was learned about each unit of its claims."""
 
     selection: Selection
     options: Options
     report: Report
     memories: defaultdict[Unit, Memory]
     tools: Tools
-    systems: dict[tuple[str, frozenset[str], frozenset[str]], Lowered] = field(default_factory=dict)
-
-    def system(self, claim: ClaimDecl) -> str:
-        """The name of the system that a claim is about."""
-        return claim.system or default_system(self.selection.program)
 
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""
-        return unit(claim, self.system(claim))
+        return unit(claim, self.selection.system(claim))
 
     def guards(self, group: Unit) -> set[frozenset[str]]:
         """The guards that the claims of a unit are judged without."""
@@ -119,20 +135,29 @@ class _Bench:
         self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()
     ) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
-        from verify.lower import lower  # noqa: PLC0415 - as above
-        from verify.strategy import Question  # noqa: PLC0415 - the same
+        from verify.strategy import Question  # noqa: PLC0415 - as above
 
-        program, options, name = self.selection.program, self.options, self.system(claim)
-        key = (name, gone, optional)
-        if key not in self.systems:
-            self.systems[key] = lower(program, name, removed=gone, optional=optional)
-        lowered = self.systems[key]
+        program, options = self.selection.program, self.options
+        lowered = self.selection.lower((self.selection.system(claim), gone, optional))
         tasks = options.tasks if options.tasks is not None else BOUNDED
         return Question(
             lowered.system, _property(claim, program, lowered), tasks, time.monotonic() + options.budget,
             options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
             self.tools, hunt=wants(claim) == "refuted" or bool(claim.without),
         )
+
+
+def lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:
+    """Lower what several units need, so that their processes have it."""
+    def variant(place: int) -> Variant:
+        claim = selection.claims[place]
+        return selection.system(claim), frozenset(removed(claim)), frozenset()
+
+    wanted = [{variant(place) for place in places} for places in order]
+    for each, units in Counter(chain.from_iterable(wanted)).items():
+        if units > 1:
+            with suppress(InputError):  # the claim will tell
+                selection.lower(each)
 
 
 def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:

@@ -38,6 +38,10 @@ class Unit(NamedTuple):
     gone: frozenset[str]  # guards; proofs with and without a guard have much in common, runs have not
 
 
+def silent(_: str, __: Progress) -> None:
+    """Report nothing."""
+
+
 @dataclass(slots=True)
 class Voice:
     """What engines report to, for the claim that they are at."""

@@ -6,6 +6,7 @@ the next, whatever the order in which they are done, and a process that dies tak
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 U = TypeVar("U")  # a unit
 M = TypeVar("M")  # a message about it
 Send = Callable[[M], None]
-
-ForkingPickler.register(MappingProxyType, lambda view: (MappingProxyType, (dict(view),)))  # of itself it cannot be sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ def gather(
     context = get_context("fork")
     at_work: dict[Connection[M, M], Worker[U]] = {}
     lifeline, held = os.pipe()
+    gc.freeze()  # to look for garbage in what was there before a fork is to copy it
 
     def start(unit: U) -> None:
         here, there = context.Pipe(duplex=False)
@@ -97,6 +97,7 @@ def gather(
                 worker.process.join()
             os.close(lifeline)
             os.close(held)
+            gc.unfreeze()
 
 
 def _heard(pipe: Connection[M, M], hear: Callable[[M], None]) -> bool:
@@ -115,6 +116,13 @@ def _death(code: int | None) -> str:
     if not code:
         return ""
     return f"exit code {code}" if code > 0 else signal.Signals(-code).name
+
+
+def _view(mapping: dict[object, object]) -> MappingProxyType[object, object]:
+    return MappingProxyType(mapping)
+
+
+ForkingPickler.register(MappingProxyType, lambda view: (_view, (dict(view),)))  # it has no name to be sent by
 
 
 # ---- in the worker -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from verify.source import NOWHERE, Span
 if TYPE_CHECKING:
     from verify.syntax.ast import ClaimKind  # the parser takes a while to import, and a report can do without it
 
+HOLDS, FAILS, BAD_INPUT, UNKNOWN, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 Word = Literal["proved", "refuted", "unknown", "vacuous"]
 
 
@@ -53,3 +54,15 @@ class FileResult:
     claims: tuple[ClaimResult, ...] = ()
     interrupted: bool = False
     seconds: float = field(default=0.0, compare=False)  # less than those of the claims, where some had a core each
+
+
+def exit_code(result: FileResult) -> int:
+    """0 all claims hold, 1 some fails, 2 the input is wrong, 3 some is unknown, 70 internal error, 130 interrupted."""
+    verdicts = {claim.holds for claim in result.claims}
+    if result.errors:
+        return BAD_INPUT
+    if result.interrupted:
+        return INTERRUPTED
+    if any(claim.fault for claim in result.claims):
+        return INTERNAL
+    return FAILS if False in verdicts else UNKNOWN if None in verdicts else HOLDS
