@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from types import MappingProxyType
 from typing import NamedTuple
 
 from verify.ir import LIFE, PC, PUBLISHED, Action, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
@@ -38,7 +37,7 @@ class Instance:
 
     def __post_init__(self) -> None:
         """Work out the variables."""
-        object.__setattr__(self, "_slots", MappingProxyType(dict(self._every_slot())))
+        object.__setattr__(self, "_slots", dict(self._every_slot()))
 
     def values(self, domain: Domain) -> range:
         """Every value of a variable of that domain."""

@@ -97,12 +97,15 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
         group, gone = bench.unit(claim), frozenset(removed(claim))
+        proof = proved_together(claim, group)
+        if proof is not None:
+            return Judgement(proof)
         question = bench.question(claim, gone)
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)
         key = (group, gone, question.prop)
         if key not in known:
-            known[key] = proved_together(claim, group) or decide(question)
+            known[key] = decide(question)
         return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
 
     return judge

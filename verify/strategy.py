@@ -37,7 +37,7 @@ from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
-GLANCE = 8  # scenarios that are searched a little before a proof of what is said to hold
+GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold
 SMALL = 2  # guesses of what a proof must know that cost little
 GROWTH = 8
 BMC_STEPS = 64

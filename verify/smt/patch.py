@@ -7,7 +7,7 @@ that are not here may be anything, and is a free variable of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.instances import THREAD, Instance, Slot
@@ -42,12 +42,12 @@ class Patch(Instance):
             case _:
                 return self.values(binder.domain)
 
-    def slots(self) -> Mapping[Slot, Var]:
+    def _every_slot(self) -> Iterator[tuple[Slot, Var]]:
         """The variables of the cells that are here."""
-        found = {Slot("", 0, var.name): var for var in self.system.globals}
+        yield from ((Slot("", 0, var.name), var) for var in self.system.globals)
         for name, cls in self.system.classes.items():
-            found |= {Slot(name, i, var.name): var for i in self.named[name] for var in cls.fields}
-        return found | {Slot(THREAD, i, var.name): var for i in self.threads for var in self.system.locals}
+            yield from ((Slot(name, i, var.name), var) for i in self.named[name] for var in cls.fields)
+        yield from ((Slot(THREAD, i, var.name), var) for i in self.threads for var in self.system.locals)
 
 
 def patch(system: System, named: Mapping[str, Sequence[int]], threads: Sequence[int], binders: int) -> Patch:

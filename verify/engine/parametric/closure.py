@@ -69,6 +69,7 @@ class Closure:
     moves: dict[tuple[Kind, int], Mapping[str, str]] = field(default_factory=dict)
     distinct: dict[Kind, Node] = field(default_factory=dict)
     pointing: dict[Kind, Node] = field(default_factory=dict)
+    beside: dict[Kind, Sequence[str]] = field(default_factory=dict)
     named: dict[tuple[frozenset[str], tuple[tuple[Cell, Cell], ...]], Mapping[str, str]] = field(default_factory=dict)
     images: int = 0
 
@@ -235,7 +236,8 @@ def _apply(run: Closure, kind: Kind, source: int, prepared: Prepared) -> bool:
     if prepared.image is not None:
         after = _multiply(run, prepared.image, source)
         if after is not None:
-            grown |= _grow(run, kind, after, prepared.back)
+            own = any(factor == OWN or factor.made for factor, _ in prepared.image.factors)
+            grown |= _grow(run, kind, after, prepared.back, own=own)
     if prepared.influence is not None:
         after = _multiply(run, prepared.influence, source)
         if after is not None:
@@ -267,24 +269,30 @@ def _multiply(run: Closure, what: Product, source: int) -> Node | None:
     return node
 
 
-def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str]) -> bool:
-    """Add views after a step, as kind of view and as one of an object that is being made; return whether any is new."""
+def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own: bool) -> bool:
+    """Add views after a step, as kind of view and as one of an object that is being made; return whether any is new.
+
+    With `own`, the views may speak of the thread's own object beside the one in view.
+    """
     of = run.space
     if after == of.false:
         return False
-    support = after.support
-    names = {new: old for new, old in back.items() if new in support}
-    new = of.manager.let(names, after) if names else after
-    if not kind.made and (not kind.cls or Kind(kind.cls, made=True) not in run.views):
-        return _add(run, kind, new)
+    new = of.manager.let(back, after) if back else after
     made = Kind(kind.cls, made=True)
+    if kind == OWN or made not in run.views:
+        return _add(run, kind, new)
     grown = False
-    if made in run.views:
-        own = sorted(set(new.support) - view_bits(of, Kind(kind.cls)))
-        if own or kind.made:
-            grown = _add(run, made, new & _made(of, kind.cls))
-            new = of.manager.exist(own, new)
+    if own or kind.made:
+        grown = _add(run, made, new & _made(of, kind.cls))
+        new = of.manager.exist(_beside(run, kind), new)
     return grown | _add(run, Kind(kind.cls), new)
+
+
+def _beside(run: Closure, kind: Kind) -> Sequence[str]:
+    """The bits about the thread's own object in a view of an object that it is making."""
+    if kind not in run.beside:
+        run.beside[kind] = sorted(view_bits(run.space, Kind(kind.cls, made=True)) - view_bits(run.space, Kind(kind.cls)))
+    return run.beside[kind]
 
 
 def _add(run: Closure, kind: Kind, new: Node) -> bool:
@@ -355,7 +363,7 @@ def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
     own = view_bits(of, kind)
     back = {f"{bit}'": bit for slot in written for bit in of.bits[slot] if bit in own}
     gone = sorted((set(relation.support) | own) - (own - set(back.values())) - set(back))
-    return _grow(run, kind, of.product(relation, node, gone), back)
+    return _grow(run, kind, of.product(relation, node, gone), back, own=False)
 
 
 def _points(run: Closure, kind: Kind) -> Node:
