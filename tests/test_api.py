@@ -82,7 +82,7 @@ def test_a_missing_file_is_an_error_with_a_hint() -> None:
     error = failure("fx.kc", Options())
     assert (error.code, error.message) == ("KC001", "there is no file and no bundled spec `fx.kc`")
     assert error.hint == "did you mean `fix.kc`?"
-    assert "there is `core.kc`" in failure("zzzzzzzzz", Options()).hint
+    assert failure("zzzzzzzzz", Options()).hint.startswith("there is `")
 
 
 def test_errors_of_the_file_are_part_of_the_answer(tmp_path: Path) -> None:
