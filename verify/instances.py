@@ -92,6 +92,13 @@ def least_tasks(system: System) -> int:
     return max(1, sum(group.count or 0 for group in system.groups))
 
 
+def exact_tasks(system: System) -> int | None:
+    """Return how many tasks there are, where the system says so; None if it is any number."""
+    counts = [group.count for group in system.groups]
+    fixed = system.thread not in system.created and all(count is not None for count in counts)
+    return sum(count or 0 for count in counts) if fixed else None
+
+
 def instance(system: System, tasks: int) -> Instance:
     """Return `system` with `tasks` cells of its thread class, and as many other cells as they can need.
 
