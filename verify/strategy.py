@@ -46,7 +46,7 @@ class Memory:
 
     proofs: dict[object, Proved] = field(default_factory=dict)
     keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
-    ways: dict[int, Ways] = field(default_factory=dict)  # by the identity of their systems
+    ways: Ways | None = None  # of the last system: most claims are about the same as the one before
     terms: Terms | None = None  # for runs: beginning with none takes Z3 longer than to accept most of them
     why: str = ""  # the last proof failed
 
@@ -56,10 +56,10 @@ class Memory:
         return self.terms
 
     def ways_of(self, system: System) -> Ways:
-        """The ways of a system, worked out once."""
-        if id(system) not in self.ways:
-            self.ways[id(system)] = ways(system)
-        return self.ways[id(system)]
+        """The ways of a system, worked out once for claims in a row."""
+        if self.ways is None or self.ways.system is not system:
+            self.ways = ways(system)
+        return self.ways
 
 
 @dataclass(frozen=True, slots=True)
