@@ -23,6 +23,7 @@ BAD_INPUT, UNKNOWN, NO_TOOL, INTERNAL, INTERRUPTED = 2, 3, 4, 70, 130
 DEFAULT_WIDTH, MIN_WIDTH = 100, 60
 PATIENCE, PAUSE, TICK = 1.0, 5.0, 0.1  # seconds: until the first progress on a terminal; between lines; between updates
 REPORT = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
+MOST_TASKS = 64
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 a needed tool is absent, 70 internal error, 130 interrupted."
@@ -82,7 +83,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Check only claims about this system.")] = None,
-    tasks: Annotated[int, typer.Option(min=1, metavar="N", help="How many tasks.")] = 3,
+    tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "3",
     engine: Annotated[
         Literal["auto", "bfs", "views", "bmc"], typer.Option(help="Which engine looks for the answer.")
     ] = "auto",
@@ -95,7 +96,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     from verify.api import Options, check_file, cores, exit_code  # noqa: PLC0415 - `--help` must be quick
 
     options = Options(
-        tuple(claim or ()), tuple(without or ()), _definitions(define or ()), system, tasks, engine, budget,
+        tuple(claim or ()), tuple(without or ()), _definitions(define or ()), system, _tasks(tasks), engine, budget,
         not no_reduce, not no_slice,
     )
     meter = Meter(sys.stderr)
@@ -122,6 +123,16 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         return 1 if any(claim.holds is False for claim in done) else UNKNOWN
     _show_faults(result)
     return exit_code(result)
+
+
+def _tasks(said: str) -> int | None:
+    """The number of tasks; None for any. Raises typer.BadParameter."""
+    if said == "any":
+        return None
+    if not said.isdecimal() or not 0 < int(said) <= MOST_TASKS:
+        wanted = f"`any` or a number from 1 to {MOST_TASKS} is wanted, not `{said}`"
+        raise typer.BadParameter(wanted, param_hint="--tasks")
+    return int(said)
 
 
 def _definitions(given: Sequence[str]) -> dict[str, str]:

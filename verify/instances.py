@@ -33,11 +33,7 @@ class Instance:
     system: System
     tasks: int  # cells of the thread class: those there at the start and those that may be created
     sizes: Mapping[str, int] = field(hash=False)  # class: number of object cells
-    _slots: Mapping[Slot, Var] = field(init=False, repr=False, compare=False)  # worked out once, for all who ask
-
-    def __post_init__(self) -> None:
-        """Work out the variables."""
-        object.__setattr__(self, "_slots", dict(self._every_slot()))
+    _slots: Mapping[Slot, Var] | None = field(default=None, init=False, repr=False, compare=False)  # see `slots`
 
     def values(self, domain: Domain) -> range:
         """Every value of a variable of that domain."""
@@ -56,6 +52,9 @@ class Instance:
 
     def slots(self) -> Mapping[Slot, Var]:
         """Every variable of every cell: globals, then objects class by class, then threads."""
+        if self._slots is None:  # every reader asks for each state or step: worked out once
+            object.__setattr__(self, "_slots", dict(self._every_slot()))
+        assert self._slots is not None  # noqa: S101 - it has just been set
         return self._slots
 
     def _every_slot(self) -> Iterator[tuple[Slot, Var]]:
@@ -90,6 +89,13 @@ Start = Mapping[Slot, tuple[int, ...]]  # the possible values of every slot, cho
 def least_tasks(system: System) -> int:
     """Return the smallest number of tasks that the system's groups can start with."""
     return max(1, sum(group.count or 0 for group in system.groups))
+
+
+def exact_tasks(system: System) -> int | None:
+    """Return how many tasks there are, where the system says so; None if it is any number."""
+    counts = [group.count for group in system.groups]
+    fixed = system.thread not in system.created and all(count is not None for count in counts)
+    return sum(count or 0 for count in counts) if fixed else None
 
 
 def instance(system: System, tasks: int) -> Instance:

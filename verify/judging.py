@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Report, Unknown, Verdict
+from verify.instances import exact_tasks, least_tasks
 from verify.ir import TRUE, Expr
 from verify.outcome import Judgement, removed, wants
 from verify.schedule import Unit, unit
@@ -106,7 +107,8 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         key = (group, gone, question.prop)
         if key not in known:
             known[key] = decide(question)
-        return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop)
+        exact = exact_tasks(question.system) is not None
+        return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop, exact)
 
     return judge
 
@@ -139,7 +141,7 @@ class _Bench:
 
         program, options = self.selection.program, self.options
         lowered = self.selection.lower((self.selection.system(claim), gone, optional))
-        tasks = options.tasks if options.tasks is not None else BOUNDED
+        tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
         return Question(
             lowered.system, _property(claim, program, lowered), tasks, time.monotonic() + options.budget,
             options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],

@@ -19,13 +19,14 @@ class Judgement(NamedTuple):
 
     verdict: Verdict
     prop: Expr | None = None
+    exact: bool = False  # whether the system itself says how many tasks there are
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop = judgement
+    verdict, prop, exact = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
@@ -34,7 +35,7 @@ def conclude(
     match verdict:
         case Proved(scope, invariant):
             found = tuple(invariant.summary) or None
-            short = any_asked and scope.tasks is not None
+            short = any_asked and not exact and scope.tasks is not None
             good = None if short else wants(claim) == "proved"
             reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
             return replace(result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason)

@@ -57,7 +57,7 @@ class Memory:
 class Tools:
     """What is worked out once for all claims, and changes no answer."""
 
-    ways: dict[int, tuple[System, Ways]] = field(default_factory=dict)  # by the identity of their systems
+    ways: Ways | None = None  # of the last system: most claims are about the same as the one before
     terms: Terms | None = None  # for runs: beginning with none takes Z3 longer than to accept most of them
 
     def terms_for_runs(self) -> Terms:
@@ -66,10 +66,10 @@ class Tools:
         return self.terms
 
     def ways_of(self, system: System) -> Ways:
-        """The ways of a system, worked out once."""
-        if id(system) not in self.ways:
-            self.ways[id(system)] = (system, ways(system))  # the system is kept, so that no other gets its identity
-        return self.ways[id(system)][1]
+        """The ways of a system, worked out once for claims in a row."""
+        if self.ways is None or self.ways.system is not system:
+            self.ways = ways(system)
+        return self.ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,7 +291,8 @@ def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own
 def _beside(run: Closure, kind: Kind) -> Sequence[str]:
     """The bits about the thread's own object in a view of an object that it is making."""
     if kind not in run.beside:
-        run.beside[kind] = sorted(view_bits(run.space, Kind(kind.cls, made=True)) - view_bits(run.space, Kind(kind.cls)))
+        of, made = run.space, Kind(kind.cls, made=True)
+        run.beside[kind] = sorted(view_bits(of, made) - view_bits(of, Kind(kind.cls)))
     return run.beside[kind]
 
 
