@@ -323,20 +323,13 @@ def test_nothing_is_said_about_what_is_quick() -> None:
 # ---- a fresh process -----------------------------------------------------------------------------
 
 
-def test_help_is_quick_and_imports_nothing_heavy() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from verify.cli import main; main(['--help']); print(sorted(sys.modules), file=sys.stderr)"
-    best = 9.0
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    for _ in range(9):
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=unmeasured
-        )
-        best = min(best, time.perf_counter() - start)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "prove" in done.stdout
     for heavy in ("z3", "dd", "lark", "rich", "verify.api"):
         assert f"'{heavy}'" not in done.stderr
-    assert best < 0.3
+
 
 
 def test_version_names_tool_and_solver() -> None:

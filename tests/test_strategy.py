@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from verify.api import Options, check_file
-from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
+from verify.engine.verdict import Proved, Refuted, Scope, Unknown, Verdict
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.semantics import replay
@@ -32,6 +32,14 @@ system good { task t[2] runs order; }
 system bad { task t[2] runs wrong; }
 invariant safe = !b;
 invariant unsafe = forall (struct task *t) !t->on;
+"""
+
+TWO = """
+struct task { bool in; };
+u8 turn;
+void user(void) { for (;;) { atomic { assume(!turn); turn = 1; } current->in = true; current->in = false; turn = 0; } }
+system { task t[*] runs user; }
+invariant alone = forall (struct task *t, struct task *u) t == u || !(t->in && u->in);
 """
 
 
@@ -61,8 +69,20 @@ def judged(verdict: Verdict) -> Refuted:
 def test_what_holds_is_proved_with_and_without_the_passes(cut: bool, join: bool) -> None:  # noqa: FBT001 - pytest's
     verdict = decide(question("safe", slice=cut, reduce=join))
     assert isinstance(verdict, Proved)
-    assert verdict.scope.tasks == 2
+    assert verdict.scope == Scope(None, None)
     assert verdict.obligations > 0
+
+
+def test_what_no_universal_invariant_tells_is_proved_at_its_size() -> None:
+    program = load_text(TWO)
+    low = lower(program, "system")
+    prop = invariant(program, low, "alone")
+    asked = Question(
+        low.system, prop, 2, time.monotonic() + 60, "auto", lambda _: None, memory=Memory(), reduce=True, slice=True
+    )
+    verdict = decide(asked)
+    assert isinstance(verdict, Proved)
+    assert verdict.scope == Scope(2, None)
 
 
 @pytest.mark.parametrize("hunt", [True, False])
@@ -110,7 +130,7 @@ def test_a_proof_is_found_once() -> None:
     proof = decide(first)
     again = decide(first)
     assert again is proof
-    assert first.memory.keys
+    assert proof in first.memory.tried.outcomes.values()
 
 
 def test_deadlocks_are_found_and_their_absence_is_proved() -> None:
