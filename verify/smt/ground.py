@@ -219,8 +219,11 @@ def others(at: Later, does: Step, clauses: Sequence[Said]) -> tuple[Num, Seen]:
 def near(of: Ground, pair: Pair) -> frozenset[Pair]:
     """The pairs of which the invariant most likely says why a step keeps what is said of `pair`."""
     thread, cls, index = pair
-    whose = {(cls, index)} if cls else {(of.inst.system.thread, thread)}
-    alone = {(ACTOR, "", 0), (OTHER, "", 0)}
+    tasks = of.inst.system.thread
+    whose = {(cls, index)} if cls else {(tasks, thread)}
+    alone = {(ACTOR, "", 0), (0, tasks, ACTOR)}
+    if thread:
+        alone |= {(OTHER, "", 0), (0, tasks, OTHER), (ACTOR, tasks, OTHER)}
     about = {other for other in all_pairs(of) if other[1:] in whose and other[0] != OTHER}
     return frozenset({pair} | alone | about)
 
