@@ -37,12 +37,13 @@ sys.exit(main(sys.argv[1:]))
 """
 # `good` is judged while `hard` keeps a worker busy; once `harder` is begun, `good` is known. `look` comes after proofs.
 SPEC = KC.partition("prove")[0] + """\
+system trio { task init[3] runs user; }
 invariant harder = forall (struct task *k) (k->flag || k->seen);
 reach user.set;
 prove hard;
 reach user.look;
-prove good;
-prove harder;
+prove good in pair;
+prove harder in trio;
 """
 ROOT = Path(__file__).parent.parent
 GROUP, ALONE = os.killpg, os.kill
@@ -59,8 +60,10 @@ def verify(*args: str, cores: int = 2) -> Iterator[subprocess.Popen[str]]:
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
     ) as process:
         try:
+            late = time.monotonic() + 60
             while not all(Path(name).exists() for name in ("hard", "harder")[:cores]):
                 assert process.poll() is None
+                assert time.monotonic() < late
                 time.sleep(0.01)
             yield process
         finally:
@@ -89,8 +92,8 @@ def test_an_interrupt_tells_what_is_known(kill: Kill) -> None:
         "✓ holds    reach user.set",
         "? unknown  prove hard", "           interrupted",
         "? unknown  reach user.look", "           interrupted",
-        "✓ holds    prove good",
-        "? unknown  prove harder", "           interrupted",
+        "✓ holds    prove good in pair",
+        "? unknown  prove harder in trio", "           interrupted",
     ]
     assert lines[-1].startswith("5 claims: 2 hold, 3 unknown")
 

@@ -54,6 +54,15 @@ def names(claims: Sequence[ClaimDecl]) -> list[list[str]]:
     return [[claims[place].name for place in places] for places in units(claims, "system")]
 
 
+def test_invariants_that_are_to_hold_with_all_guards_are_another_unit_than_those_without_some() -> None:
+    claims = (
+        ClaimDecl("prove", "a"), ClaimDecl("prove", "b"), ClaimDecl("prove", "c"),
+        ClaimDecl("redundant", "b", ("f.g",)), ClaimDecl("prove", "c", system="other", without=("f.g",)),
+    )
+    found = names(claims)
+    assert found == [["prove a", "prove c"], ["prove b", "redundant f.g for b"], ["prove c in other without f.g"]]
+
+
 def test_claims_of_one_property_are_a_unit() -> None:
     claims = (
         ClaimDecl("reach", targets=("f.g",)), ClaimDecl("prove", "a"), ClaimDecl("necessary", "a", ("f.g",)),
@@ -63,8 +72,7 @@ def test_claims_of_one_property_are_a_unit() -> None:
         ClaimDecl("prove", "a", without=("f.h",)), ClaimDecl("necessary", "a", ("f.h",)),
     )
     assert names(claims) == [
-        ["prove b", "redundant f.h for b", "redundant f.g for b in system"],
-        ["prove a", "prove a without f.h"],
+        ["prove a", "prove b", "redundant f.h for b", "redundant f.g for b in system", "prove a without f.h"],
         ["lock_balanced"],
         ["prove b in other"],
         ["dead f.g"],

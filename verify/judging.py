@@ -19,7 +19,7 @@ from verify.engine.verdict import Progress, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import TRUE, Expr
 from verify.outcome import Judgement, removed, wants
-from verify.schedule import Unit, unit
+from verify.schedule import WITHOUT_GUARDS, Unit, unit
 
 if TYPE_CHECKING:
     from verify.lower import Lowered
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Engine = Literal["auto", "bfs", "views", "bmc"]
 Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
 UNDECIDED = frozenset({"minimal", "race_free", "writers"})
-WITHOUT_GUARDS = frozenset({"prove", "redundant"})  # what may hold with a guard and without for one reason
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 
 
@@ -85,14 +84,21 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
 
     bench = _Bench(selection, options, report, defaultdict(Memory), Tools())
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
-    together: dict[Unit, Verdict | None] = {}
+    together: dict[tuple[ClaimDecl, ...], Verdict | None] = {}
 
     def proved_together(claim: ClaimDecl, group: Unit) -> Verdict | None:
-        """One proof for all claims of a unit, if there are several to be proved and all hold for one reason."""
-        guards = bench.guards(group) if claim.kind in WITHOUT_GUARDS else set[frozenset[str]]()
-        if group not in together and len(guards) > 1:
-            together[group] = proof_of(bench.question(claim, frozenset(), frozenset().union(*guards)))
-        return together.get(group)
+        """One proof for all claims of a unit, or for all about one invariant, if there are several and one does."""
+        if claim.kind not in WITHOUT_GUARDS or options.engine not in ("auto", "views"):
+            return None
+        peers = tuple(peer for peer in selection.claims if bench.unit(peer) == group)
+        for alike in (peers, tuple(peer for peer in peers if peer.invariant == claim.invariant)):
+            if alike not in together:
+                several = len({_what(peer) for peer in alike}) > 1
+                varied = len({removed(peer) for peer in alike}) > 1
+                together[alike] = proof_of(*bench.questions(alike), varied=varied) if several else None
+            if (proof := together[alike]) is not None:
+                return proof
+        return None
 
     def judge(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
@@ -125,17 +131,15 @@ class _Bench:
 
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""
-        return unit(claim, self.selection.system(claim))
+        return unit(claim, self.selection.claims, default_system(self.selection.program))
 
-    def guards(self, group: Unit) -> set[frozenset[str]]:
-        """The guards that the claims of a unit are judged without."""
-        found = (claim for claim in self.selection.claims if claim.kind in WITHOUT_GUARDS)
-        alike = [claim for claim in found if self.unit(claim) == group]
-        return {frozenset(removed(claim)) for claim in alike} if self.options.engine in ("auto", "views") else set()
+    def questions(self, claims: Sequence[ClaimDecl]) -> Sequence[Question]:
+        """A question for each invariant that claims are about, of a system in which their guards are there or not."""
+        guards = frozenset(chain.from_iterable(removed(claim) for claim in claims))
+        first = {claim.invariant: claim for claim in reversed(claims)}
+        return [self.question(claim, frozenset(), guards) for claim in first.values()]
 
-    def question(
-        self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()
-    ) -> Question:
+    def question(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
         from verify.strategy import Question  # noqa: PLC0415 - as above
 
@@ -147,6 +151,11 @@ class _Bench:
             options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
             self.tools, hunt=wants(claim) == "refuted" or bool(claim.without),
         )
+
+
+def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:
+    """The invariant that a claim is about, and the guards that it is judged without."""
+    return claim.invariant, frozenset(removed(claim))
 
 
 def lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:

@@ -1,7 +1,7 @@
 """Judge claims one by one or side by side, and give the answers in the order of the source.
 
-Claims that profit from each other are a unit: those that want one property of one system proved share what was found
-out about it. Units share nothing, so that no answer depends on how many are judged at the same time.
+Claims that profit from each other are a unit: those that want invariants of one system proved share what was found out
+about it. Units share nothing, so that no answer depends on how many are judged at the same time.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Judged = Callable[["ClaimDecl"], ClaimResult]
 Hear = Callable[[str, Progress], None]  # the name of a claim, and where an engine stands with it
 Known = MutableMapping[int, ClaimResult | InputError]  # by the place of the claim
+WITHOUT_GUARDS = frozenset({"prove", "redundant"})  # what may hold with a guard and without for one reason
 TICK = 0.1  # seconds between two words of a worker on where it stands
 
 
@@ -54,18 +55,27 @@ class Voice:
         self.hear(self.claim, progress)
 
 
-def unit(claim: ClaimDecl, system: str) -> Unit:
-    """The unit of a claim about `system`."""
+def unit(claim: ClaimDecl, claims: Sequence[ClaimDecl], system: str) -> Unit:
+    """The unit of a claim among others; `system` is that of claims that name none.
+
+    Invariants that are to be proved with all guards only are one unit, those that are to be proved without some as
+    well another: of each, one proof may do for all.
+    """
+    name = claim.system or system
+    if claim.kind in WITHOUT_GUARDS:
+        same = (c for c in claims if c.kind in WITHOUT_GUARDS and c.invariant == claim.invariant)
+        varied = any(removed(other) for other in same if (other.system or system) == name)
+        return Unit(wants(claim), name, ("invariants", "varied" if varied else "plain"), frozenset())
     what = (claim.invariant,) if claim.invariant else (claim.kind, *claim.targets)
     gone = frozenset(removed(claim)) if wants(claim) == "refuted" else frozenset[str]()
-    return Unit(wants(claim), system, what, gone)
+    return Unit(wants(claim), name, what, gone)
 
 
 def units(claims: Sequence[ClaimDecl], system: str) -> list[tuple[int, ...]]:
     """The places of the claims of each unit, long units first; `system` is that of claims that name none."""
     found: dict[Unit, list[int]] = {}
     for place, claim in enumerate(claims):
-        found.setdefault(unit(claim, claim.system or system), []).append(place)
+        found.setdefault(unit(claim, claims, system), []).append(place)
     longest = sorted(found, key=lambda each: (each.wants != "proved", -len(found[each]), found[each]))
     return [tuple(found[each]) for each in longest]
 

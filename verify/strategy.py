@@ -29,11 +29,12 @@ from verify.lower.localize import first_keys, localize, looked_at, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.scenario import Ways, ways
+from verify.lower.simplify import conj
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay, stuck
 from verify.smt import Terms, accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded
+from verify.unbounded import Guess, Passes, Tried, close_together, guesses, prove_unbounded
 
 Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
@@ -137,9 +138,21 @@ def decide(question: Question) -> Verdict:
             assert_never(question.engine)
 
 
-def proof_of(question: Question) -> Proved | None:
-    """A proof for any number of tasks, if one is soon found."""
-    return _unbounded(question, islice(guesses(question.system, question.prop), SMALL), _share(question.deadline))
+def proof_of(*questions: Question, varied: bool) -> Proved | None:
+    """One proof for all these questions about one system, for any number of tasks, if they are near to each other.
+
+    What several properties need is more than the least; with `varied`, for a system in which guards may be there or
+    not, the locks of objects are of little use to know.
+    """
+    first = questions[0]
+    props = [question.prop for question in questions]
+    if not close_together(first.system, props):
+        return None
+    whole = replace(first, prop=conj(props))
+    known = guesses(whole.system, whole.prop)
+    several = len(questions) > 1
+    rungs = islice(known, int(several) if varied else SMALL, SMALL + several)
+    return _unbounded(whole, rungs, _share(whole.deadline))
 
 
 def deadlock_question(question: Question) -> Question:

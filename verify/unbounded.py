@@ -7,7 +7,7 @@ the locks and pointers around them. A guess that is too small costs a set of vie
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
@@ -25,6 +25,8 @@ from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import as_property
+
+FEW = 2  # variables more to know that are worth a proof of their own
 
 
 @dataclass(slots=True)
@@ -118,6 +120,12 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
         Guess(every, pending=True),
     )
     yield from dict.fromkeys(Guess(guess.keys & every, guess.pending) for guess in found)
+
+
+def close_together(system: System, props: Sequence[Expr]) -> bool:
+    """Whether a proof of all these properties has to know hardly more than the one of them that takes most."""
+    near = [closely_read(system, prop) for prop in props]
+    return len(frozenset().union(*near)) <= max(map(len, near)) + FEW
 
 
 def _is_plain(system: System, key: Key) -> bool:
