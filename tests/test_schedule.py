@@ -45,8 +45,8 @@ lock_balanced;
 redundant user.set for a;
 """
 CLAIMS = (
-    ClaimDecl("refute", "bad"), ClaimDecl("prove", "good"), ClaimDecl("prove", "hard"), ClaimDecl("prove", "good"),
-    ClaimDecl("refute", "worse"),
+    ClaimDecl("refute", "bad"), ClaimDecl("prove", "good"), ClaimDecl("prove", "hard", system="pair"),
+    ClaimDecl("prove", "good"), ClaimDecl("refute", "worse"),
 )
 
 
@@ -199,7 +199,7 @@ def test_progress_names_its_claim() -> None:
     heard.clear()
     list(side_by_side(CLAIMS, units(CLAIMS, "system"), decide, voice, {}, at_once=2))
     first = [claim for claim, said in heard if said == Progress("search", {"states": 0})]
-    assert {"prove good", "prove hard", "refute bad", "refute worse"} <= set(first)
+    assert {"prove good", "prove hard in pair", "refute bad", "refute worse"} <= set(first)
 
 
 def test_a_file_has_the_same_answers_on_one_core_and_on_two(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _find(path: str) -> Path:
     for candidate in [Path(path), *(root / name for name in names)]:
         if candidate.is_file() and (candidate == Path(path) or candidate.resolve().is_relative_to(root.resolve())):
             return candidate
-    bundled = sorted(root.rglob("*.kc"))
+    bundled = sorted(root.rglob("*.kc"), key=lambda spec: (len(spec.parts), spec))  # those at the top first
     same = [spec for spec in bundled if spec.name in names]
     if len(same) == 1:
         return same[0]

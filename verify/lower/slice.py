@@ -232,7 +232,9 @@ def _built(system: System, cut: Cut) -> System:
     actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
     used = {part.name for a in actions for part in _everything(a) if isinstance(part, Local) and part.of is None}
 
-    owned = _owned(system, cut)
+    # A step that chooses an object finds none, and is never taken, where the class has no cells.
+    chosen = {b.domain.cls for action in actions for b in action.binders if isinstance(b.domain, Ptr)}
+    owned = _owned(system, cut, chosen)
 
     def fields(cls: Class) -> Class:
         kept = cut.relevant | owned | {(cls.name, LIFE)}
@@ -246,7 +248,7 @@ def _built(system: System, cut: Cut) -> System:
         locals=tuple(v for v in system.locals if v.name == PC or v.name in used),
         actions=tuple(actions),
         groups=tuple(_group(group, system.thread, cut.relevant | owned) for group in system.groups),
-        created=frozenset(cls for cls in system.created if _needs_cells(actions, cls)),
+        created=system.created & chosen,
         initial={key: value for key, value in system.initial.items() if key in cut.relevant},
     )
 
@@ -254,11 +256,6 @@ def _built(system: System, cut: Cut) -> System:
 def _everything(action: Action) -> Iterable[Expr]:
     for expr in (action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))):
         yield from parts(expr)
-
-
-def _needs_cells(actions: Sequence[Action], cls: str) -> bool:
-    """Whether some step still chooses among the objects of the class; without cells it could choose none."""
-    return any(binder.domain == Ptr(cls) for action in actions for binder in action.binders)
 
 
 def _trimmed(system: System, action: Action, updates: tuple[Update, ...], cut: Cut) -> Action | None:
@@ -289,9 +286,9 @@ def _asks_lost(system: System, part: Expr, cut: Cut) -> bool:
     return any(pointers_to(system, cls) - cut.relevant for cls in asked)
 
 
-def _owned(system: System, cut: Cut) -> set[Key]:
-    """The fields that hold a fresh object at the start, of a class that matters: its cells must stay."""
-    matter = {cls for cls, name in cut.relevant if name != LIFE}
+def _owned(system: System, cut: Cut, chosen: Collection[str]) -> set[Key]:
+    """The fields that hold a fresh object at the start, of a class that matters or is chosen from: its cells stay."""
+    matter = {cls for cls, name in cut.relevant if name != LIFE} | set(chosen)
     return {
         (system.thread, name)
         for group in system.groups
