@@ -34,6 +34,9 @@ clean: ## remove the environment and everything built
 	    .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+grammar/kc.json: grammar/kc.lark verify/syntax/automaton.py | $(VENV)/installed
+	@$(BIN)/python -c 'from verify.syntax.automaton import store; store()'
+
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; name it with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = (".kc", ".lark", ".json")
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 PROJECT: dict[str, Any] = tomllib.loads(PYPROJECT)
 
@@ -42,9 +43,9 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_wheel_ships_grammar_specs_and_schema(unpacked: Path) -> None:
     for folder in ("grammar", "specs"):
-        here = sorted(p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.suffix in (".kc", ".lark"))
+        here = sorted(p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.suffix in SHIPPED)
         there = unpacked / "verify" / "_data" / folder
-        assert sorted(p.relative_to(there) for p in there.rglob("*") if p.suffix in (".kc", ".lark")) == here
+        assert sorted(p.relative_to(there) for p in there.rglob("*") if p.suffix in SHIPPED) == here
         assert here
     for name in ("py.typed", "report/verify-1.schema.json"):
         assert (unpacked / "verify" / name).is_file()

@@ -18,6 +18,11 @@ def grammar() -> str:
     return (_folder("grammar") / "kc.lark").read_text(encoding="utf-8")
 
 
+def automaton_path() -> Path:
+    """Return the place of the tables of the grammar; they may be absent."""
+    return _folder("grammar") / "kc.json"
+
+
 def specs_root() -> Path:
     """Return the folder of the bundled specs."""
     return _folder("specs")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, cast
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, cast
 
-from lark import Lark
-from lark.grammar import Rule
-from lark.lexer import PatternStr
-from lark.parsers.lalr_analysis import Shift
-
-from verify.resources import grammar
+from verify.resources import automaton_path, grammar
 from verify.syntax.lex import Word
+
+if TYPE_CHECKING:
+    from verify.syntax.automaton import Automaton, Row
 
 Start = Literal["unit", "condition"]
 
@@ -33,20 +33,41 @@ DECIDES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """Replace the top `size` values by one; `shape` makes it from them, None passes a single one on."""
+    """Replace the top `size` values by one made from them."""
 
     size: int
     name: str  # the rule, or its alias
     origin: str  # the nonterminal
-    shape: Callable[[list[object]], object] | None
+    passes: bool  # the one value stays as it is
+    single: bool  # a value that is left alone stays as it is
+    inner: bool  # its values become values of the rule that uses it
+    kept: tuple[tuple[int, bool, int], ...]  # which value; whether it is such a list of values; absent ones before it
+    absent: int  # after the last
+
+    def parts(self, values: Sequence[object]) -> list[object]:
+        """What a row of the syntax tree is given: no words in quotes, None for what is left out."""
+        found: list[object] = []
+        for place, spread, absent in self.kept:
+            if absent:
+                found += [None] * absent
+            value = values[place]
+            if not spread:
+                found.append(value)
+            elif found:
+                found += cast("list[object]", value)
+            else:
+                found = cast("list[object]", value)  # nobody else has it; a long list grows by one at a time
+        if self.absent:
+            found += [None] * self.absent
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The LALR automaton: in each state, what to do on each terminal, and where to go on each nonterminal."""
 
-    shifts: Mapping[int, Mapping[str, int]]  # nonterminals included
-    reductions: Mapping[int, Mapping[str, Reduction]]
+    shifts: Sequence[Mapping[str, int]]  # nonterminals included
+    reductions: Sequence[Mapping[str, Reduction]]
     first: Mapping[Start, int]
     last: Mapping[Start, int]
     terminals: Mapping[str, str]  # fixed texts, as "->" or "if"
@@ -78,42 +99,44 @@ def _reserved(terminal: str, text: str) -> bool:
 
 @cache
 def tables() -> Tables:
-    """Return the tables of the grammar file; built once."""
-    starts: tuple[Start, ...] = ("unit", "condition")
-    lark = Lark(grammar(), parser="lalr", lexer="basic", start=list(starts), propagate_positions=False)
-    confs = {start: lark.parse_interactive(start=start).parser_state.parse_conf for start in starts}
-    conf = confs["unit"]
-    made: dict[Rule, Reduction] = {}
-    shifts: dict[int, dict[str, int]] = {}
-    reductions: dict[int, dict[str, Reduction]] = {}
-    for state, actions in conf.states.items():
-        shifts[state], reductions[state] = {}, {}
-        for symbol, (action, target) in actions.items():
-            if action is Shift:
-                shifts[state][symbol] = target
-            else:
-                if target not in made:
-                    made[target] = _reduction(target, conf.callbacks[target])
-                reductions[state][symbol] = made[target]
-    named = {t.name: t.pattern for t in lark.terminals}
+    """Return the tables of the grammar file; made once."""
+    text = grammar()
+    return tables_of(_stored(text) or _built(text))
+
+
+def tables_of(automaton: Automaton) -> Tables:
+    """Return an automaton as the parser uses it."""
+    rules = [_reduction(row) for row in automaton["rules"]]
     return Tables(
-        shifts,
-        reductions,
-        {start: cast("int", conf.start_state) for start, conf in confs.items()},
-        {start: cast("int", conf.end_state) for start, conf in confs.items()},
-        {p.value: name for name, p in named.items() if isinstance(p, PatternStr)},
-        tuple(
-            (name, re.compile(p.to_regexp())) for name, p in named.items()
-            if not isinstance(p, PatternStr) and name not in ("NAME", "TAG", "NUMBER") and not name.startswith("_")
-        ),
-        re.compile(named["NUMBER"].to_regexp()),
+        automaton["shifts"],
+        [{terminal: rules[rule] for terminal, rule in row.items()} for row in automaton["reductions"]],
+        cast("dict[Start, int]", automaton["first"]),
+        cast("dict[Start, int]", automaton["last"]),
+        automaton["terminals"],
+        tuple((name, re.compile(pattern)) for name, pattern in automaton["families"]),
+        re.compile(automaton["number"]),
     )
 
 
-def _reduction(rule: Rule, shape: Callable[[list[object]], object]) -> Reduction:
-    """Make a row of the table; a rule `?a: b` that has no name of its own passes its value on."""
-    size = len(rule.expansion)
-    kept = [s for s in rule.expansion if not getattr(s, "filter_out", False) or rule.options.keep_all_tokens]
-    passes = rule.options.expand1 and rule.alias is None and size == len(kept) == 1
-    name = rule.alias or str(rule.origin.name)
-    return Reduction(size, name, str(rule.origin.name), None if passes else shape)
+def _stored(text: str) -> Automaton | None:
+    """The automaton that lies beside the grammar, if it is of this text."""
+    try:
+        found = json.loads(automaton_path().read_bytes())
+    except (OSError, ValueError):
+        return None
+    fits = isinstance(found, dict) and found.get("grammar") == sha256(text.encode()).hexdigest()
+    return cast("Automaton", found) if fits else None
+
+
+def _built(text: str) -> Automaton:
+    from verify.syntax.automaton import build  # noqa: PLC0415 - Lark takes long to import, and longer to build
+
+    return build(text)
+
+
+def _reduction(row: Row) -> Reduction:
+    kept = tuple((place, spread, absent) for place, spread, absent in row["kept"])
+    inner = row["name"].startswith("_")
+    return Reduction(
+        row["size"], row["name"], row["origin"], row["passes"], row["single"], inner, kept, row["absent"]
+    )

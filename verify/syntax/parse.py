@@ -1,6 +1,6 @@
 """The parser: an LALR automaton over the tables of the grammar, which reports every error and then goes on.
 
-Lark builds the tables; they are run here because the words come from several files, because some are words of the
+Lark makes the tables; they are run here because the words come from several files, because some are words of the
 language only where the grammar has a place for them, and because an error must not end the run.
 """
 
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lark import Tree
-
 from verify.diagnostics import Diagnostic
 from verify.source import Span
 from verify.syntax.explain import REFUSED, Spot, reason, unexpected
-from verify.syntax.grammar import DECIDES, Start, Tables, tables
+from verify.syntax.grammar import DECIDES, Reduction, Start, Tables, tables
 from verify.syntax.lex import Word
 from verify.syntax.limits import MAX_BRACKETS, MAX_DEPTH, MAX_ERRORS, LimitError
 from verify.syntax.rows import ROWS, Place
@@ -118,28 +116,31 @@ class Parser:
             if row is None:
                 return False
             size = row.size
-            if row.shape is None:
+            if row.passes:
                 self.states.pop()
             elif size:
                 values, span = self.values[-size:], _joined(self.spans[-size], self.last)
                 depth = max(self.depths[-size:])
                 for part in (self.states, self.values, self.spans, self.depths):
                     del part[-size:]
-                self.push(row.name, row.shape(values), span, depth)
+                self.push(row, row.parts(values), span, depth)
             else:
-                self.push(row.name, row.shape([]), self.word().span, 0)
+                self.push(row, row.parts([]), self.word().span, 0)
             self.states.append(self.tables.shifts[self.states[-1]][row.origin])
             if terminal == END and self.states[-1] in self.tables.last.values():
                 return True
 
-    def push(self, name: str, value: object, span: Span, depth: int) -> None:
+    def push(self, row: Reduction, parts: list[object], span: Span, depth: int) -> None:
         """Put a value on the stack: what the grammar gives, made into a part of the syntax tree."""
-        if isinstance(value, Tree) and not name.startswith("_"):
+        value: object = parts
+        if row.single and len(parts) == 1:
+            value = parts[0]
+        elif not row.inner:
             depth += 1
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} operators or statements within each other"
                 raise LimitError("KC004", message, span, "split it up")
-            value = ROWS[name](Place(span, self.errors), *value.children)
+            value = ROWS[row.name](Place(span, self.errors), *parts)
         self.values.append(value)
         self.spans.append(span)
         self.depths.append(depth)
