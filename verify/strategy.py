@@ -40,6 +40,7 @@ Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold
 SMALL = 2  # guesses of what a proof must know that cost little
+MOST = 0.75  # of the time that is left, for a proof that knows much
 GROWTH = 8
 BMC_STEPS = 64
 
@@ -152,7 +153,7 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
     known = guesses(whole.system, whole.prop)
     several = len(questions) > 1
     rungs = islice(known, int(several) if varied else SMALL, SMALL + several)
-    return _unbounded(whole, rungs, _share(whole.deadline))
+    return _unbounded(whole, rungs, _share(whole.deadline, MOST))
 
 
 def deadlock_question(question: Question) -> Question:
@@ -180,7 +181,7 @@ def _auto(question: Question) -> Verdict:
         verdict = (
             _unbounded(question, islice(small, SMALL), _share(question.deadline))
             or _hunt(question, _share(question.deadline), GLANCE)
-            or _unbounded(question, small, _share(question.deadline))
+            or _unbounded(question, small, _share(question.deadline, MOST))
         )
     if verdict is not None:
         return verdict
@@ -259,10 +260,10 @@ def _refine(question: Question) -> Verdict:
     return Unknown("out of time", str(shown), "auto")
 
 
-def _share(deadline: float) -> float:
-    """Half of the time that is left."""
+def _share(deadline: float, part: float = 0.5) -> float:
+    """A part of the time that is left."""
     now = time.monotonic()
-    return now + max(0.0, deadline - now) / 2
+    return now + max(0.0, deadline - now) * part
 
 
 def _search(question: Question, small: System, states: int, shown: Shown) -> Trace | bool:

@@ -59,9 +59,9 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
         small = small_for_proof(system, prop, guess, passes)
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
         mark = fingerprint(small, prop)
-        if mark not in tried.outcomes:
-            tried.outcomes[mark] = _prove(small, prop, deadline=deadline, report=report)
-        outcome = tried.outcomes[mark]
+        outcome = tried.outcomes.get(mark) or _prove(small, prop, deadline=deadline, report=report)
+        if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
+            tried.outcomes[mark] = outcome
         if isinstance(outcome, Proved):
             return outcome
         why = outcome
