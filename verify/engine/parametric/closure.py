@@ -65,7 +65,7 @@ class Closure:
     views: dict[Kind, Node]
     influences: dict[Seen, Node] = field(default_factory=dict)
     prepared: dict[tuple[Kind, int], list[Prepared]] = field(default_factory=dict)
-    disturbances: dict[tuple[Kind, Seen], list[Node]] = field(default_factory=dict)
+    disturbances: dict[tuple[Kind, Seen], tuple[Node, Node]] = field(default_factory=dict)
     moves: dict[tuple[Kind, int], Mapping[str, str]] = field(default_factory=dict)
     distinct: dict[Kind, Node] = field(default_factory=dict)
     pointing: dict[Kind, Node] = field(default_factory=dict)
@@ -248,21 +248,19 @@ def _apply(run: Closure, kind: Kind, source: int, prepared: Prepared) -> bool:
 
 
 def _multiply(run: Closure, what: Product, source: int) -> Node | None:
-    """The product, of what is new where one factor alone grew; None if nothing did."""
+    """The product; None if it was taken of the same factors before.
+
+    To take it of what is new alone is no faster: the diagrams remember what they were asked.
+    """
     of = run.space
     here = of.tests[Slot(THREAD, ME, PC)][source]
-    plain = [run.views[kind] & here for kind, _ in what.factors]
-    last, what.last = what.last, plain
-    if last:
-        changed = [n for n, (old, new) in enumerate(zip(last, plain, strict=True)) if old != new]
-        if not changed:
-            return None
-        if len(changed) == 1:
-            n = changed[0]
-            plain = [*plain[:n], plain[n] & ~last[n], *plain[n + 1 :]]
+    now = [run.views[kind] & here for kind, _ in what.factors]
+    if what.last == now:
+        return None
+    what.last = now
     run.images += 1
     node = what.relation
-    for factor, (_, names), bits in zip(plain, what.factors, what.forget, strict=True):
+    for factor, (_, names), bits in zip(now, what.factors, what.forget, strict=True):
         if node == of.false:
             break
         node = of.product(node, of.manager.let(names, factor) if names else factor, bits)
@@ -346,25 +344,19 @@ def _disturb(run: Closure) -> bool:
 
 def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
     of, written = run.space, key[1]
-    last = run.disturbances.get((kind, key), [])
-    now = [run.views[kind], run.influences[key]]
-    if last == now or of.false in now:
+    now = (run.views[kind], run.influences[key])
+    if run.disturbances.get((kind, key)) == now or of.false in now:
         return False
-    node, relation = now
-    changed = [n for n in range(2) if not last or last[n] != now[n]]
-    if last and len(changed) == 1:
-        node, relation = (
-            new & ~old if n in changed else new for n, (old, new) in enumerate(zip(last, now, strict=True))
-        )
     run.disturbances[kind, key] = now
     run.images += 1
+    views, relation = now
     if REFERENCED in relation.support:
         same = of.manager.apply("equiv", of.manager.var(REFERENCED), _points(run, key[0]))
         relation = of.manager.exist([REFERENCED], relation & same)
     own = view_bits(of, kind)
     back = {f"{bit}'": bit for slot in written for bit in of.bits[slot] if bit in own}
     gone = sorted((set(relation.support) | own) - (own - set(back.values())) - set(back))
-    return _grow(run, kind, of.product(relation, node, gone), back, own=False)
+    return _grow(run, kind, of.product(relation, views, gone), back, own=False)
 
 
 def _points(run: Closure, kind: Kind) -> Node:
