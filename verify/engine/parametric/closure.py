@@ -86,7 +86,7 @@ def close(run: Closure, tick: Callable[[], None]) -> None:
                 for prepared in _prepared(run, kind, source):
                     grown |= _apply(run, kind, source, prepared)
         tick()
-        grown |= _disturb(run)
+        grown = grown or _disturb(run)
 
 
 def control_order(actions: Mapping[int, Sequence[Action]]) -> list[int]:
