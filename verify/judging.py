@@ -149,7 +149,7 @@ class _Bench:
         return Question(
             lowered.system, _property(claim, program, lowered), tasks, time.monotonic() + options.budget,
             options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
-            self.tools, hunt=wants(claim) == "refuted" or bool(claim.without),
+            self.tools, hunt=wants(claim) == "refuted",
         )
 
 
