@@ -89,7 +89,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
 
     def proved_together(claim: ClaimDecl, group: Unit) -> Verdict | None:
         """One proof for all claims of a unit, if there are several to be proved and all hold for one reason."""
-        guards = bench.guards(group) if claim.kind in WITHOUT_GUARDS else set[frozenset[str]]()
+        guards = _guards(selection, options, group) if claim.kind in WITHOUT_GUARDS else set[frozenset[str]]()
         if group not in together and len(guards) > 1:
             together[group] = proof_of(bench.question(claim, frozenset(), frozenset().union(*guards)))
         return together.get(group)
@@ -127,12 +127,6 @@ class _Bench:
         """The claims that a claim shares its proof with."""
         return unit(claim, self.selection.system(claim))
 
-    def guards(self, group: Unit) -> set[frozenset[str]]:
-        """The guards that the claims of a unit are judged without."""
-        found = (claim for claim in self.selection.claims if claim.kind in WITHOUT_GUARDS)
-        alike = [claim for claim in found if self.unit(claim) == group]
-        return {frozenset(removed(claim)) for claim in alike} if self.options.engine in ("auto", "views") else set()
-
     def question(
         self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()
     ) -> Question:
@@ -149,17 +143,39 @@ class _Bench:
         )
 
 
-def lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:
-    """Lower what several units need, so that their processes have it."""
-    def variant(place: int) -> Variant:
-        claim = selection.claims[place]
-        return selection.system(claim), frozenset(removed(claim)), frozenset()
+def lower_ahead(
+    selection: Selection, options: Options, order: Sequence[tuple[int, ...]]
+) -> Callable[[tuple[int, ...]], None]:
+    """How to lower what a unit needs and others need too, before its process begins, so that theirs have it."""
+    wanted = {places: _variants(selection, options, places) for places in order}
+    uses = Counter(chain.from_iterable(wanted.values()))
 
-    wanted = [{variant(place) for place in places} for places in order]
-    for each, units in Counter(chain.from_iterable(wanted)).items():
-        if units > 1:
-            with suppress(InputError):  # the claim will tell
-                selection.lower(each)
+    def ahead(places: tuple[int, ...]) -> None:
+        for variant in wanted[places]:
+            if uses[variant] > 1:
+                with suppress(InputError):  # the claim will tell
+                    selection.lower(variant)
+
+    return ahead
+
+
+def _variants(selection: Selection, options: Options, places: Sequence[int]) -> list[Variant]:
+    """The systems that a unit of claims cannot do without."""
+    claims = [selection.claims[place] for place in places if selection.claims[place].kind not in UNDECIDED]
+    if not claims:
+        return []
+    system = selection.system(claims[0])
+    guards = _guards(selection, options, unit(claims[0], system))
+    if len(guards) > 1:  # one proof may do for all
+        return [(system, frozenset(), frozenset().union(*guards))]
+    return list(dict.fromkeys((system, frozenset(removed(claim)), frozenset[str]()) for claim in claims))
+
+
+def _guards(selection: Selection, options: Options, group: Unit) -> set[frozenset[str]]:
+    """The guards that the claims of a unit are judged without."""
+    found = (claim for claim in selection.claims if claim.kind in WITHOUT_GUARDS)
+    alike = [claim for claim in found if unit(claim, selection.system(claim)) == group]
+    return {frozenset(removed(claim)) for claim in alike} if options.engine in ("auto", "views") else set()
 
 
 def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:
