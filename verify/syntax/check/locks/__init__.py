@@ -42,6 +42,7 @@ class _Work:
     graph: Graph
     effects: Mapping[str, Effects]
     locking: frozenset[str]  # functions that lead to a lock primitive
+    called: frozenset[Context]
     summaries: dict[Context, Summary] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     budget: list[int] = field(default_factory=lambda: [MAX_STEPS])
@@ -55,7 +56,8 @@ def check_balance(
     locking = _locking(functions, graph)
     if not locking:
         return
-    work = _Work(file, functions, graph, effects(functions, graph, file), locking)
+    inner = frozenset(edge.to for edges in graph.values() for edge in edges)
+    work = _Work(file, functions, graph, effects(functions, graph, file), locking, inner)
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:
@@ -131,7 +133,7 @@ def _callers(order: list[Context], graph: Graph) -> Mapping[str, frozenset[str]]
 
 def _followed(context: Context, work: _Work) -> Summary:
     function = work.functions[context.function]
-    run = Run(context, function, flow_graph(function))
+    run = Run(context, function, flow_graph(function), context in work.called)
 
     def functions(call: Call, state: State, reader: Reader, run: Run) -> Paths:
         to = called(call, context, work.functions)

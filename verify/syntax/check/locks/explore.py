@@ -46,7 +46,7 @@ def explore(run: Run, start: State, reader: Reader, budget: list[int], most: int
             _leave(point.stmt, state, reader, run)
         for edge, after in _moves(at, point, state, reader, run):
             rounds = min(2, after.rounds + 1) if (at, edge.to) in back else after.rounds
-            settled = _without_lost(trimmed(replace(after, rounds=rounds), alive[edge.to]), point, run)
+            settled = _without_lost(trimmed(replace(after, rounds=rounds), alive[edge.to], since_entry=run.called), point, run)
             if not _arrive(run, edge.to, settled, queue):
                 return False
     return True

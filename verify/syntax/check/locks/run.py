@@ -68,6 +68,7 @@ class Run:
     context: Context
     function: FunctionDecl
     graph: Graph
+    called: bool  # or nobody can tell what memory held when it began
     exits: list[Exit] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     wants: list[Trouble] = field(default_factory=list)  # releases of locks that only a caller can hold

@@ -194,8 +194,11 @@ MAX_FACTS = 32  # conditions that a path remembers, the latest
 UNKNOWN = -1  # version of memory that was stored to, when nothing speaks of its earlier versions
 
 
-def trimmed(state: State, live: frozenset[str]) -> State:
-    """Return the state without what no expression can speak of any more: dead locals, lost pointers, old versions."""
+def trimmed(state: State, live: frozenset[str], *, since_entry: bool = True) -> State:
+    """Return the state without what no expression can speak of any more: dead locals, lost pointers, old versions.
+
+    That something was stored to at all since the entry of the function is remembered where `since_entry` matters.
+    """
     env = {name: v for name, v in state.env.items() if name in live}
     kept = {m for t in (*env.values(), *state.locks, *state.needs, *state.shared) for m in _made(t)}
     memory = {}
@@ -209,9 +212,11 @@ def trimmed(state: State, live: frozenset[str]) -> State:
     known = {s: n for s, n in list(state.known.items())[-MAX_FACTS:] if s.made <= kept}
     terms = (*env.values(), *facts, *known, *state.locks, *state.needs)
     spoken = NO_FIELDS.union(*(t.fields for t in terms if isinstance(t, Sym)))
-    for name, (_, base, _) in memory.items():
-        if base == NOTHING and name not in spoken:
-            memory[name] = (UNKNOWN, NOTHING, 0)
+    lost = [name for name, (_, base, _) in memory.items() if base == NOTHING and name not in spoken]
+    for name in lost:
+        memory[name] = (UNKNOWN, NOTHING, 0)
+        if not since_entry:
+            del memory[name]  # its first version again, of which nothing speaks either
     return replace(state, env=env, memory=memory, facts=facts, known=known)
 
 
