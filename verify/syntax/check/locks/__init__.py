@@ -31,7 +31,6 @@ from verify.syntax.check.walk import expressions
 from verify.syntax.primitives import PRIMITIVES
 
 MAX_STEPS = 60_000  # of all functions together
-FEW_STEPS = 200  # of a function that leads to no lock; only its result is of interest
 MAX_NOTES = 12
 
 
@@ -143,9 +142,15 @@ def _followed(context: Context, work: _Work) -> Summary:
 
     reader = Reader(work.file, calls(run, functions), work.numbers)
     if context.function not in work.locking:
-        complete = explore(run, State(), reader, work.budget, FEW_STEPS)
+        complete = explore(run, State(), reader, work.budget, enough=_result_is_known)
         return summarize(run, complete=complete) if complete else unlocking(run)
     return summarize(run, complete=explore(run, State(), reader, work.budget))
+
+
+def _result_is_known(run: Run) -> bool:
+    """Whether no further path can change the result of a function: it has none, or several."""
+    values = {leaving.value for leaving in run.exits}
+    return None in values or len(values) > 1
 
 
 # ---- reports -------------------------------------------------------------------------------------------------
