@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.handmade import fake_judge
-from verify.api import Options, check_file, exit_code, judged
+from verify.api import Options, check_file, exit_code, judged, select
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Progress
+from verify.judging import lower_ahead
 from verify.outcome import Judgement
 from verify.report.result import ClaimResult
 from verify.schedule import Known, Voice, one_by_one, side_by_side, units
@@ -120,6 +121,27 @@ def test_what_the_next_answer_waits_for_is_begun_first(tmp_path: Path) -> None:
     begun.unlink()
     list(side_by_side(claims[1:], [(1,), (3,), (2,), (0,)], decide, Voice(lambda *_: None), {}, at_once=1))
     assert begun.read_text().splitlines()[0] == "refute bad"
+
+
+def test_what_several_units_need_is_lowered_before_the_first_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "small.kc"
+    path.write_text(SMALL + "prove a without user.take;\nrefute never without user.take;\n")
+    selection = select(str(path), Options())
+    order = units(selection.claims, "system")
+    names = [[selection.claims[place].name for place in places] for places in order]
+    assert names[:2] == [["prove a", "redundant user.set for a", "prove a without user.take"], ["lock_balanced"]]
+    ahead = lower_ahead(selection, Options(), order)
+    ahead(order[0])  # one proof for all three, of a system that no other unit needs
+    assert not selection.lowered
+    ahead(order[1])
+    assert list(selection.lowered) == [("system", frozenset(), frozenset())]
+    for places in order:
+        ahead(places)
+    assert len(selection.lowered) == 1
+    searched = select(str(path), Options(engine="bfs"))
+    first = lower_ahead(searched, Options(engine="bfs"), order)
+    first(order[0])  # each for itself
+    assert list(searched.lowered) == [("system", gone, frozenset()) for gone in (frozenset(), frozenset({"user.take"}))]
 
 
 def test_a_bug_in_one_claim_leaves_the_others() -> None:

@@ -168,8 +168,8 @@ def judgements(
     decide = partial(judged, judge=judge_of(selection, options, voice), any_asked=options.tasks is None)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
-        lower_ahead(selection, order)
-        yield from side_by_side(claims, order, decide, voice, known, at_once=at_once)
+        ahead = lower_ahead(selection, options, order)
+        yield from side_by_side(claims, order, decide, voice, known, at_once=at_once, ahead=ahead)
     else:
         yield from one_by_one(claims, decide, voice, known)
 

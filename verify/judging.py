@@ -158,17 +158,33 @@ def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:
     return claim.invariant, frozenset(removed(claim))
 
 
-def lower_ahead(selection: Selection, order: Sequence[Sequence[int]]) -> None:
-    """Lower what several units need, so that their processes have it."""
-    def variant(place: int) -> Variant:
-        claim = selection.claims[place]
-        return selection.system(claim), frozenset(removed(claim)), frozenset()
+def lower_ahead(
+    selection: Selection, options: Options, order: Sequence[tuple[int, ...]]
+) -> Callable[[tuple[int, ...]], None]:
+    """How to lower what a unit needs and others need too, before its process begins, so that theirs have it."""
+    wanted = {places: _variants(selection, options, places) for places in order}
+    uses = Counter(chain.from_iterable(wanted.values()))
 
-    wanted = [{variant(place) for place in places} for places in order]
-    for each, units in Counter(chain.from_iterable(wanted)).items():
-        if units > 1:
-            with suppress(InputError):  # the claim will tell
-                selection.lower(each)
+    def ahead(places: tuple[int, ...]) -> None:
+        for variant in wanted[places]:
+            if uses[variant] > 1:
+                with suppress(InputError):  # the claim will tell
+                    selection.lower(variant)
+
+    return ahead
+
+
+def _variants(selection: Selection, options: Options, places: Sequence[int]) -> list[Variant]:
+    """The systems that a unit of claims cannot do without."""
+    claims = [selection.claims[place] for place in places if selection.claims[place].kind not in UNDECIDED]
+    gone = [frozenset(removed(claim)) for claim in claims]
+    if not claims:
+        return []
+    if claims[0].kind in WITHOUT_GUARDS and options.engine in ("auto", "views") and len(set(gone)) > 1:
+        gone, optional = [frozenset()], frozenset().union(*gone)  # one proof may do for all
+    else:
+        optional = frozenset[str]()
+    return list(dict.fromkeys((selection.system(claims[0]), guards, optional) for guards in gone))
 
 
 def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:

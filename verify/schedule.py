@@ -89,12 +89,13 @@ def one_by_one(claims: Sequence[ClaimDecl], judged: Judged, voice: Voice, known:
 
 def side_by_side(  # noqa: PLR0913 - what is judged, and how
     claims: Sequence[ClaimDecl], order: Sequence[tuple[int, ...]], judged: Judged, voice: Voice, known: Known, *,
-    at_once: int,
+    at_once: int, ahead: Callable[[tuple[int, ...]], None] = lambda _: None,
 ) -> Iterator[ClaimResult]:
     """Judge the units in worker processes. Raises InputError for what cannot be lowered, when its turn has come.
 
-    Units are begun in the given order, but for the one that the next answer waits for: it goes first. What is known
-    of later claims is in `known`, also after an interrupt.
+    Units are begun in the given order, but for the one that the next answer waits for: it goes first. `ahead` is told
+    of each before its process begins, and may do here what later processes profit from. What is known of later claims
+    is in `known`, also after an interrupt.
     """
     turn = 0
     left = list(order)
@@ -104,6 +105,7 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
         places = waited_for or next(iter(left), None)
         if places:
             left.remove(places)
+            ahead(places)
         return places
 
     def hear(message: Message) -> None:

@@ -63,9 +63,9 @@ def gather(
     context = get_context("fork")
     at_work: dict[Connection[M, M], Worker[U]] = {}
     lifeline, held = os.pipe()
-    gc.freeze()  # to look for garbage in what was there before a fork is to copy it
 
     def start(unit: U) -> None:
+        gc.freeze()  # to look for garbage in what was there before a fork is to copy it
         here, there = context.Pipe(duplex=False)
         process = context.Process(target=_worker, args=(work, unit, there, lifeline, held), daemon=True)
         process.start()
@@ -74,8 +74,8 @@ def gather(
 
     try:
         while True:
-            with _undisturbed():
-                while len(at_work) < at_once and (unit := take()) is not None:
+            while len(at_work) < at_once and (unit := take()) is not None:
+                with _undisturbed():
                     start(unit)
             if not at_work:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from verify.diagnostics import Diagnostic
@@ -194,8 +195,8 @@ def _thread(declarations: Sequence[Decl]) -> str:
     """Return the struct of the first system's groups, else of the first `spawn`, else "task" if there is one."""
     structs = [d.name for d in declarations if isinstance(d, StructDecl)]
     grouped = [g.struct for d in declarations if isinstance(d, SystemDecl) for g in d.groups]
-    spawned = [s for d in declarations if isinstance(d, FunctionDecl) for s in _spawned(d, declarations)]
-    for name in (*grouped, *spawned, DEFAULT_THREAD):
+    spawned = (s for d in declarations if isinstance(d, FunctionDecl) for s in _spawned(d, declarations))
+    for name in chain(grouped, spawned, [DEFAULT_THREAD]):
         if name in structs:
             return name
     return ""

@@ -105,9 +105,11 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
 
 def statements(stmt: Stmt) -> Iterator[Stmt]:
     """Yield the statement and all below it, outermost first."""
-    yield stmt
-    for part in parts(stmt):
-        yield from statements(part)
+    todo = [stmt]
+    while todo:
+        here = todo.pop()
+        yield here
+        todo += reversed(parts(here))
 
 
 def expressions(stmt: Stmt) -> Iterator[Expr]:
@@ -119,6 +121,8 @@ def expressions(stmt: Stmt) -> Iterator[Expr]:
 
 def subexpressions(expr: Expr) -> Iterator[Expr]:
     """Yield the expression and all below it, outermost first."""
-    yield expr
-    for operand in operands(expr):
-        yield from subexpressions(operand)
+    todo = [expr]
+    while todo:
+        here = todo.pop()
+        yield here
+        todo += reversed(operands(here))

@@ -31,7 +31,6 @@ from verify.syntax.check.walk import expressions
 from verify.syntax.primitives import PRIMITIVES
 
 MAX_STEPS = 60_000  # of all functions together
-FEW_STEPS = 200  # of a function that leads to no lock; only its result is of interest
 MAX_NOTES = 12
 
 
@@ -42,6 +41,7 @@ class _Work:
     graph: Graph
     effects: Mapping[str, Effects]
     locking: frozenset[str]  # functions that lead to a lock primitive
+    called: frozenset[Context]
     summaries: dict[Context, Summary] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     budget: list[int] = field(default_factory=lambda: [MAX_STEPS])
@@ -55,7 +55,8 @@ def check_balance(
     locking = _locking(functions, graph)
     if not locking:
         return
-    work = _Work(file, functions, graph, effects(functions, graph, file), locking)
+    inner = frozenset(edge.to for edges in graph.values() for edge in edges)
+    work = _Work(file, functions, graph, effects(functions, graph, file), locking, inner)
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:
@@ -131,7 +132,7 @@ def _callers(order: list[Context], graph: Graph) -> Mapping[str, frozenset[str]]
 
 def _followed(context: Context, work: _Work) -> Summary:
     function = work.functions[context.function]
-    run = Run(context, function, flow_graph(function))
+    run = Run(context, function, flow_graph(function), context in work.called)
 
     def functions(call: Call, state: State, reader: Reader, run: Run) -> Paths:
         to = called(call, context, work.functions)
@@ -141,9 +142,15 @@ def _followed(context: Context, work: _Work) -> Summary:
 
     reader = Reader(work.file, calls(run, functions), work.numbers)
     if context.function not in work.locking:
-        complete = explore(run, State(), reader, work.budget, FEW_STEPS)
+        complete = explore(run, State(), reader, work.budget, enough=_result_is_known)
         return summarize(run, complete=complete) if complete else unlocking(run)
     return summarize(run, complete=explore(run, State(), reader, work.budget))
+
+
+def _result_is_known(run: Run) -> bool:
+    """Whether no further path can change the result of a function: it has none, or several."""
+    values = {leaving.value for leaving in run.exits}
+    return None in values or len(values) > 1
 
 
 # ---- reports -------------------------------------------------------------------------------------------------

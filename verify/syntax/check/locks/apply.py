@@ -147,7 +147,7 @@ def _takes(at: _Call) -> None:
             touch(at.run, key)
             at.run.troubles.append(Trouble(
                 "KC172", f"`{at.callee}` takes {way.text}, which is already held", at.call.span,
-                "this thread waits for itself", key, replace(state, trail=here), status,
+                "this thread waits for itself", key, state._replace(trail=here), status,
             ))  # fmt: skip
             break
 
@@ -182,19 +182,19 @@ def _known(state: State, value: Value, number: int) -> State | None:
         return state if value == number else None
     if value in state.known:
         return state if state.known[value] == number else None
-    return replace(state, known={**state.known, value: number})
+    return state._replace(known={**state.known, value: number})
 
 
 def _locks(at: _Call, outcome: Outcome, state: State) -> State:
     """Return the caller's state after what the callee needs and does."""
     keys = {lock: at.translated(lock) for lock in {*outcome.needs, *outcome.locks}}
     if outcome.unsure:
-        state = replace(state, unsure=state.unsure | outcome.unsure)
+        state = state._replace(unsure=state.unsure | outcome.unsure)
     if len(set(keys.values())) < len(keys):  # two locks of the callee are one here: the order decides
         return distrust(state, *(k for k in keys.values() if isinstance(k, Sym)))
     changes = bool(outcome.locks)
     if changes:
-        state = replace(state, trail=Trail(state.trail, f"`{at.callee}` is called here", at.call.span))
+        state = state._replace(trail=Trail(state.trail, f"`{at.callee}` is called here", at.call.span))
     for lock, need in outcome.needs.items():
         key = keys[lock]
         if isinstance(key, Sym) and field_of(key) not in state.unsure:
@@ -232,7 +232,7 @@ def _need(at: _Call, key: Sym, need: Need, way: _Way, state: State) -> State:
     missing = need.count - count
     if missing <= 0:
         return state
-    trouble = unheld(need.text, at.call.span, key, replace(state, trail=here.trail))
+    trouble = unheld(need.text, at.call.span, key, state._replace(trail=here.trail))
     if way.some:  # the callee takes it itself on other paths: the error is there
         trouble = replace(trouble, span=need.trail.span)
     else:
@@ -245,8 +245,8 @@ def _need(at: _Call, key: Sym, need: Need, way: _Way, state: State) -> State:
     if before + missing > MAX_NESTING or not way.lasting:
         return state
     free = status or Status(0, need.mode, (), need.text, here.trail)
-    return replace(
-        state, needs={**state.needs, key: replace(here, count=before + missing)},
+    return state._replace(
+        needs={**state.needs, key: replace(here, count=before + missing)},
         locks={**state.locks, key: replace(free, count=free.count + missing)},
     )
 
@@ -266,15 +266,15 @@ def _change(at: _Call, key: Sym, status: Status, needed: int, outcome: Outcome, 
             trail = Trail(trail, event.text, event.span)
         trail = Trail(trail, f"`{at.callee}` returns here with it held", outcome.span)
         new = replace(status, count=count, site=(at.number, *status.site), taken=taken)
-        state = replace(state, trail=trail)
+        state = state._replace(trail=trail)
     else:
         new = replace(before or status, count=count)
         trail = Trail(state.trail, f"`{at.callee}` releases {status.text}", at.call.span)
-        state = replace(state, trail=trail)
+        state = state._replace(trail=trail)
     if key == KERNEL and count > MAX_NESTING:
         at.run.troubles.append(Trouble(
             "KC173", f"{status.text} is taken more often than it is released", at.call.span,
             f"taken more than {MAX_NESTING} times on this path", key, state, new,
         ))  # fmt: skip
         return state
-    return replace(state, locks={**state.locks, key: new})
+    return state._replace(locks={**state.locks, key: new})

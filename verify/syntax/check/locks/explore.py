@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from collections.abc import Callable
 
 from verify.source import Span
 from verify.syntax.ast import Assert, Assume, Choose, Declare, Do, Foreach, Loop, Return, Stmt, Switch
@@ -21,12 +21,19 @@ from verify.syntax.check.walk import expressions
 MAX_STATES = 16  # at a point with the same locks; beyond it what they know is weakened to what they share
 MAX_ALL_STATES = 400  # at a point
 MAX_STEPS = 10_000  # of one function
+FEW_STEPS = 200  # of a function of which little is of interest
 
 Moves = list[tuple[Edge, State]]
 
 
-def explore(run: Run, start: State, reader: Reader, budget: list[int], most: int = MAX_STEPS) -> bool:
-    """Follow a function from `start`; return whether all paths were followed in `most` steps and the budget."""
+def explore(
+    run: Run, start: State, reader: Reader, budget: list[int], *, enough: Callable[[Run], bool] | None = None
+) -> bool:
+    """Follow a function from `start`; return whether all paths were followed within the limits.
+
+    With `enough`, few steps are made, and none after it holds.
+    """
+    most = FEW_STEPS if enough else MAX_STEPS
     back = back_edges(run.graph)
     alive = live(run.graph)
     queue: deque[tuple[int, State]] = deque()
@@ -44,9 +51,11 @@ def explore(run: Run, start: State, reader: Reader, budget: list[int], most: int
             run.exits.append(Exit(state, None, end_of(run.function)))
         elif isinstance(point.stmt, Return):
             _leave(point.stmt, state, reader, run)
+        if enough and enough(run):
+            return True
         for edge, after in _moves(at, point, state, reader, run):
             rounds = min(2, after.rounds + 1) if (at, edge.to) in back else after.rounds
-            settled = _without_lost(trimmed(replace(after, rounds=rounds), alive[edge.to]), point, run)
+            settled = _without_lost(trimmed(after, alive[edge.to], rounds, since_entry=run.called), point, run)
             if not _arrive(run, edge.to, settled, queue):
                 return False
     return True
@@ -87,7 +96,7 @@ def _moves(at: int, point: Point, state: State, reader: Reader, run: Run) -> Mov
         return _branch(at, point, state, reader, run)
     if isinstance(point.stmt, Choose):
         return [
-            (edge, replace(state, trail=Trail(state.trail, "this branch of `choose`", branch.span)))
+            (edge, state._replace(trail=Trail(state.trail, "this branch of `choose`", branch.span)))
             for edge, branch in zip(point.edges, point.stmt.branches, strict=True)
         ]
     if point.effect is not None:
@@ -101,9 +110,9 @@ def _after(stmt: Stmt | None, state: State, reader: Reader) -> list[State]:
             return [s for s, _ in paths(expr, state, reader)]
         case Declare(value=None, unique=unique):
             after, made = fresh(state, stmt, reader)
-            return [replace(after, env={**after.env, unique: made})]
+            return [after._replace(env={**after.env, unique: made})]
         case Declare(value=given, unique=unique) if given is not None:
-            return [replace(s, env={**s.env, unique: resolved(s, v)}) for s, v in paths(given, state, reader)]
+            return [s._replace(env={**s.env, unique: resolved(s, v)}) for s, v in paths(given, state, reader)]
         case Assume(cond) | Assert(cond):
             return [assumed(s, v, True) for s, v in paths(cond, state, reader) if truth(s, v) is not False]
         case Foreach():
@@ -125,7 +134,7 @@ def _branch(at: int, point: Point, state: State, reader: Reader, run: Run) -> Mo
             way = bool(edge.taken)
             if known is None or known == way:
                 after = assumed(s, value, way)
-                moves.append((edge, replace(after, trail=_trail(point, way, at if known is None else None, s))))
+                moves.append((edge, after._replace(trail=_trail(point, way, at if known is None else None, s))))
     return moves
 
 
@@ -158,11 +167,11 @@ def _switch(at: int, point: Point, stmt: Switch, state: State, reader: Reader, r
                     _tested(same, at, run)
                     if known is not False:
                         note = Trail(t.trail, "this case", given.span, at if known is None else None, t)
-                        moves.append((edge, replace(assumed(t, same, True), trail=note)))
+                        moves.append((edge, assumed(t, same, True)._replace(trail=note)))
                     rest = None if known is True or rest is None else assumed(rest, same, False)
         if rest is not None:
             note = Trail(s.trail, "no case fits, or `default`", stmt.subject.span, at, s)
-            moves.append((point.edges[-1], replace(rest, trail=note)))
+            moves.append((point.edges[-1], rest._replace(trail=note)))
     return moves
 
 
@@ -180,7 +189,7 @@ def _without_lost(state: State, point: Point, run: Run) -> State:
             "KC170", f"{status.text} is still held when the last pointer to it is lost", _first_line(span),
             "it can never be released", lock, state, status,
         ))  # fmt: skip
-    return replace(state, locks={k: v for k, v in state.locks.items() if k not in lost}) if lost else state
+    return state._replace(locks={k: v for k, v in state.locks.items() if k not in lost}) if lost else state
 
 
 def _origin(lock: Sym) -> Value | str:

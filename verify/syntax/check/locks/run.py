@@ -68,6 +68,7 @@ class Run:
     context: Context
     function: FunctionDecl
     graph: Graph
+    called: bool  # or nobody can tell what memory held when it began
     exits: list[Exit] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
     wants: list[Trouble] = field(default_factory=list)  # releases of locks that only a caller can hold
@@ -162,7 +163,7 @@ def _taken(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader) -> S
         status = replace(before, count=count)
     else:
         status = Status(count, mode, (reader.number(call),), lock_name(call), taken)
-    return replace(state, locks={**state.locks, lock: status})
+    return state._replace(locks={**state.locks, lock: status})
 
 
 def release(call: Call, state: State, lock: Sym, mode: Mode, run: Run) -> State:
@@ -181,14 +182,14 @@ def release(call: Call, state: State, lock: Sym, mode: Mode, run: Run) -> State:
                 state, status,
             ))  # fmt: skip
             return distrust(state, lock)
-        return replace(state, trail=trail, locks={**state.locks, lock: replace(status, count=status.count - 1)})
+        return state._replace(trail=trail, locks={**state.locks, lock: replace(status, count=status.count - 1)})
     need = state.needs.get(lock)
     if (status is None or lock == KERNEL) and not (need is not None and need.count >= MAX_NESTING):
         count = 1 if need is None else need.count + 1
         run.wants.append(unheld(name, call.span, lock, state))
         free = status or Status(0, mode, (), name, trail)
-        return replace(
-            state, trail=trail, locks={**state.locks, lock: free},
+        return state._replace(
+            trail=trail, locks={**state.locks, lock: free},
             needs={**state.needs, lock: Need(count, mode, name, trail)},
         )
     run.troubles.append(replace(unheld(name, call.span, lock, state), label="released already"))
@@ -204,8 +205,8 @@ def unheld(name: str, span: Span, lock: Sym, state: State) -> Trouble:
 def distrust(state: State, *locks: Sym) -> State:
     """Return the state in which the locks of these fields are not followed any more: two of them may be one."""
     names = {field_of(lock) for lock in locks}
-    return replace(
-        state, unsure=state.unsure | names,
+    return state._replace(
+        unsure=state.unsure | names,
         locks={k: s for k, s in state.locks.items() if field_of(k) not in names},
         needs={k: n for k, n in state.needs.items() if field_of(k) not in names},
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from verify.source import Span
 from verify.syntax.check.locks.symbols import (
@@ -21,6 +22,7 @@ from verify.syntax.check.locks.symbols import (
     operation,
 )
 
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
 Mode = Literal["write", "read"]  # exclusive locks are held for writing
 
 
@@ -66,16 +68,15 @@ class Need:
     trail: Trail = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """One path's knowledge at a point. Two states are equal if they differ only in how they were reached."""
+class State(NamedTuple):
+    """One path's knowledge at a point. A named tuple, since every step of every path makes several."""
 
-    env: Mapping[str, Value] = field(default_factory=dict)
-    memory: Mapping[str, tuple[int, Value, Value]] = field(default_factory=dict)  # last store: version, base, value
-    facts: Mapping[Sym, bool] = field(default_factory=dict)
-    known: Mapping[Sym, int] = field(default_factory=dict)
-    locks: Mapping[Sym, Status] = field(default_factory=dict)
-    needs: Mapping[Sym, Need] = field(default_factory=dict)
+    env: Mapping[str, Value] = EMPTY
+    memory: Mapping[str, tuple[int, Value, Value]] = EMPTY  # last store: version, base, value
+    facts: Mapping[Sym, bool] = EMPTY
+    known: Mapping[Sym, int] = EMPTY
+    locks: Mapping[Sym, Status] = EMPTY
+    needs: Mapping[Sym, Need] = EMPTY
     unsure: frozenset[str] = frozenset()  # fields whose locks are not followed any more: they may be aliases
     shared: frozenset[Sym] = frozenset()  # pointers that were stored in memory
     rounds: int = 0  # of loops so far, up to 2
@@ -99,7 +100,7 @@ def events(trail: Trail | None) -> Iterator[Trail]:
 
 def noted(state: State, text: str, span: Span) -> State:
     """Return the state with an event added to its path."""
-    return replace(state, trail=Trail(state.trail, text, span))
+    return state._replace(trail=Trail(state.trail, text, span))
 
 
 def resolved(state: State, value: Value) -> Value:
@@ -152,7 +153,7 @@ def assumed(state: State, value: Value, outcome: bool) -> State:  # noqa: FBT001
                 facts[left] = True
     elif not holds:
         known[condition] = 0
-    return replace(state, facts=facts, known=known)
+    return state._replace(facts=facts, known=known)
 
 
 def field_of(lock: Sym) -> str:
@@ -178,8 +179,7 @@ def renewed(state: State, made: Sym) -> State:
         return state
     locks = {moved(k): s for k, s in state.locks.items() if not mentions(k, old)}
     needs = {moved(k): n for k, n in state.needs.items() if not mentions(k, old)}
-    return replace(
-        state,
+    return state._replace(
         env={name: moved(v) for name, v in state.env.items()},
         memory={f: (n, moved(b), moved(v)) for f, (n, b, v) in state.memory.items()},
         facts={s: t for s, t in state.facts.items() if not mentions(s, made)},
@@ -194,25 +194,31 @@ MAX_FACTS = 32  # conditions that a path remembers, the latest
 UNKNOWN = -1  # version of memory that was stored to, when nothing speaks of its earlier versions
 
 
-def trimmed(state: State, live: frozenset[str]) -> State:
-    """Return the state without what no expression can speak of any more: dead locals, lost pointers, old versions."""
+def trimmed(state: State, live: frozenset[str], rounds: int, *, since_entry: bool) -> State:
+    """Return the state without what no expression can speak of any more: dead locals, lost pointers, old versions.
+
+    That something was stored to at all since the entry of the function is remembered where `since_entry` matters.
+    """
     env = {name: v for name, v in state.env.items() if name in live}
-    kept = {m for t in (*env.values(), *state.locks, *state.needs, *state.shared) for m in _made(t)}
-    memory = {}
-    for name, (version, base, value) in state.memory.items():
-        if version != UNKNOWN and _made(base) <= kept and not (isinstance(base, Sym) and base.kind == "old"):
+    kept = NONE.union(*(t.made for t in (*env.values(), *state.locks, *state.needs, *state.shared) if type(t) is Sym))
+    memory: dict[str, tuple[int, Value, Value]] = {}
+    for name, entry in state.memory.items():
+        version, base, value = entry
+        if version != UNKNOWN and _made(base) <= kept and not (type(base) is Sym and base.kind == "old"):
             kept |= _made(value)
-            memory[name] = (version, base, value)
+            memory[name] = entry
         else:
             memory[name] = (version, NOTHING, 0)
     facts = {s: t for s, t in list(state.facts.items())[-MAX_FACTS:] if s.made <= kept}
     known = {s: n for s, n in list(state.known.items())[-MAX_FACTS:] if s.made <= kept}
-    terms = (*env.values(), *facts, *known, *state.locks, *state.needs)
-    spoken = NO_FIELDS.union(*(t.fields for t in terms if isinstance(t, Sym)))
-    for name, (_, base, _) in memory.items():
-        if base == NOTHING and name not in spoken:
+    if memory:
+        terms = (*env.values(), *facts, *known, *state.locks, *state.needs)
+        spoken = NO_FIELDS.union(*(t.fields for t in terms if type(t) is Sym))
+        for name in [n for n, (_, base, _) in memory.items() if base == NOTHING and n not in spoken]:
             memory[name] = (UNKNOWN, NOTHING, 0)
-    return replace(state, env=env, memory=memory, facts=facts, known=known)
+            if not since_entry:
+                del memory[name]  # its first version again, of which nothing speaks either
+    return state._replace(env=env, memory=memory, facts=facts, known=known, rounds=rounds)
 
 
 def _made(value: object) -> frozenset[Sym]:
@@ -225,8 +231,7 @@ def common(a: State, b: State) -> State:
     for name, value in env.items():
         if b.env[name] != value and isinstance(value, Sym):
             b = renewed(b, value)
-    return replace(
-        b,
+    return b._replace(
         env=env,
         memory={k: v for k, v in b.memory.items() if a.memory.get(k) == v},
         facts={k: v for k, v in b.facts.items() if a.facts.get(k) == v},

@@ -138,7 +138,11 @@ def atom(value: Sym) -> tuple[Sym, bool]:
 
 def mentions(value: object, part: Sym) -> bool:
     """Whether a term is `part` or contains it."""
-    return isinstance(value, Sym) and (value == part or any(mentions(p, part) for p in value.parts))
+    if not isinstance(value, Sym) or value.depth < part.depth:
+        return False
+    if value.depth == part.depth:
+        return value == part
+    return any(mentions(p, part) for p in value.parts)
 
 
 def subterms(value: object) -> Iterator[Sym]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from verify.syntax.ast import (
@@ -221,22 +221,22 @@ def behind(reference: Sym) -> str:
 def store(target: Expr, where: Value, value: Value, state: State, place: object, reader: Reader) -> State:  # noqa: PLR0913, PLR0917
     """Return the state after a store to the variable at `where`, which `target` names."""
     after = put(state, where, value, reader.number(place))
-    return replace(after, shared=after.shared | {value}) if isinstance(value, Sym) and _pointer(target) else after
+    return after._replace(shared=after.shared | {value}) if isinstance(value, Sym) and _pointer(target) else after
 
 
 def put(state: State, where: Value, value: Value, version: int) -> State:
     """Return the state after a store to a place; one through NULL is lost."""
     match where:
         case Sym("local", (str(name),)):
-            return replace(state, env={**state.env, name: value})
+            return state._replace(env={**state.env, name: value})
         case Sym("field", (base, str(name))) if not isinstance(base, str):
             state = overwritten(state, (name,), version)
-            return replace(state, memory={**state.memory, name: (version, base, value)})
+            return state._replace(memory={**state.memory, name: (version, base, value)})
         case Sym("variable", (str(name),)):
             state = overwritten(state, (name,), version)
-            return replace(state, memory={**state.memory, name: (version, 0, value)})
+            return state._replace(memory={**state.memory, name: (version, 0, value)})
         case Sym():
-            return replace(state, memory={**state.memory, behind(where): (version, 0, value)})
+            return state._replace(memory={**state.memory, behind(where): (version, 0, value)})
         case _:
             return state
 
@@ -249,14 +249,15 @@ def forget(state: State, names: Iterable[str], version: int) -> State:
     """Return the state after stores of unknown values to fields and variables."""
     entry: tuple[int, Value, Value] = (version, NOTHING, 0)
     unknown = dict.fromkeys(names, entry)
-    return replace(overwritten(state, unknown, version), memory={**state.memory, **unknown})
+    return overwritten(state, unknown, version)._replace(memory={**state.memory, **unknown})
 
 
 def overwritten(state: State, names: Iterable[str], version: int) -> State:
     """Return the state in which these versions of fields are about to be made again, as in a loop."""
     for name in names:
         terms = (*state.env.values(), *state.facts, *state.known, *state.locks, *state.needs)
-        loads = {t for term in terms for t in subterms(term) if t.kind in ("load", "global")}
+        spoken = (term for term in terms if isinstance(term, Sym) and name in term.fields)
+        loads = {t for term in spoken for t in subterms(term) if t.kind in ("load", "global")}
         made = {t for t in loads if t.parts[-2:] == (name, version)}
         for sym in sorted(made, key=repr):
             state = renewed(state, sym)
@@ -301,6 +302,6 @@ def primitive(call: Call, state: State, reader: Reader) -> Paths:
     for s, _ in done:
         after = forget(s, names, reader.number(call)) if names else s
         if row.special == "put" and isinstance(call.args[0], Name):
-            after = replace(after, env={**after.env, call.args[0].unique: 0})
+            after = after._replace(env={**after.env, call.args[0].unique: 0})
         result.append(fresh(after, call, reader))
     return result
