@@ -152,7 +152,7 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
     whole = replace(first, prop=conj(props))
     known = guesses(whole.system, whole.prop)
     several = len(questions) > 1
-    rungs = islice(known, int(several) if varied else SMALL, SMALL + several)
+    rungs = islice(known, int(several) if varied else SMALL, SMALL + 2 * several)
     return _unbounded(whole, rungs, _share(whole.deadline, MOST))
 
 

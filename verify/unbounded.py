@@ -16,7 +16,16 @@ from verify.ir import Expr, Ptr, Range, System
 from verify.lower.compact import compact
 from verify.lower.fingerprint import fingerprint
 from verify.lower.history import of_history, with_history
-from verify.lower.localize import closely_read, first_keys, localize, plain_locks, shared_keys, tested_on_the_way
+from verify.lower.localize import (
+    changed_by_others,
+    closely_read,
+    first_keys,
+    localize,
+    often_tested,
+    plain_locks,
+    shared_keys,
+    tested_on_the_way,
+)
 from verify.lower.loosen import loosen
 from verify.lower.pending import with_pending
 from verify.lower.reduce import reduce
@@ -112,10 +121,13 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
     every, first = shared_keys(system), first_keys(system, prop)
     near = closely_read(system, prop) | plain_locks(system)
     plain = frozenset(key for key in every if _is_plain(system, key))
+    way = tested_on_the_way(system, first)
+    lean = first | often_tested(system, prop) | (way & changed_by_others(system)) | plain_locks(system)
     found = (
         Guess(first),
         Guess(near),
-        Guess(near | tested_on_the_way(system, first), pending=True),
+        Guess(lean, pending=True),
+        Guess(near | way, pending=True),
         Guess(near | plain),
         Guess(every, pending=True),
     )

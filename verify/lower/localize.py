@@ -7,12 +7,14 @@ counts once `verify.lower.expand` has found it in the whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from verify.ir import (
     LIFE,
     PC,
+    PRIVATE,
     Action,
     Binder,
     Bound,
@@ -31,15 +33,15 @@ from verify.ir import (
     Unary,
     Update,
 )
-from verify.lower.facts import facts, outcomes
-from verify.lower.flow import live
+from verify.lower.facts import outcomes
 from verify.lower.hidden import closed, reads
 from verify.lower.simplify import conj, conjuncts, ite, parts
 from verify.lower.slice import key_of
-from verify.lower.visible import Key, roots, seen
+from verify.lower.visible import Key, seen
 
 __all__ = [
-    "closely_read", "first_keys", "localize", "looked_at", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
+    "changed_by_others", "closely_read", "first_keys", "localize", "looked_at", "often_tested", "plain_locks", "reads",
+    "shared_keys", "tested_on_the_way",
 ]
 
 
@@ -76,14 +78,10 @@ def tested_on_the_way(system: System, keys: Collection[Key]) -> frozenset[Key]:
 
     Changes of one's own object and of one that is being made do not count.
     """
-    known = facts(system, [*roots(system)], live(system.actions))
     branches = {
         system.locations[action.source].branch
-        for action in system.actions
-        for update in action.updates
-        if isinstance(update.place, Field) and update.place.pointer != Me() and key_of(update.place) in keys
-        and not system.var(update.place).lock
-        and not (isinstance(update.place.pointer, Local) and update.place.pointer.name in known[action.source].private)
+        for action, place in _changes(system)
+        if key_of(place) in keys and not system.var(place).lock
     }
     ways = {branch[:length] for branch in branches for length in range(1, len(branch) + 1)}
     inside = [action for action in system.actions if system.locations[action.source].branch in ways]
@@ -92,18 +90,57 @@ def tested_on_the_way(system: System, keys: Collection[Key]) -> frozenset[Key]:
     return _tested(system, inside) & told - {(system.thread, LIFE)}
 
 
+def changed_by_others(system: System) -> frozenset[Key]:
+    """The fields that a thread changes in an object that is neither its own nor one that it is making."""
+    return frozenset(key_of(place) for _, place in _changes(system))
+
+
+def _changes(system: System) -> Iterator[tuple[Action, Field]]:
+    """The stores of a thread to objects that are not its own; those of functions that make objects are to these."""
+    makers = {
+        action.micro[0].function
+        for action in system.actions
+        for update in action.updates
+        if isinstance(update.place, Field) and update.place.name == LIFE and update.value == Const(PRIVATE)
+    }
+    for action in system.actions:
+        if action.micro[0].function not in makers:
+            for place in (update.place for update in action.updates):
+                if isinstance(place, Field) and place.pointer != Me():
+                    yield action, place
+
+
+def often_tested(system: System, prop: Expr) -> frozenset[Key]:
+    """Of what is looked at before what the property reads is changed, that which several statements look at."""
+    first = first_keys(system, prop)
+    acting = {action.micro[0].function for action, place in _changes(system) if key_of(place) in first}
+    lines = defaultdict[Key, set[tuple[str, int]]](set)
+    for action in system.actions:
+        micro = action.micro[0]
+        if micro.function in acting:
+            stores = (u.value for u in action.updates if isinstance(u.place, Local))
+            for key in (key for expr in (action.guard, *stores) for key in reads(system, expr)):
+                lines[key].add((micro.function, micro.span.line))
+    return frozenset(key for key in looked_at(system, prop) if len(lines[key]) > 1)
+
+
 def _tests_before(system: System, to: Collection[Key]) -> frozenset[Key]:
-    acting = {
+    acting = _acting(system, to)
+    fields = {(system.thread, var.name): var for var in system.classes[system.thread].fields}
+    plain = {k for k in fields if isinstance(fields[k].domain, Range) and k[1] != LIFE}
+    inside = [action for action in system.actions if action.micro[0].function in acting]
+    return _tested(system, inside) & plain
+
+
+def _acting(system: System, to: Collection[Key]) -> frozenset[str]:
+    """The functions that change these variables in an object by a pointer to it."""
+    return frozenset(
         action.micro[0].function
         for action in system.actions
         for update in action.updates
         if isinstance(update.place, Field) and update.place.pointer != Me() and key_of(update.place) in to
         and update.place.name != LIFE
-    }
-    fields = {(system.thread, var.name): var for var in system.classes[system.thread].fields}
-    plain = {k for k in fields if isinstance(fields[k].domain, Range) and k[1] != LIFE}
-    inside = [action for action in system.actions if acting & {action.micro[0].function}]
-    return _tested(system, inside) & plain
+    )
 
 
 def _tested(system: System, actions: Collection[Action]) -> frozenset[Key]:
