@@ -27,7 +27,7 @@ from verify.engine.parametric.space import (
     view_bits,
 )
 from verify.instances import THREAD, Slot
-from verify.ir import PC, Action, Ptr
+from verify.ir import Action, Ptr
 from verify.universal import MAKER
 
 Written = tuple[Slot, ...]
@@ -114,7 +114,7 @@ def _prepared(run: Closure, kind: Kind, source: int) -> list[Prepared]:
     key = (kind, source)
     if key not in run.prepared:
         of, actions = run.space, run.actions[source]
-        if run.views[kind] & of.tests[Slot(THREAD, ME, PC)][source] == of.false:
+        if run.views[kind] & of.at(source) == of.false:
             return []
         plain = [action for action in actions if not writes_pointers(action, of)]
         showing = [action for action in actions if writes_pointers(action, of)]
@@ -250,7 +250,7 @@ def _apply(run: Closure, kind: Kind, source: int, prepared: Prepared) -> bool:
 def _multiply(run: Closure, what: Product, source: int) -> Node | None:
     """The product, of what is new where one factor alone grew; None if nothing did."""
     of = run.space
-    here = of.tests[Slot(THREAD, ME, PC)][source]
+    here = of.at(source)
     plain = [run.views[kind] & here for kind, _ in what.factors]
     last, what.last = what.last, plain
     if last:
