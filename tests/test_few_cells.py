@@ -43,13 +43,13 @@ from verify.ir import (
 )
 from verify.lower import lower
 from verify.lower.claims import invariant
-from verify.lower.history import START, STARTER, of_history, with_history
+from verify.lower.history import START, STARTER, with_history
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.source import NOWHERE
 from verify.syntax import load_text
 from verify.unbounded import Passes, Tried, guesses, prove_unbounded
-from verify.universal import MAKER, Clause
+from verify.universal import Clause
 
 T, O = Bound("t"), Bound("o")  # noqa: E741 - as clauses call them
 NEVER = Unary("!", Global("bad"))
@@ -308,33 +308,33 @@ invariant inv = forall (struct task *t) !t->y;
 """
 
 
+@pytest.mark.xfail(reason="reduction takes a start for a left mover, also of a thread that runs", strict=True)
+def test_a_thread_that_runs_is_started_again_in_the_reduced_system_too() -> None:
+    assert not isinstance(outcome(TWICE, Passes()), Proved)
+
+
 def test_a_thread_that_runs_is_not_started_by_message() -> None:
     assert outcome(TWICE, Passes(reduce=False)) == "Z3 did not discharge `user:4 x domains`"
 
 
-def test_who_makes_an_object_refers_to_no_thread() -> None:
-    program = load_text("""
-    struct task { bool y; }; struct obj { bool f; }; bool g;
-    void user(void)
-    {
-        struct obj *p = new struct obj;
-        struct task *t = current;
-        if (p) { atomic { if (!p->f && sole(t)) g = true; } p->f = true; }
-    }
-    system { task init[*] runs user; }
-    invariant inv = !g;
-    """)
-    low = lower(program, "system")
-    prop = invariant(program, low, "inv")
-    assert search(instance(low.system, 1), prop).trace is not None
-    system = with_history(low.system)
-    assert any(var.name == MAKER for var in system.classes["obj"].fields)
-    private = [
-        Clause(True, "obj", frozenset({n}), Binary("||", Binary("!=", Local(var.name, T), O), Binary(
-            "==", Field(O, "obj", MAKER), T)))
-        for n in range(1, len(system.locations)) for var in system.locals if var.domain == Ptr("obj")
+@pytest.mark.parametrize(("name", "counts"), [("up", True), ("#maker", False)])
+def test_what_a_history_variable_points_to_is_no_reference(name: str, *, counts: bool) -> None:
+    def field(pointer: Expr) -> Field:
+        return Field(pointer, "task", name)
+
+    p, q = Bound("p"), Local("q")
+    take = Binary("&&", Binary("!=", p, Me()), Unary("!", field(p)))
+    alone = Binary("&&", Unary("!", Field(q, "task", "x")), Unary("!", Referenced(Me(), "task")))
+    system = made((take, (Update(q, p), Update(field(p), Me()))), (alone, (BAD,)), binders=(P,))
+    task = system.classes["task"]
+    fields = tuple(replace(var, name=name) if var.name == "up" else var for var in task.fields)
+    system = replace(system, classes={**system.classes, "task": replace(task, fields=fields)})
+    taken = [
+        Clause(True, "", frozenset({2}), Binary("&&", Binary("!=", Local("q", T), Const(0)), Binary(
+            "!=", Local("q", T), T))),
+        Clause(True, "task", frozenset({2}), Binary("||", Binary("!=", Local("q", T), O), Binary("==", field(O), T))),
     ]  # fmt: skip
-    assert not judge_universal(system, [*private, Clause(False, "", None, prop)], of_history(system, prop)).ok
+    assert accepted(system, *taken, KEEPS_OUT) == counts
 
 
 def test_a_start_that_is_not_told_stays_and_is_refused() -> None:
