@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from verify.ir import LIFE, PC, PUBLISHED, Action, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
+from verify.ir import FREE, LIFE, PC, PUBLISHED, Action, Binder, Domain, Fresh, Group, Ptr, Range, System, Threads, Var
 
 
 class Slot(NamedTuple):
@@ -115,6 +115,13 @@ def instance(system: System, tasks: int) -> Instance:
         for cls in system.classes
     }
     return Instance(system, tasks, sizes | {system.thread: tasks})
+
+
+def spare(system: System) -> frozenset[str]:
+    """Return the classes of which a cell may be free at the start: more are needed in other starts, or later."""
+    begin = starts(instance(system, least_tasks(system) + 1))
+    free = {slot.cell for start in begin for slot, values in start.items() if slot.name == LIFE and FREE in values}
+    return (frozenset(free) - {system.thread}) | system.created
 
 
 def starts(inst: Instance) -> Iterator[Start]:

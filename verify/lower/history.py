@@ -4,11 +4,14 @@ One thread and one object see that only the thread points to an object it is mak
 the same. Two history variables (Owicki & Gries 1976) say who made an object that nobody else can find yet, and who is
 to start a task. A thread is started by a message in its object, which it takes itself: so a step changes the locals of
 its own thread only. The threads of the two systems take the same steps but for that one, in which nothing else happens.
+
+That holds of a thread that is idle when it is started: where the action does not ask for that itself, the thread that
+starts it has to be the one that is to. Else the message is no value of its variable, and there is no proof.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from verify.ir import (
@@ -33,11 +36,12 @@ from verify.ir import (
     Update,
     Var,
 )
-from verify.lower.simplify import rebuild
+from verify.lower.simplify import conjuncts, rebuild
 from verify.universal import MAKER
 
 STARTER = "#starter"  # of a task: 0 once it is started, or if it was there from the start
 START = "#start"  # the location where the thread is to begin, or 0
+NO_LOCATION = Const(-1)
 
 
 def with_history(system: System) -> System:
@@ -76,8 +80,17 @@ def of_history(system: System, prop: Expr) -> Expr:
 
 def _started(action: Action) -> Iterator[int]:
     for update in action.updates:
-        if isinstance(update.place, Local) and update.place.of is not None and isinstance(update.value, Const):
+        if _starts(update) and isinstance(update.value, Const):
             yield update.value.value
+
+
+def _starts(update: Update) -> bool:
+    """Whether it starts another thread, at a location that is known."""
+    match update:
+        case Update(Local(name, of), Const(entry)):
+            return name == PC and of is not None and entry != IDLE
+        case _:
+            return False
 
 
 def _begin(system: System, entry: int) -> Action:
@@ -88,22 +101,36 @@ def _begin(system: System, entry: int) -> Action:
 
 
 def _recording(system: System, action: Action, *, starts: bool) -> Action:
-    updates = [more for update in action.updates for more in _recorded(system, update, starts=starts)]
+    idle = {
+        part.left.of
+        for part in conjuncts(action.guard)
+        if isinstance(part, Binary) and isinstance(part.left, Local)
+        and part == Binary("==", Local(PC, part.left.of), Const(IDLE))
+    }
+    started = [number for number, update in enumerate(action.updates) if _starts(update)]
+    updates = list[Update]()
+    for number, update in enumerate(action.updates):
+        sure = idle if not started or number <= started[0] else set[Expr | None]()
+        updates += _recorded(system, update, sure, starts=starts)
     return replace(action, updates=tuple(updates))
 
 
-def _recorded(system: System, update: Update, *, starts: bool) -> Iterator[Update]:
+def _recorded(system: System, update: Update, idle: Collection[Expr | None], *, starts: bool) -> Iterator[Update]:
+    """The update, and what it means for the history variables; the threads of `idle` are so before the action."""
     match update.place:
         case Field(pointer, cls, name) if name == LIFE and cls in system.created:
             yield update
             yield replace(update, place=Field(pointer, cls, MAKER), value=_if(update.value, PRIVATE, Me(), Const(0)))
             if cls == system.thread and starts:
                 place = Field(pointer, cls, STARTER)
-                first = Ite(Binary("==", update.place, Const(FREE)), Me(), place)
+                born = Ite(Binary("==", update.place, Const(FREE)), Me(), place)
+                first = born if pointer in idle else Const(0)
                 kept = _if(update.value, PUBLISHED, place, Const(0))
                 yield replace(update, place=place, value=_if(update.value, PRIVATE, first, kept))
-        case Local(name, of) if name == PC and of is not None:
-            yield replace(update, place=Field(of, system.thread, START))
+        case Local(_, of) if _starts(update) and of is not None:
+            mine = Binary("==", Field(of, system.thread, STARTER), Me())
+            message = update.value if of in idle else Ite(mine, update.value, NO_LOCATION)
+            yield replace(update, place=Field(of, system.thread, START), value=message)
             yield replace(update, place=Field(of, system.thread, STARTER), value=Const(0))
         case _:
             yield update

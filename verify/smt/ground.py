@@ -1,7 +1,7 @@
 """The few cells that tell whether a step keeps a universal invariant: Z3 terms of their state and of what steps do.
 
 The acting thread is cell 1, another thread that looks on cell 2; cell 3 is any further object of its class, and those
-after it are objects that a step touches besides. Cells from 3 on need not be there (docs/semantics.md).
+after it are objects that a step touches besides. Only the acting thread has to be there (docs/semantics.md).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from verify.instances import THREAD, Slot
-from verify.ir import PC, Action, Binary, Bound, Expr, Field, Global, Local, Me, Place, Ptr, System
+from verify.ir import PC, Action, Expr, Field, Global, Local, Me, Place, Ptr, System
+from verify.smt.covered import refuse
 from verify.smt.integers import (
     NO,
     YES,
@@ -28,7 +29,6 @@ from verify.smt.integers import (
 from verify.smt.patch import Patch, PatchReader, free_values, patch
 from verify.smt.terms import Terms
 from verify.smt.transition import effect
-from verify.smt.widths import EncodingError
 from verify.universal import OBJECT, Clause, operands, parts
 from verify.universal import THREAD as THE_THREAD
 
@@ -69,7 +69,7 @@ class Ground:
         return conjunction(self.z, [limits(self.z, value) for value in self.reader.values.values()])
 
     def there(self, cls: str, index: int) -> Num:
-        """Whether an object is there; a thread's own is."""
+        """Whether an object is there; a thread's own is where the thread is, the acting thread always."""
         return self.real.get((cls, index), YES)
 
     def pairs(self, thread: int) -> Iterator[Pair]:
@@ -79,7 +79,8 @@ class Ground:
             yield from ((thread, cls, i) for i in numbers if cls != self.inst.system.thread or i != thread)
 
     def objects(self) -> Iterator[Pair]:
-        """What the invariant speaks of: every object."""
+        """What the invariant speaks of: every object, and the globals alone."""
+        yield 0, "", 0
         for cls, numbers in self.inst.named.items():
             yield from ((0, cls, i) for i in numbers)
 
@@ -131,7 +132,7 @@ def ground(system: System) -> Ground:
     named = {cls: [*([ACTOR, OTHER] if cls == system.thread else []), VIEWED, *further] for cls in system.classes}
     binders = max((len(action.binders) for action in system.actions), default=0)
     inst = patch(system, named, [ACTOR, OTHER], binders)
-    real = {(cls, i): variable(z, f"real {cls}{i}", 0, 1) for cls in system.classes for i in named[cls] if i >= VIEWED}
+    real = {(cls, i): variable(z, f"real {cls}{i}", 0, 1) for cls in system.classes for i in named[cls] if i != ACTOR}
     return Ground(z, inst, PatchReader(z, inst, free_values(z, inst, "0")), real)
 
 
@@ -139,7 +140,7 @@ def step(of: Ground, action: Action) -> Step | None:
     """The actor takes the action; None if it never can."""
     z, inst = of.z, of.inst
     before = {**of.reader.values, Slot(THREAD, ACTOR, PC): constant(action.source)}
-    reader = PatchReader(z, inst, before, ACTOR)
+    reader = PatchReader(z, inst, before, ACTOR, real=of.real)
     scope, allowed = [], []
     for position, binder in enumerate(action.binders):
         values = inst.values(binder.domain)
@@ -162,7 +163,7 @@ Failed = tuple[Said, Num]  # a clause, and that a step breaks it
 
 def own(of: Ground, does: Step, clauses: Sequence[Said]) -> Iterator[Failed]:
     """What the step might break of what is said of the thread that takes it, alone or with any object."""
-    written = _written(does)
+    written = _written(does) | {(THREAD, PC)}
     for said in clauses:
         clause = said.clause
         if not clause.thread or (clause.locations is not None and does.action.target not in clause.locations):
@@ -244,7 +245,7 @@ def _breaks(at: Later, said: Said, pair: Pair) -> Num:
     key = (said.number, pair)
     if key not in at.known:
         of, clause = at.of, said.clause
-        there = of.there(clause.cls, pair[2])
+        there = conjunction(of.z, (of.there(of.inst.system.thread, pair[0]), of.there(clause.cls, pair[2])))
         here = of.at(clause, pair[0])
         after = of.body(clause, pair, at.reader)
         at.known[key] = conjunction(of.z, (there, here, negation(of.z, after)))
@@ -288,31 +289,14 @@ def keys_of(body: Expr) -> frozenset[Key]:
     return frozenset(found)
 
 
-def refuse(system: System) -> None:
-    """Raise EncodingError for what the argument for few cells does not cover."""
-    if system.statics:
-        raise EncodingError("the system has static objects")
-    for action in system.actions:
-        exprs = [action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))]
-        free = {binder.name for binder in action.binders}
-        for part in (part for e in exprs for part in parts(e)):
-            match part:
-                case Field(pointer) if not isinstance(pointer, Bound) and _bound(pointer) - free:
-                    raise EncodingError(f"`{action.label}` goes through pointers of every object")
-                case Binary("has" | "with" | "without", _, member) if member != Me():
-                    raise EncodingError(f"`{action.label}` asks for a thread in a set that is not its own")
-        if any(isinstance(u.place, Local) and u.place.of is not None for u in action.updates):
-            raise EncodingError(f"`{action.label}` changes another thread's locals")
-
-
-def _bound(expr: Expr) -> set[str]:
-    return {part.name for part in parts(expr) if isinstance(part, Bound)}
-
-
 def _follows(action: Action) -> int:
     """An upper bound on the objects that the action's expressions go to through pointers, its own left out."""
-    exprs = [action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))]
-    return len({p.pointer for e in exprs for p in parts(e) if isinstance(p, Field) and p.pointer != Me()})
+    return len(followed(action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))) - {Me()})
+
+
+def followed(*exprs: Expr) -> set[Expr]:
+    """The pointers that expressions go through."""
+    return {part.pointer for expr in exprs for part in parts(expr) if isinstance(part, Field)}
 
 
 def _implies(z: Terms, cond: Num, then: Num) -> Num:

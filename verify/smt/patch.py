@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from verify.instances import THREAD, Instance, Slot
 from verify.ir import Binder, Domain, Expr, Ptr, Quant, Range, Referenced, System, Var
 from verify.smt.frame import interval
 from verify.smt.integers import (
     NO,
+    YES,
     Num,
     binary,
     choose,
     conjunction,
     constant,
     disjunction,
+    negation,
     variable,
 )
 from verify.smt.reader import Reader, Reading, Scope
@@ -64,12 +67,14 @@ def patch(system: System, named: Mapping[str, Sequence[int]], threads: Sequence[
 class PatchReader(Reader):
     """Reads expressions in a patch. `touched` collects the pointers that were gone through."""
 
-    def __init__(
-        self, z: Terms, inst: Patch, values: Mapping[Slot, Num], me: int = 0, base: Reader | None = None
-    ) -> None:
-        """Begin with nothing read."""
+    def __init__(  # noqa: PLR0913, PLR0917 - those of a reader, and which cells are there
+        self, z: Terms, inst: Patch, values: Mapping[Slot, Num], me: int = 0, base: Reader | None = None,
+        real: Mapping[tuple[str, int], Num] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        """Begin with nothing read. `real` says of cells that need not be there whether they are."""
         super().__init__(z, inst, values, me, base)
         self.patch = inst
+        self.real = real
         self.touched: list[tuple[str, Num]] = []
         self._free = 0
 
@@ -93,7 +98,8 @@ class PatchReader(Reader):
                 found = choose(z, binary(z, "==", pointer, NO), NO, self.any_of(domain))
         else:
             here, found = self.patch.named[cell], NO
-            self.touched.append((cell, pointer))
+            if pointer.ast is not None:  # else it is its own, or one of all that are here
+                self.touched.append((cell, pointer))
         for index in here:
             value = self.values.get(Slot(cell, index, name), NO)
             found = choose(z, binary(z, "==", pointer, constant(index)), value, found)
@@ -102,17 +108,32 @@ class PatchReader(Reader):
     def _reading(self, expr: Expr, scope: Scope) -> Reading:
         z = self.z
         match expr:
-            case Quant(quantifier, Binder(_, Ptr()), _):
-                inner = yield from super()._reading(expr, scope)
-                free = self.either()
-                return (conjunction if quantifier == "forall" else disjunction)(z, (inner, free))
-            case Referenced(pointer, _, _):
+            case Quant(quantifier, Binder(name, Ptr(cls)), body):
+                cases = [self.either()]
+                for index in self.patch.named[cls]:
+                    found = yield body, (*scope, (name, constant(index)))
+                    there = self.real.get((cls, index), YES)
+                    if quantifier == "forall":
+                        cases.append(disjunction(z, (negation(z, there), found)))
+                    else:
+                        cases.append(conjunction(z, (there, found)))
+                return (conjunction if quantifier == "forall" else disjunction)(z, cases)
+            case Referenced(pointer, cls, mine):
                 target = yield pointer, scope
-                known = yield from super()._reading(expr, scope)
-                free = conjunction(z, (binary(z, ">", target, NO), self.either()))
-                return disjunction(z, (known, free))
+                return disjunction(z, (self._referenced(target, cls, mine=mine), self._elsewhere(target)))
             case _:
                 return (yield from super()._reading(expr, scope))
+
+    def _referenced(self, pointer: Num, cls: str, *, mine: bool) -> Num:
+        """See `ir.Referenced`; what a history variable points to, no program can tell."""
+        every, self.variables = self.variables, {s: v for s, v in self.variables.items() if s.name[0] != "#"}
+        found = super()._referenced(pointer, cls, mine=mine)
+        self.variables = every
+        return found
+
+    def _elsewhere(self, pointer: Num) -> Num:
+        """That a cell which is not here refers to an object."""
+        return conjunction(self.z, (binary(self.z, ">", pointer, NO), self.either()))
 
     def named(self) -> Num:
         """That every pointer which was gone through leads to a cell that is here, or nowhere."""
@@ -122,7 +143,6 @@ class PatchReader(Reader):
             [
                 disjunction(z, [binary(z, "==", p, constant(i)) for i in (0, *self.patch.named[cls])])
                 for cls, p in self.touched
-                if p.ast is not None or p.lo not in (0, *self.patch.named[cls])
             ],
         )
 

@@ -15,21 +15,22 @@ from typing import NamedTuple
 
 import z3
 
-from verify.instances import THREAD, Slot
-from verify.ir import PC, PUBLISHED, Expr, Fresh, Group, InitValue, Ptr, System
+from verify.instances import THREAD, Slot, spare
+from verify.ir import PC, PUBLISHED, Binder, Bound, Expr, Fresh, Group, InitValue, Ptr, System
+from verify.smt.covered import refuse, refuse_clauses, refuse_property
 from verify.smt.ground import (
     ACTOR,
     VIEWED,
     Ground,
     Pair,
     all_pairs,
+    followed,
     ground,
     later,
     near,
     numbered,
     others,
     own,
-    refuse,
     step,
 )
 from verify.smt.integers import (
@@ -68,6 +69,7 @@ def judge_universal(
     argument for few cells does not cover.
     """
     refuse(system)
+    refuse_clauses(system, clauses)
     count = 0
     for name, found in _answers(system, clauses, prop, deadline):
         if found != z3.unsat:
@@ -154,6 +156,7 @@ def _initiation(system: System, clauses: Sequence[Clause], deadline: float | Non
     of = ground(system)
     z = of.z
     groups: list[Group | None] = [*system.groups, *([None] if system.thread in system.created else [])]
+    free = spare(system)
     fresh = {v.cls for group in system.groups for v in group.values.values() if isinstance(v, Fresh)}
     for group in groups:
         entry = 0 if group is None else group.entry
@@ -163,7 +166,7 @@ def _initiation(system: System, clauses: Sequence[Clause], deadline: float | Non
         name = "idle" if group is None else group.name
         for cls in ("", *system.classes):
             objects: list[Num] = [] if cls else [own]
-            if cls in system.created:
+            if cls in free:
                 objects.append(_begins(of, cls, VIEWED, None))
             if cls == system.thread:
                 objects += [_begins(of, cls, VIEWED, other) for other in system.groups]
@@ -243,22 +246,34 @@ def bad_states(system: System, prop: Expr) -> Sequence[Bad] | None:
         return None
     result = []
     for number, (binders, matrix) in enumerate(conjuncts, start=1):
+        refuse_property(system, binders, matrix)
         z = Terms()
-        count = max(len(binders), 1)
-        inst = patch(system, {cls: range(1, count + 1) for cls in system.classes}, range(1, count + 1), 0)
-        values = free_values(z, inst, "0")
-        used = [variable(z, f"number of {binder.name}", 1, count) for binder in binders]
+        threads = range(1, max(len(binders), 1) + 1)
+        further = followed(matrix) - {Bound(binder.name) for binder in binders}
+        every = range(1, threads[-1] + len(further) + 1)
+        inst = patch(system, dict.fromkeys(system.classes, every), threads, 0)
+        reader = PatchReader(z, inst, free_values(z, inst, "0"))
+        scope = tuple((b.name, _chosen(z, b, threads)) for b in binders)
+        false = negation(z, reader.read(matrix, scope))
+        used = [(b.domain, number) for b, (_, number) in zip(binders, scope, strict=True)]
         picked = {
             (cls, i): disjunction(
-                z, [binary(z, "==", n, constant(i)) for n, b in zip(used, binders, strict=True) if b.domain == Ptr(cls)]
+                z,
+                [
+                    reader.goes_to(cls, i),
+                    *(binary(z, "==", number, constant(i)) for domain, number in used if domain == Ptr(cls)),
+                ],
             )
             for cls in system.classes
-            for i in range(1, count + 1)
+            for i in every
             if (cls, i) != (system.thread, 1)  # there is always some thread
         }
-        scope = tuple((b.name, n) for b, n in zip(binders, used, strict=True))
-        reader = PatchReader(z, inst, values)
-        false = negation(z, reader.read(matrix, scope))
-        bad = conjunction(z, (false, reader.named(), *(limits(z, n) for n in used)))
+        bad = conjunction(z, (false, reader.named(), *(limits(z, number) for _, number in used)))
         result.append(Bad(Ground(z, inst, reader, picked), bad, number))
     return result
+
+
+def _chosen(z: Terms, binder: Binder, cells: range) -> Num:
+    """Any value of a binder: of a pointer one of the cells, which are enough to tell the binders apart."""
+    least, most = (cells[0], cells[-1]) if isinstance(binder.domain, Ptr) else (binder.domain.lo, binder.domain.hi)
+    return variable(z, f"{binder.name}:{least}..{most}", least, most)

@@ -27,7 +27,7 @@ from verify.engine.parametric.space import (
     view_bits,
 )
 from verify.instances import THREAD, Slot
-from verify.ir import PC, Action, Ptr
+from verify.ir import Action, Ptr
 from verify.universal import MAKER
 
 Written = tuple[Slot, ...]
@@ -114,7 +114,7 @@ def _prepared(run: Closure, kind: Kind, source: int) -> list[Prepared]:
     key = (kind, source)
     if key not in run.prepared:
         of, actions = run.space, run.actions[source]
-        if run.views[kind] & of.tests[Slot(THREAD, ME, PC)][source] == of.false:
+        if run.views[kind] & of.at(source) == of.false:
             return []
         plain = [action for action in actions if not writes_pointers(action, of)]
         showing = [action for action in actions if writes_pointers(action, of)]
@@ -253,7 +253,7 @@ def _multiply(run: Closure, what: Product, source: int) -> Node | None:
     To take it of what is new alone is no faster: the diagrams remember what they were asked.
     """
     of = run.space
-    here = of.tests[Slot(THREAD, ME, PC)][source]
+    here = of.at(source)
     now = [run.views[kind] & here for kind, _ in what.factors]
     if what.last == now:
         return None

@@ -17,7 +17,7 @@ from verify.instances import instance, least_tasks
 from verify.ir import TRUE, Action, Expr, System
 from verify.universal import Clause
 
-LEAST = 2  # tasks that show every value a variable can have, in an analysis that does not tell tasks apart
+LEAST = 2  # tasks that show every value a variable can have, one more free, where tasks are not told apart
 
 
 class NoViewsError(Exception):
@@ -45,7 +45,7 @@ def universal_invariant(
     for action in system.actions:
         actions[action.source].append(action)
     try:
-        of = space(system, value_sets(instance(system, max(LEAST, least_tasks(system)))))
+        of = space(system, value_sets(instance(system, max(LEAST, least_tasks(system) + 1))))
         run, bad = Closure(of, actions, initial(of)), violations(of, prop)
         close(run, tick)
     except (OutsideError, TooWideError) as error:

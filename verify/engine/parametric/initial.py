@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from verify.engine.diagrams import Node
 from verify.engine.parametric.reading import OutsideError
 from verify.engine.parametric.space import ME, OUT, OWN, VIEWED, Kind, Space, view_bits
-from verify.instances import THREAD
+from verify.instances import THREAD, spare
 from verify.ir import LIFE, PC, PUBLISHED, Fresh, Group, Ptr
 
 Values = Mapping[str, tuple[int, ...]]  # the possible values of each variable of a cell; of others, the default
@@ -41,7 +41,7 @@ def initial(of: Space) -> dict[Kind, Node]:
 def _objects(of: Space, cls: str) -> Iterator[Values]:
     """The objects of a class that there are at the start, or that are free."""
     system = of.system
-    if cls in system.created:
+    if cls in spare(system):
         yield {}
     if cls == system.thread:
         yield from (_object(of, group) for group in system.groups)

@@ -255,6 +255,8 @@ def _referenced(index: int, cls: str, at: Reading, *, mine: bool) -> Node:
     for slot, var in of.slots.items():
         if var.domain != Ptr(cls) or (slot.cell, slot.index) not in cells or (slot.cell, slot.index) == (cls, index):
             continue
+        if slot.name.startswith("#"):  # no program can tell what a history variable points to
+            continue
         if mine or (slot.cell, slot.index) != (of.system.thread, ME):
             either |= read(slot, at).get(index, of.false)
     return either

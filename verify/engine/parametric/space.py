@@ -61,6 +61,13 @@ class Space:
             result |= node
         return result
 
+    def at(self, location: int) -> Node:
+        """The views whose thread is at a location."""
+        slot = Slot(THREAD, ME, PC)
+        if slot in self.constants:
+            return self.true if self.constants[slot] == location else self.false
+        return self.tests[slot].get(location, self.false)
+
     def named(self, cls: str) -> Sequence[int]:
         """The numbers of the cells of a class."""
         return (ME, VIEWER, VIEWED, *TOUCHED) if cls == self.system.thread else (VIEWED, *TOUCHED)
