@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from verify.diagnostics import Diagnostic, InputError
@@ -89,6 +91,17 @@ def test_the_kernel_s_own_code_is_balanced(brace: dict[str, str]) -> None:
 def test_the_leak_is_found_when_the_function_is_called_for_ever() -> None:
     user = "void user(void) { for (;;) choose { kernel_thread(); } }\nsystem { task init[*] runs user; }\n"
     assert codes(SNIPPET.format(early="}", late="") + user) == [("KC170", "return -EPERM;")]
+
+
+def test_an_entry_may_store_to_much_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it stored to makes no difference where nobody calls it, so that its paths are soon the same."""
+    monkeypatch.setattr(sys.modules["verify.syntax.check.locks.explore"], "MAX_STEPS", 200)
+    names = [f"word{n}" for n in range(16)]
+    text = "".join(f"int {name};\nvoid set_{name}(void) {{ {name} = mode; }}\n" for name in names)
+    text += "void user(void) { for (;;) choose {\n"
+    text += "".join(f"set_{name}();\n" for name in names) + "spin_unlock(&big);\n} }\n"
+    assert codes(text) == [("KC171", "spin_unlock(&big)")]
+    assert codes(text.replace("user", "inner") + "void user(void) { inner(); }\n") == []  # not followed to the end
 
 
 def test_the_leak_is_found_when_the_caller_uses_the_result() -> None:

@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,8 @@ Each = Callable[[ClaimResult, Selection], None]
 
 def versions() -> dict[str, str]:
     """The versions that an answer depends on."""
+    from importlib.metadata import version  # noqa: PLC0415 - it imports much, and work can begin without it
+
     return {"verify": version("kcverify"), "z3": version("z3-solver"), "python": platform.python_version()}
 
 

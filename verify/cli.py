@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -24,6 +25,7 @@ DEFAULT_WIDTH, MIN_WIDTH = 100, 60
 PATIENCE, PAUSE, TICK = 1.0, 5.0, 0.1  # seconds: until the first progress on a terminal; between lines; between updates
 REPORT = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
 MOST_TASKS = 64
+NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 a needed tool is absent, 70 internal error, 130 interrupted."
@@ -93,6 +95,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     no_slice: Annotated[bool, typer.Option("--no-slice", help="Keep what the claim does not depend on.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Check the claims of FILE.kc: prove them, or refute them with the shortest run."""
+    gc.set_threshold(NURSERY)
     from verify.api import Options, check_file, cores, exit_code  # noqa: PLC0415 - `--help` must be quick
 
     options = Options(

@@ -218,11 +218,13 @@ def writes(action: Action) -> set[str]:
     }
 
 
-def live(actions: Sequence[Action]) -> Mapping[int, frozenset[str]]:
-    """The locals that some path from each location reads before it writes them."""
+def live(actions: Sequence[Action], uses: Sequence[set[str]] | None = None) -> Mapping[int, frozenset[str]]:
+    """The locals that some path from each location reads before it writes them; `uses` are what each action reads."""
     alive: dict[int, frozenset[str]] = defaultdict(frozenset)
     leaving, arriving = outgoing(actions), incoming(actions)
-    steps = {n: [(a.target, reads(a), writes(a)) for a in found] for n, found in leaving.items()}
+    steps = defaultdict[int, list[tuple[int, set[str], set[str]]]](list)
+    for action, use in zip(actions, uses or map(reads, actions), strict=True):
+        steps[action.source].append((action.target, use, writes(action)))
     todo = dict.fromkeys(reversed(postorder(leaving, leaving)))
     while todo:
         location, _ = todo.popitem()

@@ -63,17 +63,18 @@ class Known:
 def settle_locals(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> list[Action]:
     """The actions with every known local replaced by what it is; `zero` are the locals that are 0 at the roots."""
     guards = [_guard(action.guard) for action in actions]
-    known = _known_at(actions, guards, roots, zero)
+    uses = [reads(action) for action in actions]
+    known = _known_at(actions, guards, uses, roots, zero)
     result = list[Action]()
-    for action, asks in zip(actions, guards, strict=True):
+    for action, asks, used in zip(actions, guards, uses, strict=True):
         here = known.get(action.source)
         if here is None or _where(asks, here) is None:
             continue
         objects = _objects(action)
-        if not objects and not here.told(reads(action)):
+        if not objects and not here.told(used):
             result.append(action)
             continue
-        guard = _decided(action.guard, here, objects)
+        guard = _decided(action.guard, here, objects) if objects else asks.settled(here)
         if guard != FALSE:
             updates = tuple(_update(update, here, objects) for update in action.updates)
             same = guard is action.guard and all(map(is_, updates, action.updates))
@@ -159,6 +160,16 @@ class Guard:
     nonzero: frozenset[str] = frozenset()
     equal: tuple[tuple[str, int], ...] = ()
     tests: tuple[Test, ...] = ()
+    answers: dict[object, Expr] = field(default_factory=dict)  # see `settled`
+
+    def settled(self, before: Known) -> Expr:
+        """The guard with what is known in it; asked of an action at every visit, mostly with the same known."""
+        values, nonzero = before.values, before.nonzero
+        key = tuple([(values.get(name), name in nonzero) for name in self.names])
+        found = self.answers.get(key)
+        if found is None:
+            found = self.answers[key] = _decided(self.expr, before)
+        return found
 
 
 def _guard(expr: Expr) -> Guard:
@@ -180,14 +191,16 @@ def _guard(expr: Expr) -> Guard:
 
 def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
     """What is known at each location of the locals that are live there."""
-    return _known_at(actions, [_guard(action.guard) for action in actions], roots, zero)
+    guards = [_guard(action.guard) for action in actions]
+    return _known_at(actions, guards, [reads(action) for action in actions], roots, zero)
 
 
 def _known_at(
-    actions: Sequence[Action], guards: Sequence[Guard], roots: Collection[int], zero: Collection[str]
+    actions: Sequence[Action], guards: Sequence[Guard], uses: Sequence[set[str]], roots: Collection[int],
+    zero: Collection[str],
 ) -> dict[int, Known]:
     asked = {id(action): guard for action, guard in zip(actions, guards, strict=True)}
-    alive = live(actions)
+    alive = live(actions, uses)
     nought = frozenset({0})
     entries = {*roots, *(entry for a in actions for entry in spawned(a))}
     starts = {entry: Known(dict.fromkeys(alive[entry].intersection(zero), nought)) for entry in entries}
@@ -203,7 +216,7 @@ def _where(guard: Guard, before: Known) -> Known | None:
     """What is known where the guard holds; None if it never does."""
     if not guard.names:
         return None if guard.expr == FALSE else before
-    if before.told(guard.names) and _decided(guard.expr, before) == FALSE:
+    if before.told(guard.names) and guard.settled(before) == FALSE:
         return None
     if not guard.nonzero and not guard.equal and before.values.keys().isdisjoint(guard.names):
         return before

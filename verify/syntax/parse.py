@@ -106,28 +106,29 @@ class Parser:
 
     def step(self, terminal: str) -> bool:
         """Reduce until `terminal` can be read, and read it; False if it cannot."""
+        states, shifts, reductions = self.states, self.tables.shifts, self.tables.reductions
         while True:
-            state = self.states[-1]
-            target = self.tables.shifts[state].get(terminal)
+            state = states[-1]
+            target = shifts[state].get(terminal)
             if target is not None:
                 self.shift(terminal, target)
                 return True
-            row = self.tables.reductions[state].get(terminal)
+            row = reductions[state].get(terminal)
             if row is None:
                 return False
             size = row.size
             if row.passes:
-                self.states.pop()
+                states.pop()
             elif size:
                 values, span = self.values[-size:], _joined(self.spans[-size], self.last)
                 depth = max(self.depths[-size:])
-                for part in (self.states, self.values, self.spans, self.depths):
+                for part in (states, self.values, self.spans, self.depths):
                     del part[-size:]
                 self.push(row, row.parts(values), span, depth)
             else:
                 self.push(row, row.parts([]), self.word().span, 0)
-            self.states.append(self.tables.shifts[self.states[-1]][row.origin])
-            if terminal == END and self.states[-1] in self.tables.last.values():
+            states.append(shifts[states[-1]][row.origin])
+            if terminal == END and states[-1] in self.tables.last.values():
                 return True
 
     def push(self, row: Reduction, parts: list[object], span: Span, depth: int) -> None:
