@@ -47,7 +47,7 @@ redundant user.set for a;
 """
 CLAIMS = (
     ClaimDecl("refute", "bad"), ClaimDecl("prove", "good"), ClaimDecl("prove", "hard", system="pair"),
-    ClaimDecl("prove", "good"), ClaimDecl("refute", "worse"),
+    ClaimDecl("prove", "good"), ClaimDecl("refute", "worse", without=("f.g",)),
 )
 
 
@@ -117,7 +117,7 @@ def test_what_the_next_answer_waits_for_is_begun_first(tmp_path: Path) -> None:
 
     order = [(2,), (3,), (0,), (4,), (1,)]
     list(side_by_side(claims, order, decide, Voice(lambda *_: None), {}, at_once=1))
-    assert begun.read_text().splitlines() == ["prove good", "refute bad", "prove hard", "prove harder", "refute worse"]
+    assert begun.read_text().splitlines() == ["prove good", "refute bad", "prove hard", "prove harder", "refute worse without f.g"]
     begun.unlink()
     list(side_by_side(claims[1:], [(1,), (3,), (2,), (0,)], decide, Voice(lambda *_: None), {}, at_once=1))
     assert begun.read_text().splitlines()[0] == "refute bad"
@@ -221,7 +221,7 @@ def test_progress_names_its_claim() -> None:
     heard.clear()
     list(side_by_side(CLAIMS, units(CLAIMS, "system"), decide, voice, {}, at_once=2))
     first = [claim for claim, said in heard if said == Progress("search", {"states": 0})]
-    assert {"prove good", "prove hard in pair", "refute bad", "refute worse"} <= set(first)
+    assert {"prove good", "prove hard in pair", "refute bad", "refute worse without f.g"} <= set(first)
 
 
 def test_a_file_has_the_same_answers_on_one_core_and_on_two(tmp_path: Path) -> None:

@@ -59,16 +59,17 @@ def unit(claim: ClaimDecl, claims: Sequence[ClaimDecl], system: str) -> Unit:
     """The unit of a claim among others; `system` is that of claims that name none.
 
     Invariants that are to be proved with all guards only are one unit, those that are to be proved without some as
-    well another: of each, one proof may do for all.
+    well another: of each, one proof may do for all. Runs of a system without the same guards are looked for in a row.
     """
     name = claim.system or system
     if claim.kind in WITHOUT_GUARDS:
         same = (c for c in claims if c.kind in WITHOUT_GUARDS and c.invariant == claim.invariant)
         varied = any(removed(other) for other in same if (other.system or system) == name)
         return Unit(wants(claim), name, ("invariants", "varied" if varied else "plain"), frozenset())
+    if wants(claim) == "refuted":
+        return Unit(wants(claim), name, (), frozenset(removed(claim)))
     what = (claim.invariant,) if claim.invariant else (claim.kind, *claim.targets)
-    gone = frozenset(removed(claim)) if wants(claim) == "refuted" else frozenset[str]()
-    return Unit(wants(claim), name, what, gone)
+    return Unit(wants(claim), name, what, frozenset())
 
 
 def units(claims: Sequence[ClaimDecl], system: str) -> list[tuple[int, ...]]:
