@@ -117,7 +117,8 @@ def test_what_the_next_answer_waits_for_is_begun_first(tmp_path: Path) -> None:
 
     order = [(2,), (3,), (0,), (4,), (1,)]
     list(side_by_side(claims, order, decide, Voice(lambda *_: None), {}, at_once=1))
-    assert begun.read_text().splitlines() == ["prove good", "refute bad", "prove hard", "prove harder", "refute worse without f.g"]
+    order = ["prove good", "refute bad", "prove hard", "prove harder", "refute worse without f.g"]
+    assert begun.read_text().splitlines() == order
     begun.unlink()
     list(side_by_side(claims[1:], [(1,), (3,), (2,), (0,)], decide, Voice(lambda *_: None), {}, at_once=1))
     assert begun.read_text().splitlines()[0] == "refute bad"
