@@ -102,7 +102,8 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
     left = list(order)
 
     def take() -> tuple[int, ...] | None:
-        waited_for = next((places for places in left if turn in places), None)
+        proofs = [places for places in left if wants(claims[places[0]]) == "proved"]
+        waited_for = next((places for places in proofs or left if turn in places), None)
         places = waited_for or next(iter(left), None)
         if places:
             left.remove(places)

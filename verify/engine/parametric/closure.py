@@ -65,6 +65,7 @@ class Closure:
     views: dict[Kind, Node]
     influences: dict[Seen, Node] = field(default_factory=dict)
     prepared: dict[tuple[Kind, int], list[Prepared]] = field(default_factory=dict)
+    stepped: dict[tuple[Kind, int], tuple[Node, ...]] = field(default_factory=dict)  # steps were taken of these
     disturbances: dict[tuple[Kind, Seen], tuple[Node, Node]] = field(default_factory=dict)
     moves: dict[tuple[Kind, int], Mapping[str, str]] = field(default_factory=dict)
     distinct: dict[Kind, Node] = field(default_factory=dict)
@@ -83,6 +84,10 @@ def close(run: Closure, tick: Callable[[], None]) -> None:
         for source in order:
             tick()
             for kind in sorted(kind for kind in run.views if not kind.made):
+                views = tuple(run.views.values())
+                if run.stepped.get((kind, source)) == views:
+                    continue
+                run.stepped[kind, source] = views
                 for prepared in _prepared(run, kind, source):
                     grown |= _apply(run, kind, source, prepared)
         tick()
