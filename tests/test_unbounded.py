@@ -184,8 +184,8 @@ def test_a_load_that_is_stored_back_is_pending() -> None:
         UNDONE,  # nobody else stores
         f"choose {{ {{ u8 v = 1; current->x = v | 1; }} {{ {THEIRS} }} }}",  # nothing was loaded
         f"choose {{ {{ u8 v = current->x; if (g) v = 2; current->x = v | 1; }} {{ {THEIRS} }} }}",  # or something else
-        "choose { { struct task *v = current->up; current->up = v; }"
-        " { struct task *t = any(struct task); t->up = t; } }",  # no number
+        # no number
+        "struct task *t = any(struct task); choose { { struct task *v = current->up; current->up = v; } { t->up = t; } }",
     ],
 )
 def test_what_is_not_surely_loaded_is_not_pending(code: str) -> None:

@@ -56,7 +56,7 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
             return "out of time"
         small = small_for_proof(system, prop, guess, passes)
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
-        mark = fingerprint(small, prop)
+        mark = (small.created, fingerprint(small, prop))
         if mark not in tried.outcomes:
             tried.outcomes[mark] = _prove(small, prop, deadline=deadline, report=report)
         outcome = tried.outcomes[mark]
