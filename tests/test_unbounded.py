@@ -185,7 +185,7 @@ def test_a_load_that_is_stored_back_is_pending() -> None:
         f"choose {{ {{ u8 v = 1; current->x = v | 1; }} {{ {THEIRS} }} }}",  # nothing was loaded
         f"choose {{ {{ u8 v = current->x; if (g) v = 2; current->x = v | 1; }} {{ {THEIRS} }} }}",  # or something else
         # no number
-        "struct task *t = any(struct task); choose { { struct task *v = current->up; current->up = v; } { t->up = t; } }",
+        "struct task *t = current->up; choose { { struct task *v = current->up; current->up = v; } { t->up = t; } }",
     ],
 )
 def test_what_is_not_surely_loaded_is_not_pending(code: str) -> None:
