@@ -78,3 +78,47 @@ def test_labels_stay_where_a_guard_is_removed() -> None:
     program = load_text(TEXT)
     without = lower(program, "system", removed=frozenset({"user.set"}))
     assert without.labels.keys() == lower(program, "system").labels.keys()
+
+
+OPTIONAL = ("user.lock", "user.again", "user.check", "user.set", "user.bar", "user.inner")
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in FOUND} | {"no_bad_unlock", "free_big"}))
+@pytest.mark.parametrize("guard", OPTIONAL)
+def test_an_optional_guard_has_all_runs_of_both_variants(name: str, guard: str) -> None:
+    program = load_text(TEXT)
+
+    def broken(removed: set[str], optional: set[str]) -> bool:
+        low = lower(program, "system", removed=frozenset(removed), optional=frozenset(optional))
+        return search(instance(low.system, 2), invariant(program, low, name)).trace is not None
+
+    assert broken(set(), {guard}) >= (broken(set(), set()) or broken({guard}, set()))
+
+
+@pytest.mark.parametrize("guards", [("user.lock", "user.check"), ("user.set", "user.again"), ("user.big", "user.bar")])
+def test_two_optional_guards_have_all_runs_of_four_variants(guards: tuple[str, str]) -> None:
+    program = load_text(TEXT)
+    one, other = guards
+    both = lower(program, "system", optional=frozenset(guards))
+    for name in ("small", "exclusive", "free_rw", "never_bad"):
+        found = search(instance(both.system, 2), invariant(program, both, name)).trace is not None
+        for gone in ((), (one,), (other,), guards):
+            low = lower(program, "system", removed=frozenset(gone))
+            assert found or search(instance(low.system, 2), invariant(program, low, name)).trace is None
+
+
+def test_an_optional_check_may_fire_and_may_not() -> None:
+    program = load_text(TEXT.replace("n == 3", "true"))
+    low = lower(program, "system", optional=frozenset({"user.check"}))
+    assert search(instance(low.system, 2), invariant(program, low, "never_bad")).trace is not None
+    passed = load_text(TEXT.replace("n == 3", "true") + "invariant fired = n == 0 || bad;")
+    low = lower(passed, "system", optional=frozenset({"user.check"}))
+    assert search(instance(low.system, 2), invariant(passed, low, "fired")).trace is not None
+    low = lower(passed, "system")
+    assert search(instance(low.system, 2), invariant(passed, low, "fired")).trace is None
+
+
+def test_labels_stay_where_a_guard_is_optional() -> None:
+    program = load_text(TEXT)
+    optional = lower(program, "system", optional=frozenset(OPTIONAL))
+    assert optional.labels.keys() == lower(program, "system").labels.keys()

@@ -67,7 +67,7 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
             return "out of time"
         small = small_for_proof(system, prop, guess, passes)
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
-        mark = fingerprint(small, prop)
+        mark = (small.created, fingerprint(small, prop))
         outcome = tried.outcomes.get(mark) or _prove(small, prop, deadline=deadline, report=report)
         if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
             tried.outcomes[mark] = outcome
