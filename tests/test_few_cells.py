@@ -308,7 +308,6 @@ invariant inv = forall (struct task *t) !t->y;
 """
 
 
-@pytest.mark.xfail(reason="reduction takes a start for a left mover, also of a thread that runs", strict=True)
 def test_a_thread_that_runs_is_started_again_in_the_reduced_system_too() -> None:
     assert not isinstance(outcome(TWICE, Passes()), Proved)
 

@@ -251,7 +251,7 @@ def test_an_object_that_is_not_there_has_no_clause_that_is_true() -> None:
 def test_what_is_near_a_thread_is_said_of_it_and_of_the_actor() -> None:
     of = ground(made((TRUE, (BAD,))))
     assert near(of, (OTHER, "", 0)) == {
-        (OTHER, "", 0), (ACTOR, "", 0), (0, "task", OTHER), (ACTOR, "task", OTHER)
+        (OTHER, "", 0), (ACTOR, "", 0), (0, "task", ACTOR), (0, "task", OTHER), (ACTOR, "task", OTHER)
     }  # fmt: skip
     some = near(of, (0, "obj", VIEWED))
     assert {(0, "obj", VIEWED), (ACTOR, "obj", VIEWED), (ACTOR, "", 0)} <= some

@@ -108,7 +108,7 @@ def _mover(
     for update in action.updates:
         place = update.place
         if isinstance(place, Local) and place.name == PC and place.of is not None:
-            right = False  # the thread it starts may step at once
+            right = left = False  # the thread may step at once; if it runs already, what it did last is not undone
             continue
         domain = system.var(place).domain
         if isinstance(domain, Ptr) and not system.var(place).lock:
