@@ -13,8 +13,9 @@ from verify.ir import Expr, System
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.scenario import Branch, branches, meddling, ways
+from verify.question import Memory, Question
 from verify.semantics import holds, replay
-from verify.strategy import GLANCE, Memory, Question, decide
+from verify.strategy import GLANCE, decide
 from verify.syntax import load_text
 
 TEXT = """

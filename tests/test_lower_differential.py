@@ -25,9 +25,10 @@ from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.scenario import branches, scenario, suspects, ways
 from verify.lower.slice import slice_for
+from verify.question import Memory, Question
 from verify.semantics import holds, replay
 from verify.smt import accepts
-from verify.strategy import Memory, Question, decide
+from verify.strategy import decide
 from verify.syntax import load_text
 
 STATES = 6_000  # of the plain system, at most

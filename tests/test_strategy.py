@@ -11,8 +11,9 @@ from verify.api import Options, check_file
 from verify.engine.verdict import Proved, Refuted, Scope, Unknown, Verdict
 from verify.lower import lower
 from verify.lower.claims import invariant
+from verify.question import Engine, Memory, Question, Shown
 from verify.semantics import replay
-from verify.strategy import Engine, Memory, Question, Shown, deadlock_question, decide
+from verify.strategy import deadlock_question, decide
 from verify.syntax import load_text
 
 TEXT = """

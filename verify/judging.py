@@ -23,7 +23,7 @@ from verify.schedule import WITHOUT_GUARDS, Unit, unit
 
 if TYPE_CHECKING:
     from verify.lower import Lowered
-    from verify.strategy import Memory, Question, Tools
+    from verify.question import Memory, Question, Tools
     from verify.syntax.ast import ClaimDecl
     from verify.syntax.program import Program
 
@@ -80,7 +80,8 @@ def quiet(_: Progress) -> None:
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file."""
-    from verify.strategy import Memory, Tools, deadlock_question, decide, proof_of  # noqa: PLC0415 - they import the solver
+    from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
+    from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
 
     bench = _Bench(selection, options, report, defaultdict(Memory), Tools())
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
@@ -141,7 +142,7 @@ class _Bench:
 
     def question(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
-        from verify.strategy import Question  # noqa: PLC0415 - as above
+        from verify.question import Question  # noqa: PLC0415 - as above
 
         program, options = self.selection.program, self.options
         lowered = self.selection.lower((self.selection.system(claim), gone, optional))

@@ -11,112 +11,37 @@ Nothing is proved on a finder's word, and nothing refuted without the run of the
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from itertools import islice
-from typing import Literal, assert_never
+from typing import assert_never
 
-from verify.engine.search import Search, search
-from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Report, Scope, Unknown, Verdict
+from verify.engine.search import search
+from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Scope, Unknown, Verdict
 from verify.engine.views import find_invariant
 from verify.hunt import runs
 from verify.instances import Instance, Trace, instance, least_tasks
-from verify.ir import Expr, System
+from verify.ir import System
 from verify.lower.claims import never_stuck
 from verify.lower.expand import Expansion, expand
 from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
-from verify.lower.scenario import Ways, ways
 from verify.lower.simplify import conj
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
+from verify.question import Question, Shown
 from verify.semantics import holds, replay, stuck
-from verify.smt import Terms, accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import Guess, Passes, Tried, close_together, guesses, prove_unbounded
+from verify.smt import accepts, accepts_deadlock, bmc, judge
+from verify.unbounded import Guess, Passes, close_together, guesses, prove_unbounded
 
-Engine = Literal["auto", "bfs", "views", "bmc"]
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold
 SMALL = 2  # guesses of what a proof must know that cost little
 MOST = 0.75  # of the time that is left, for a proof that knows much
 GROWTH = 8
 BMC_STEPS = 64
-
-
-@dataclass(slots=True)
-class Memory:
-    """What the claims of one file have in common: small systems proved, and what each property needed to know."""
-
-    proofs: dict[object, Proved] = field(default_factory=dict)
-    tried: Tried = field(default_factory=Tried)
-    keys: dict[Expr, frozenset[Key]] = field(default_factory=dict)
-    why: str = ""  # the last proof failed
-
-
-@dataclass(slots=True)
-class Tools:
-    """What is worked out once for all claims, and changes no answer."""
-
-    ways: Ways | None = None  # of the last system: most claims are about the same as the one before
-    terms: Terms | None = None  # for runs: beginning with none takes Z3 longer than to accept most of them
-
-    def terms_for_runs(self) -> Terms:
-        """Terms to say in that a run is one."""
-        self.terms = self.terms or Terms()
-        return self.terms
-
-    def ways_of(self, system: System) -> Ways:
-        """The ways of a system, worked out once for claims in a row."""
-        if self.ways is None or self.ways.system is not system:
-            self.ways = ways(system)
-        return self.ways
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One property of one system, and how to go about it."""
-
-    system: System
-    prop: Expr
-    tasks: int
-    deadline: float
-    engine: Engine
-    report: Report
-    reduce: bool
-    slice: bool
-    memory: Memory
-    tools: Tools = field(default_factory=Tools)
-    hunt: bool = False  # whether a run is expected, and worth looking for at length first
-    deadlock: bool = False
-
-    def tell(self, phase: str, figures: Mapping[str, int]) -> None:
-        """Report where the solver stands."""
-        self.report(Progress(phase, figures))
-
-    def sizes(self) -> Iterator[int]:
-        """The numbers of tasks to look at, in growing order."""
-        return iter(range(min(least_tasks(self.system), self.tasks), self.tasks + 1))
-
-
-@dataclass(slots=True)
-class Shown:
-    """The strongest thing shown so far."""
-
-    depth: int = -1
-    tasks: int = 0
-    complete: bool = False
-
-    def add(self, result: Search, tasks: int) -> None:
-        """Take in a search of a system with at least the runs of the whole that found nothing."""
-        self.tasks, self.depth, self.complete = tasks, result.depth, result.complete
-
-    def __str__(self) -> str:
-        if self.depth < 0:
-            return "nothing"
-        steps = "any number of steps" if self.complete else f"up to {self.depth} steps"
-        return f"no violation in any run of {steps} with {self.tasks} task{'s' * (self.tasks != 1)}"
 
 
 def decide(question: Question) -> Verdict:
