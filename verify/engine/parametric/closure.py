@@ -7,72 +7,22 @@ are gathered into its influence (the relies of Jones 1983), and one image of tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
 from verify.engine.diagrams import Node
-from verify.engine.parametric.rules import Rule, rules, slots_of, writes_pointers
+from verify.engine.parametric.prepare import Closure, Prepared, Product, Seen, Written, made_by, prepared
 from verify.engine.parametric.space import (
     ME,
     OWN,
     REFERENCED,
-    SHARED,
     VIEWED,
     VIEWER,
     Cell,
     Kind,
-    Space,
-    cells_of,
     moved,
     view_bits,
 )
 from verify.instances import THREAD, Slot
 from verify.ir import Action, Ptr
-from verify.universal import MAKER
-
-Written = tuple[Slot, ...]
-
-
-@dataclass(slots=True)
-class Product:
-    """A relation to be multiplied with views, of each kind with the object in view moved to a cell; `last` seen."""
-
-    relation: Node
-    factors: Sequence[tuple[Kind, Mapping[str, str]]]  # kind, renaming
-    forget: Sequence[Sequence[str]]  # after each factor
-    last: list[Node] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A rule's image on its own kind of view, and its influence on the object in view."""
-
-    image: Product | None
-    back: Mapping[str, str]  # from the state after to the state before
-    influence: Product | None
-    written: Written  # by the influence
-
-
-Seen = tuple[Kind, Written]  # what others do to the object in views of a kind, OWN for the own object of any
-
-
-@dataclass(slots=True)
-class Closure:
-    """The state of one fixpoint: the views of each kind, and the influence of all threads on an object."""
-
-    space: Space
-    actions: Mapping[int, Sequence[Action]]  # from each location
-    views: dict[Kind, Node]
-    influences: dict[Seen, Node] = field(default_factory=dict)
-    prepared: dict[tuple[Kind, int], list[Prepared]] = field(default_factory=dict)
-    stepped: dict[tuple[Kind, int], tuple[Node, ...]] = field(default_factory=dict)  # steps were taken of these
-    disturbances: dict[tuple[Kind, Seen], tuple[Node, Node]] = field(default_factory=dict)
-    moves: dict[tuple[Kind, int], Mapping[str, str]] = field(default_factory=dict)
-    distinct: dict[Kind, Node] = field(default_factory=dict)
-    pointing: dict[Kind, Node] = field(default_factory=dict)
-    beside: dict[Kind, Sequence[str]] = field(default_factory=dict)
-    named: dict[tuple[frozenset[str], tuple[tuple[Cell, Cell], ...]], Mapping[str, str]] = field(default_factory=dict)
-    images: int = 0
 
 
 def close(run: Closure, tick: Callable[[], None]) -> None:
@@ -88,8 +38,8 @@ def close(run: Closure, tick: Callable[[], None]) -> None:
                 if run.stepped.get((kind, source)) == views:
                     continue
                 run.stepped[kind, source] = views
-                for prepared in _prepared(run, kind, source):
-                    grown |= _apply(run, kind, source, prepared)
+                for ready in prepared(run, kind, source):
+                    grown |= _apply(run, kind, source, ready)
         tick()
         grown = grown or _disturb(run)
 
@@ -112,127 +62,6 @@ def control_order(actions: Mapping[int, Sequence[Action]]) -> list[int]:
                 seen.add(following)
                 stack.append((following, iter(targets.get(following, ()))))
     return [location for location in reversed(finished) if location in targets]
-
-
-def _prepared(run: Closure, kind: Kind, source: int) -> list[Prepared]:
-    """The rules from a location for a kind of view, made when some thread can be there."""
-    key = (kind, source)
-    if key not in run.prepared:
-        of, actions = run.space, run.actions[source]
-        if run.views[kind] & of.at(source) == of.false:
-            return []
-        plain = [action for action in actions if not writes_pointers(action, of)]
-        showing = [action for action in actions if writes_pointers(action, of)]
-        found = [(rule, True, True) for rule in rules(of, plain, kind, viewer=False)]
-        found += [(rule, True, False) for rule in rules(of, showing, kind, viewer=False)]
-        found += [(rule, False, True) for rule in rules(of, showing, kind, viewer=True)]
-        run.prepared[key] = [
-            prepared for rule, image, shows in found for prepared in _prepare(run, rule, kind, image=image, shows=shows)
-        ]
-    return run.prepared[key]
-
-
-def _prepare(run: Closure, rule: Rule, kind: Kind, *, image: bool, shows: bool) -> Iterator[Prepared]:
-    """What a rule does to views of an object: of one that the thread is making, and of any other."""
-    of = run.space
-    made = Kind(kind.cls, made=True)
-    further: list[tuple[Kind, Mapping[str, str]]] = [
-        (Kind(cell[0]), _move(run, Kind(cell[0]), cell)) for cell in sorted(rule.joined)
-    ]
-    if made not in run.views:
-        own: list[tuple[Kind, Mapping[str, str]]] = (
-            [(OWN, {})] if kind != OWN and _speaks_of_own(of, rule.relation) else []
-        )
-        yield _products(run, rule, kind, rule.relation, [(kind, {}), *own, *further], image=image, shows=shows)
-        return
-    mine = _made(of, kind.cls)
-    making = any(slot.name == MAKER and slot.cell == kind.cls and slot.index == VIEWED for slot in rule.writes)
-    own = [(OWN, {})] if making or _speaks_of_own(of, rule.relation) else []
-    others = rule.relation & ~mine
-    if others != of.false:
-        into = made if making else kind
-        yield _products(run, rule, into, others, [(kind, {}), *own, *further], image=image, shows=shows)
-    if rule.relation & mine != of.false:
-        yield _products(run, rule, made, rule.relation & mine, [(made, {}), *further], image=image, shows=shows)
-
-
-def _speaks_of_own(of: Space, relation: Node) -> bool:
-    return any((slot.cell, slot.index) == (of.system.thread, ME) for slot in slots_of(of, relation))
-
-
-def _made(of: Space, cls: str) -> Node:
-    """That the thread is making the object in view."""
-    return of.manager.var(f"{Slot(cls, VIEWED, MAKER)}:@{ME}")
-
-
-def _products(  # noqa: PLR0913 - a rule, and all that is wanted of it
-    run: Closure, rule: Rule, into: Kind, relation: Node, factors: Sequence[tuple[Kind, Mapping[str, str]]], *,
-    image: bool, shows: bool,
-) -> Prepared:  # fmt: skip
-    of = run.space
-    speaks = [{names.get(bit, bit) for bit in view_bits(of, k)} for k, names in factors]
-    inner = view_bits(of, into)
-    cells = set(cells_of(of, into))
-    after = {
-        f"{bit}'": bit
-        for slot in rule.writes
-        if (slot.cell, slot.index) in cells
-        for bit in of.bits[slot]
-        if bit in inner
-    }
-    result = Product(relation, factors, _plan(relation, speaks, inner - set(after.values()) | set(after)))
-    thread = of.system.thread
-    faced = _faced(of, into)
-    outer = tuple(slot for slot in rule.writes if (slot.cell, slot.index) in faced)
-    influence = None
-    if shows and outer:
-        told = {(thread, ME), (thread, VIEWER), *faced}
-        seen = {
-            bit
-            for slot, names in of.bits.items()
-            if (slot.cell, slot.index) in faced
-            for bit in names
-            if of.about[bit] in told
-        }
-        keep = seen | {f"{bit}'" for slot in outer for bit in of.bits[slot] if bit in seen} | {REFERENCED}
-        telling = relation & _distinct(run, into)
-        influence = Product(telling, factors, _plan(telling, speaks, keep))
-    return Prepared(result if image and after else None, after, influence, outer)
-
-
-def _faced(of: Space, kind: Kind) -> tuple[Cell, Cell]:
-    """What others see of a view of a thread: the globals, and the object that is in their view."""
-    return (SHARED, (of.system.thread, ME) if kind == OWN else (kind.cls, VIEWED))
-
-
-def _distinct(run: Closure, kind: Kind) -> Node:
-    """That no pointer in view leads to the acting thread's object and to that of who looks on."""
-    if kind not in run.distinct:
-        of, node = run.space, run.space.true
-        thread = Ptr(of.system.thread)
-        for slot, var in of.slots.items():
-            if var.domain == thread and (slot.cell, slot.index) in _faced(of, kind):
-                at = [of.manager.var(f"{slot}:@{i}") for i in (ME, VIEWER, VIEWED)]
-                node &= ~(at[0] & at[1]) & ~(at[1] & at[2]) & ~(at[0] & at[2])
-        run.distinct[kind] = node
-    return run.distinct[kind]
-
-
-def _move(run: Closure, kind: Kind, cell: Cell) -> Mapping[str, str]:
-    key = (kind, cell[1])
-    if key not in run.moves:
-        run.moves[key] = moved(run.space, view_bits(run.space, kind), {(kind.cls, VIEWED): cell})
-    return run.moves[key]
-
-
-def _plan(relation: Node, speaks: Sequence[AbstractSet[str]], keep: AbstractSet[str]) -> list[list[str]]:
-    """The bits to forget after each factor: those not kept that no later factor speaks of."""
-    result: list[list[str]] = []
-    later: set[str] = set()
-    for bits in reversed([speaks[0] | set(relation.support), *speaks[1:]]):
-        result.append(sorted(bits - later - keep))
-        later |= bits
-    return result[::-1]
 
 
 def _apply(run: Closure, kind: Kind, source: int, prepared: Prepared) -> bool:
@@ -286,7 +115,7 @@ def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own
         return _add(run, kind, new)
     grown = False
     if own or kind.made:
-        grown = _add(run, made, new & _made(of, kind.cls))
+        grown = _add(run, made, new & made_by(of, kind.cls))
         new = of.manager.exist(_beside(run, kind), new)
     return grown | _add(run, Kind(kind.cls), new)
 

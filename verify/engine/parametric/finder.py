@@ -6,8 +6,9 @@ import time
 from collections import defaultdict
 
 from verify.engine.parametric.clauses import clauses
-from verify.engine.parametric.closure import Closure, close
+from verify.engine.parametric.closure import close
 from verify.engine.parametric.initial import initial
+from verify.engine.parametric.prepare import Closure
 from verify.engine.parametric.reading import OutsideError
 from verify.engine.parametric.space import space
 from verify.engine.parametric.violations import violations
