@@ -28,20 +28,26 @@ from verify.ir import Action, Ptr
 def close(run: Closure, tick: Callable[[], None]) -> None:
     """Grow the views until they are closed under every step. `tick` is called before each location."""
     order = control_order(run.actions)
+    kinds = sorted(kind for kind in run.views if not kind.made)
     grown = True
+    while grown:
+        grown = any(_close_kind(run, kind, order, tick) for kind in kinds) or _disturb(run)
+
+
+def _close_kind(run: Closure, kind: Kind, order: Sequence[int], tick: Callable[[], None]) -> bool:
+    """Let the thread in views of a kind take its steps, until it comes to nothing new; return whether it came to any."""
+    ever, grown = False, True
     while grown:
         grown = False
         for source in order:
             tick()
-            for kind in sorted(kind for kind in run.views if not kind.made):
-                views = tuple(run.views.values())
-                if run.stepped.get((kind, source)) == views:
-                    continue
+            views = tuple(run.views.values())
+            if run.stepped.get((kind, source)) != views:
                 run.stepped[kind, source] = views
                 for ready in prepared(run, kind, source):
                     grown |= _apply(run, kind, source, ready)
-        tick()
-        grown = grown or _disturb(run)
+        ever |= grown
+    return ever
 
 
 def control_order(actions: Mapping[int, Sequence[Action]]) -> list[int]:
@@ -82,7 +88,7 @@ def _apply(run: Closure, kind: Kind, source: int, prepared: Prepared) -> bool:
 
 
 def _multiply(run: Closure, what: Product, source: int) -> Node | None:
-    """The product; None if it was taken of the same factors before.
+    """The product; None if it is the same as before.
 
     To take it of what is new alone is no faster: the diagrams remember what they were asked.
     """
@@ -98,6 +104,9 @@ def _multiply(run: Closure, what: Product, source: int) -> Node | None:
         if node == of.false:
             break
         node = of.product(node, of.manager.let(names, factor) if names else factor, bits)
+    if node == what.result:
+        return None
+    what.result = node
     return node
 
 

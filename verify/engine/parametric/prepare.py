@@ -34,12 +34,13 @@ Written = tuple[Slot, ...]
 
 @dataclass(slots=True)
 class Product:
-    """A relation to be multiplied with views, of each kind with the object in view moved to a cell; `last` seen."""
+    """A relation to be multiplied with views, of each kind with the object in view moved to a cell."""
 
     relation: Node
     factors: Sequence[tuple[Kind, Mapping[str, str]]]  # kind, renaming
     forget: Sequence[Sequence[str]]  # after each factor
     last: list[Node] = field(default_factory=list)
+    result: Node = None  # of `last`
 
 
 @dataclass(slots=True)
