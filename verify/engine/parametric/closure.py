@@ -35,7 +35,7 @@ def close(run: Closure, tick: Callable[[], None]) -> None:
 
 
 def _close_kind(run: Closure, kind: Kind, order: Sequence[int], tick: Callable[[], None]) -> bool:
-    """Let the thread in views of a kind take its steps, until it comes to nothing new; return whether it came to any."""
+    """Let the thread in views of a kind take its steps till nothing new comes; return whether anything did."""
     ever, grown = False, True
     while grown:
         grown = False
