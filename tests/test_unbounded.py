@@ -46,7 +46,7 @@ from verify.lower.history import with_history
 from verify.lower.localize import closely_read, first_keys, plain_locks, shared_keys
 from verify.lower.localize import tested_on_the_way as on_the_way
 from verify.lower.pending import with_pending
-from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, ground, near
+from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, among, around, ground, near
 from verify.syntax import load_text
 from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded, small_for_proof
 
@@ -250,12 +250,20 @@ def test_an_object_that_is_not_there_has_no_clause_that_is_true() -> None:
 
 def test_what_is_near_a_thread_is_said_of_it_and_of_the_actor() -> None:
     of = ground(made((TRUE, (BAD,))))
-    assert near(of, (OTHER, "", 0)) == {
+    every = list(all_pairs(of))
+    assert set(near(of, (OTHER, "", 0), every)) == {
         (OTHER, "", 0), (ACTOR, "", 0), (0, "task", ACTOR), (0, "task", OTHER), (ACTOR, "task", OTHER)
     }  # fmt: skip
-    some = near(of, (0, "obj", VIEWED))
-    assert {(0, "obj", VIEWED), (ACTOR, "obj", VIEWED), (ACTOR, "", 0)} <= some
-    assert some <= set(all_pairs(of))
+    some = set(near(of, (0, "obj", VIEWED), every))
+    assert {(0, "obj", VIEWED), (ACTOR, "obj", VIEWED), (ACTOR, "", 0)} <= some <= set(every)
+
+
+def test_who_takes_no_part_in_a_step_need_not_be_there() -> None:
+    of = ground(made((TRUE, (BAD,))))
+    assert around(of, (ACTOR, "obj", VIEWED)) >= {("task", ACTOR), ("obj", VIEWED)}
+    assert {("task", OTHER), ("task", VIEWED)}.isdisjoint(around(of, (ACTOR, "obj", VIEWED)))
+    assert ("task", OTHER) in around(of, (OTHER, "", 0))
+    assert {thread for thread, _, _ in among(of, around(of, (ACTOR, "", 0)))} == {0, ACTOR}
 
 
 def test_further_cells_are_as_many_as_an_action_goes_through_pointers() -> None:

@@ -6,6 +6,7 @@ after it are objects that a step touches besides. Only the acting thread has to 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -14,7 +15,6 @@ from verify.instances import THREAD, Slot
 from verify.ir import PC, Action, Expr, Field, Global, Local, Me, Place, Ptr, System
 from verify.smt.covered import refuse
 from verify.smt.integers import (
-    NO,
     YES,
     Num,
     binary,
@@ -120,7 +120,7 @@ class Step:
     action: Action
     enabled: Num
     typed: Num
-    after: PatchReader
+    writes: Mapping[Slot, Num]  # the numbers of what it stores in
     notes: Mapping[str, Num] = field(default_factory=dict)  # the choices of its binders
 
 
@@ -154,32 +154,12 @@ def step(of: Ground, action: Action) -> Step | None:
     enabled = conjunction(z, (here, does.enabled, *allowed, reader.named(), *touched))
     if not enabled.hi:
         return None
-    after = PatchReader(z, inst, {**before, **does.writes}, base=of.reader)
-    return Step(action, enabled, does.typed, after, dict(scope))
-
-
-Failed = tuple[Said, Num]  # a clause, and that a step breaks it
-
-
-def own(of: Ground, does: Step, clauses: Sequence[Said]) -> Iterator[Failed]:
-    """What the step might break of what is said of the thread that takes it, alone or with any object."""
-    written = _written(does) | {(THREAD, PC)}
-    for said in clauses:
-        clause = said.clause
-        if not clause.thread or (clause.locations is not None and does.action.target not in clause.locations):
-            continue
-        if written.isdisjoint(said.reads) and (clause.locations is None or does.action.source in clause.locations):
-            continue
-        pair = (ACTOR, clause.cls, VIEWED if clause.cls else 0)
-        of.body(clause, pair)  # so that what the step leaves as it is need not be read again
-        failed = conjunction(of.z, (of.there(clause.cls, pair[2]), negation(of.z, of.body(clause, pair, does.after))))
-        if failed.hi:
-            yield said, failed
+    return Step(action, enabled, does.typed, does.writes, dict(scope))
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The same cells after the step of a thread that may be any: the locals of the one that looks on stay."""
+    """The same cells after a step of the actor: what another thread has of its own stays."""
 
     of: Ground
     reader: PatchReader
@@ -187,46 +167,68 @@ class Later:
     same: Mapping[Slot, Num]  # that a step leaves a variable as it is
     known: dict[tuple[int, Pair], Num] = field(default_factory=dict)  # that a clause is broken
 
+    def leaves(self, does: Step, *, shared: bool) -> Num:
+        """What the step does to all that it may store in, or to what others may see of it."""
+        z, slots = self.of.z, [slot for slot in self.same if not shared or slot.cell != THREAD]
+        new = {slot: value for slot, value in does.writes.items() if value is not self.of.reader.values[slot]}
+        stores = [binary(z, "==", self.reader.values[slot], new[slot]) for slot in slots if slot in new]
+        return conjunction(z, [*stores, *(self.same[slot] for slot in slots if slot not in new)])
+
 
 def later(of: Ground) -> Later:
     """Return the cells after a step."""
     z, before = of.z, of.reader.values
-    shared = {slot: value for slot, value in free_values(z, of.inst, "1").items() if slot.cell != THREAD}
-    same = {slot: binary(z, "==", value, before[slot]) for slot, value in shared.items()}
-    typed = conjunction(z, [limits(z, value) for value in shared.values()])
-    return Later(of, PatchReader(z, of.inst, {**before, **shared}, base=of.reader), typed, same)
+    new = free_values(z, of.inst, "1")
+    changing = {slot: value for slot, value in new.items() if (slot.cell, slot.index) != (THREAD, OTHER)}
+    same = {slot: binary(z, "==", value, before[slot]) for slot, value in changing.items()}
+    typed = conjunction(z, [limits(z, value) for value in changing.values()])
+    return Later(of, PatchReader(z, of.inst, {**before, **changing}, base=of.reader), typed, same)
 
 
+Failed = tuple[Said, Num]  # a clause, and that a step breaks it
 Seen = Mapping[Pair, Sequence[Failed]]
 
 
-def others(at: Later, does: Step, clauses: Sequence[Said]) -> tuple[Num, Seen]:
-    """What the step might break of what is said of another thread or of any object, and what the step does to them."""
-    of, written = at.of, _written(does)
-    failed: dict[Pair, list[Failed]] = {}
+def own(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
+    """What the step might break of what is said of the thread that takes it, alone or with any object."""
+    written, result = _written(does) | {(THREAD, PC)}, defaultdict[Pair, list[Failed]](list)
+    for said in clauses:
+        clause = said.clause
+        if not clause.thread or (clause.locations is not None and does.action.target not in clause.locations):
+            continue
+        if written.isdisjoint(said.reads) and (clause.locations is None or does.action.source in clause.locations):
+            continue
+        pair = (ACTOR, clause.cls, VIEWED if clause.cls else 0)
+        failed = _breaks(at, said, pair)
+        if failed.hi:
+            result[pair].append((said, failed))
+    return result
+
+
+def others(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
+    """What the step might break of what is said of another thread or of any object."""
+    of, written, result = at.of, _written(does), defaultdict[Pair, list[Failed]](list)
     for said in clauses:
         if not written.isdisjoint(said.reads):
             for pair in _watching(of, said.clause):
-                broken = _breaks(at, said, pair)
-                if broken.hi:
-                    failed.setdefault(pair, []).append((said, broken))
-    new = changed(at, does)
-    if not failed or not new:
-        return NO, {}
-    stores = [binary(of.z, "==", at.reader.values[slot], does.after.values[slot]) for slot in sorted(new)]
-    return conjunction(of.z, [*stores, *(same for slot, same in at.same.items() if slot not in new)]), failed
+                failed = conjunction(of.z, (of.at(said.clause, pair[0]), _breaks(at, said, pair)))
+                if failed.hi:
+                    result[pair].append((said, failed))
+    return result
 
 
-def near(of: Ground, pair: Pair) -> frozenset[Pair]:
-    """The pairs of which the invariant most likely says why a step keeps what is said of `pair`."""
+def around(of: Ground, pair: Pair) -> frozenset[tuple[str, int]]:
+    """The objects that may matter where a step breaks what is said of a pair: others need not be there."""
     thread, cls, index = pair
     tasks = of.inst.system.thread
-    whose = {(cls, index)} if cls else {(tasks, thread)}
-    alone = {(ACTOR, "", 0), (0, tasks, ACTOR)}
-    if thread:
-        alone |= {(OTHER, "", 0), (0, tasks, OTHER), (ACTOR, tasks, OTHER)}
-    about = {other for other in all_pairs(of) if other[1:] in whose and other[0] != OTHER}
-    return frozenset({pair} | alone | about)
+    touched = {(c, i) for c, i in of.real if i >= FURTHER}
+    return frozenset({(tasks, ACTOR), (tasks, thread), (cls, index), *touched})
+
+
+def among(of: Ground, cells: frozenset[tuple[str, int]]) -> Sequence[Pair]:
+    """All that the invariant says of some objects and their threads."""
+    tasks = of.inst.system.thread
+    return [p for p in all_pairs(of) if (not p[0] or (tasks, p[0]) in cells) and (not p[1] or p[1:] in cells)]
 
 
 def all_pairs(of: Ground) -> Iterator[Pair]:
@@ -236,19 +238,24 @@ def all_pairs(of: Ground) -> Iterator[Pair]:
         yield from of.pairs(thread)
 
 
-def changed(at: Later, does: Step) -> frozenset[Slot]:
-    """The variables in which others may see the step."""
-    return frozenset(slot for slot in at.same if does.after.values[slot] is not at.of.reader.values[slot])
+def near(of: Ground, pair: Pair, every: Sequence[Pair]) -> Sequence[Pair]:
+    """Those of `every` pair of which the invariant most likely says why a step keeps what is said of `pair`."""
+    thread, cls, index = pair
+    tasks = of.inst.system.thread
+    whose = {(cls, index)} if cls else {(tasks, thread)}
+    alone = {pair, (ACTOR, "", 0), (0, tasks, ACTOR)}
+    if thread == OTHER:
+        alone |= {(OTHER, "", 0), (0, tasks, OTHER), (ACTOR, tasks, OTHER)}
+    return [other for other in every if other in alone or (other[1:] in whose and other[0] != OTHER)]
 
 
 def _breaks(at: Later, said: Said, pair: Pair) -> Num:
+    """That the body of a clause is false, after the step, of what is there of a pair."""
     key = (said.number, pair)
     if key not in at.known:
-        of, clause = at.of, said.clause
-        there = conjunction(of.z, (of.there(of.inst.system.thread, pair[0]), of.there(clause.cls, pair[2])))
-        here = of.at(clause, pair[0])
-        after = of.body(clause, pair, at.reader)
-        at.known[key] = conjunction(of.z, (there, here, negation(of.z, after)))
+        of = at.of
+        there = (of.there(of.inst.system.thread, pair[0]), of.there(pair[1], pair[2]))
+        at.known[key] = conjunction(of.z, (*there, negation(of.z, of.body(said.clause, pair, at.reader))))
     return at.known[key]
 
 

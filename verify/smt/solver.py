@@ -24,6 +24,8 @@ def solver(z: Terms, *assumed: Num) -> z3.Solver:
     """A new solver that assumes all of `assumed`."""
     # It turns everything into one SAT problem, at a third of the cost of starting Z3's general solver.
     found = z3.SolverFor("QF_FD", ctx=z.context)
+    found.set("simplify.delay", 100_000)  # conflicts: most queries have far fewer, and simplifying costs more than they
+    found.set("phase", "always_false")  # few of the cases of a disjunction hold
     assume(z, found, *assumed)
     return found
 

@@ -10,21 +10,19 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import NamedTuple
 
 import z3
 
 from verify.instances import THREAD, Slot, spare
-from verify.ir import PC, PUBLISHED, Binder, Bound, Expr, Fresh, Group, InitValue, Ptr, System
-from verify.smt.covered import refuse, refuse_clauses, refuse_property
+from verify.ir import PC, PUBLISHED, Expr, Fresh, Group, InitValue, System
+from verify.smt.covered import refuse, refuse_clauses
 from verify.smt.ground import (
     ACTOR,
     VIEWED,
     Ground,
     Pair,
-    all_pairs,
-    followed,
+    among,
+    around,
     ground,
     later,
     near,
@@ -40,18 +38,16 @@ from verify.smt.integers import (
     conjunction,
     constant,
     disjunction,
-    limits,
     negation,
-    variable,
 )
 from verify.smt.judge import FailedObligation, Judgement
-from verify.smt.patch import PatchReader, free_values, patch
+from verify.smt.patch import PatchReader
+from verify.smt.safety import safety
 from verify.smt.solver import check, solver
-from verify.smt.terms import Terms
-from verify.universal import Clause, prenex
+from verify.smt.together import Answer, Case, Invariant, together
+from verify.universal import Clause
 
 Report = Callable[[str, Mapping[str, int]], None]
-Answer = tuple[str, z3.CheckSatResult]
 
 
 def judge_universal(
@@ -91,61 +87,42 @@ def _answers(system: System, clauses: Sequence[Clause], prop: Expr, deadline: fl
 # ---- consecution ---------------------------------------------------------------------------------
 
 
-class _Case(NamedTuple):
-    """The obligations of one action: that it does none of these."""
-
-    label: str
-    does: Num
-    parts: Sequence[tuple[str, Num]]
-
-
 def _consecution(system: System, clauses: Sequence[Clause], deadline: float | None) -> Iterator[Answer]:
     """That a step keeps every clause: of the thread that takes it, and of any other."""
     of = ground(system)
-    after = later(of)
+    z, after = of.z, later(of)
     every = numbered(clauses)
-    acting, watching = list[_Case](), defaultdict[Pair, list[_Case]](list)
+    cases = defaultdict[Pair, list[Case]](list)
     for action in system.actions:
         does = step(of, action)
         if does is None:
             continue
-        untyped = [] if does.typed.lo else [("domains", negation(of.z, does.typed))]
-        parts = [*untyped, *((str(said.number), failed) for said, failed in own(of, does, every))]
-        acting.append(_Case(action.label, does.enabled, parts))
-        effect, found = others(after, does, every)
-        does_so = conjunction(of.z, (does.enabled, effect))
-        for pair, lost in found.items():
-            parts = [(f"{said.number} of {_watcher(pair)}", failed) for said, failed in lost]
-            watching[pair].append(_Case(action.label, does_so, parts))
-    holds = {pair: [of.says(clause, pair) for clause in clauses] for pair in all_pairs(of)}
-    mine = [of.typed, *chain.from_iterable(holds[pair] for pair in (*of.pairs(ACTOR), *of.objects()))]
-    yield from _together(of, mine, mine, acting, deadline)
-    every_one = [of.typed, after.typed, *chain.from_iterable(holds.values())]
-    for pair, cases in watching.items():
-        close = [of.typed, after.typed, *chain.from_iterable(holds[other] for other in near(of, pair))]
-        yield from _together(of, close, every_one, cases, deadline)
+        if not does.typed.lo:
+            cases[ACTOR, "", 0].append(Case(action.label, does.enabled, [("domains", negation(of.z, does.typed))]))
+        for shared, found in ((False, own(after, does, every)), (True, others(after, does, every))):
+            does_so = conjunction(of.z, (does.enabled, after.leaves(does, shared=shared))) if found else NO
+            for pair, lost in found.items():
+                parts = [(f"{said.number}{_watcher(pair)}", failed) for said, failed in lost]
+                cases[pair].append(Case(action.label, does_so, parts))
+    invariant = Invariant(of, clauses)
+    for pair, some in cases.items():
+        cells = around(of, pair)
+        gone = [negation(z, there) for cell, there in of.real.items() if cell not in cells]
+        known = among(of, cells)
+        yield from together(invariant, [of.typed, after.typed, *gone], [near(of, pair, known), known], some, deadline)
 
 
 def _watcher(pair: Pair) -> str:
-    """Who looks on, in words."""
-    return "any object" if not pair[0] else "another thread" if not pair[1] else "another thread and an object"
-
-
-def _together(
-    of: Ground, near: Sequence[Num], assumed: Sequence[Num], cases: Sequence[_Case], deadline: float | None
-) -> Iterator[Answer]:
-    """The answers to obligations: all at once from what is near, else one by one from all; in solvers of their own."""
-    z, some = of.z, [case for case in cases if case.parts]
-    if not some:
-        return
-    broken = [conjunction(z, (does, disjunction(z, [what for _, what in parts]))) for _, does, parts in some]
-    found = check(solver(z, *near, disjunction(z, broken)), deadline)
-    if found == z3.sat and near is not assumed:
-        found = check(solver(z, *assumed, disjunction(z, broken)), deadline)
-    for label, does, parts in some:
-        for name, what in parts:
-            alone = found if found != z3.sat else check(solver(z, *assumed, does, what), deadline)
-            yield f"{label} x {name}", alone
+    """Who looks on, in words; nothing for the thread that takes the step."""
+    match pair:
+        case (0, _, _):
+            return " of any object"
+        case (1, _, _):
+            return ""
+        case (_, "", _):
+            return " of another thread"
+        case _:
+            return " of another thread and an object"
 
 
 # ---- initiation ----------------------------------------------------------------------------------
@@ -215,65 +192,3 @@ def _born(of: Ground, cls: str, index: int, values: Mapping[str, InitValue]) -> 
         else:
             found.append(disjunction(z, [binary(z, "==", here, constant(v)) for v in value]))
     return conjunction(z, found)
-
-
-# ---- safety --------------------------------------------------------------------------------------
-
-
-class Bad(NamedTuple):
-    """The threads and objects that a conjunct of the property speaks of, in a state where it is false."""
-
-    of: Ground
-    broken: Num
-    number: int
-
-
-def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: float | None) -> Iterator[Answer]:
-    """That the invariant implies the property: of as many threads and objects as each conjunct speaks of."""
-    cases = bad_states(system, prop)
-    if cases is None:
-        yield "safety", z3.unknown
-        return
-    for of, bad, number in cases:
-        where = solver(of.z, of.typed, bad, *(of.says(c, pair) for c in clauses for pair in all_pairs(of)))
-        yield f"safety x {number}", check(where, deadline)
-
-
-def bad_states(system: System, prop: Expr) -> Sequence[Bad] | None:
-    """The violations of each conjunct of a property; None if it is no universal one."""
-    conjuncts = prenex(prop)
-    if conjuncts is None:
-        return None
-    result = []
-    for number, (binders, matrix) in enumerate(conjuncts, start=1):
-        refuse_property(system, binders, matrix)
-        z = Terms()
-        threads = range(1, max(len(binders), 1) + 1)
-        further = followed(matrix) - {Bound(binder.name) for binder in binders}
-        every = range(1, threads[-1] + len(further) + 1)
-        inst = patch(system, dict.fromkeys(system.classes, every), threads, 0)
-        reader = PatchReader(z, inst, free_values(z, inst, "0"))
-        scope = tuple((b.name, _chosen(z, b, threads)) for b in binders)
-        false = negation(z, reader.read(matrix, scope))
-        used = [(b.domain, number) for b, (_, number) in zip(binders, scope, strict=True)]
-        picked = {
-            (cls, i): disjunction(
-                z,
-                [
-                    reader.goes_to(cls, i),
-                    *(binary(z, "==", number, constant(i)) for domain, number in used if domain == Ptr(cls)),
-                ],
-            )
-            for cls in system.classes
-            for i in every
-            if (cls, i) != (system.thread, 1)  # there is always some thread
-        }
-        bad = conjunction(z, (false, reader.named(), *(limits(z, number) for _, number in used)))
-        result.append(Bad(Ground(z, inst, reader, picked), bad, number))
-    return result
-
-
-def _chosen(z: Terms, binder: Binder, cells: range) -> Num:
-    """Any value of a binder: of a pointer one of the cells, which are enough to tell the binders apart."""
-    least, most = (cells[0], cells[-1]) if isinstance(binder.domain, Ptr) else (binder.domain.lo, binder.domain.hi)
-    return variable(z, f"{binder.name}:{least}..{most}", least, most)
