@@ -7,8 +7,10 @@ variable that can hold one value only has no bits. Each bit has a primed twin be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from types import MappingProxyType
@@ -114,13 +116,27 @@ def space(inst: Instance, sets: Sets) -> Space:
 def manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node], Callable[[Node, Node], Node]]:
     """An empty set of diagrams: CUDD's where the library was built with it, else Python's."""
     try:
-        cudd = import_module("dd.cudd")
+        with _unwanted("networkx"):
+            cudd = import_module("dd.cudd")
     except ImportError:
         plain = import_module("dd.autoref").BDD()
         return plain, lambda left, right, bits: plain.exist(bits, left & right), lambda node, _: node
     found = cudd.BDD()
     found.configure(reordering=False, max_memory=MEMORY)
     return found, cudd.and_exists, cudd.restrict
+
+
+@contextmanager
+def _unwanted(name: str) -> Iterator[None]:
+    """Let no module be imported that a library can do without: this one takes longer than all the rest of it."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # what makes an import fail
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _rank(inst: Instance) -> Callable[[Slot], tuple[int, ...]]:

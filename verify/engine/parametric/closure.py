@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from verify.engine.diagrams import Node
-from verify.engine.parametric.prepare import Closure, Prepared, Product, Seen, Written, made_by, prepared
+from verify.engine.parametric.prepare import Closure, Prepared, Product, Seen, Written, made_by, move, prepared
 from verify.engine.parametric.space import (
     ME,
     OWN,
@@ -26,28 +26,33 @@ from verify.ir import Action, Ptr
 
 
 def close(run: Closure, tick: Callable[[], None]) -> None:
-    """Grow the views until they are closed under every step. `tick` is called before each location."""
+    """Grow the views until they are closed under every step. `tick` is called before each location.
+
+    What others see of the steps of one kind is told at once: the next kinds then take their steps of more views.
+    """
     order = control_order(run.actions)
     kinds = sorted(kind for kind in run.views if not kind.made)
     grown = True
     while grown:
-        grown = any(_close_kind(run, kind, order, tick) for kind in kinds) or _disturb(run)
-
-
-def _close_kind(run: Closure, kind: Kind, order: Sequence[int], tick: Callable[[], None]) -> bool:
-    """Let the thread in views of a kind take its steps till nothing new comes; return whether anything did."""
-    ever, grown = False, True
-    while grown:
         grown = False
-        for source in order:
-            tick()
-            views = tuple(run.views.values())
-            if run.stepped.get((kind, source)) != views:
-                run.stepped[kind, source] = views
-                for ready in prepared(run, kind, source):
-                    grown |= _apply(run, kind, source, ready)
-        ever |= grown
-    return ever
+        for kind in kinds:
+            while _steps(run, kind, order, tick):
+                grown = True
+            while _disturb(run):
+                grown = True
+
+
+def _steps(run: Closure, kind: Kind, order: Sequence[int], tick: Callable[[], None]) -> bool:
+    """Let the thread in views of a kind take a step from each location; return whether anything new comes of it."""
+    grown = False
+    for source in order:
+        tick()
+        views = tuple(run.views.values())
+        if run.stepped.get((kind, source)) != views:
+            run.stepped[kind, source] = views
+            for ready in prepared(run, kind, source):
+                grown |= _apply(run, kind, source, ready)
+    return grown
 
 
 def control_order(actions: Mapping[int, Sequence[Action]]) -> list[int]:
@@ -100,14 +105,25 @@ def _multiply(run: Closure, what: Product, source: int) -> Node | None:
     what.last = now
     run.images += 1
     node = what.relation
-    for factor, (_, names), bits in zip(now, what.factors, what.forget, strict=True):
+    for factor, (kind, cell), bits in zip(now, what.factors, what.forget, strict=True):
         if node == of.false:
             break
-        node = of.product(node, of.manager.let(names, factor) if names else factor, bits)
+        node = of.product(node, _placed(run, kind, cell, source, factor), bits)
     if node == what.result:
         return None
     what.result = node
     return node
+
+
+def _placed(run: Closure, kind: Kind, cell: int, source: int, views: Node) -> Node:
+    """Views of a kind at a location with the object in view moved to a cell."""
+    if cell == VIEWED:
+        return views
+    before, found = run.placed.get((kind, cell, source), (None, None))
+    if before != views:
+        found = run.space.manager.let(move(run, kind, cell), views)
+        run.placed[kind, cell, source] = views, found
+    return found
 
 
 def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own: bool) -> bool:

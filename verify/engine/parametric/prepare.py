@@ -32,12 +32,15 @@ from verify.universal import MAKER
 Written = tuple[Slot, ...]
 
 
+Factor = tuple[Kind, int]  # a kind of view, and where its object in view is
+
+
 @dataclass(slots=True)
 class Product:
     """A relation to be multiplied with views, of each kind with the object in view moved to a cell."""
 
     relation: Node
-    factors: Sequence[tuple[Kind, Mapping[str, str]]]  # kind, renaming
+    factors: Sequence[Factor]
     forget: Sequence[Sequence[str]]  # after each factor
     last: list[Node] = field(default_factory=list)
     result: Node = None  # of `last`
@@ -67,7 +70,8 @@ class Closure:
     prepared: dict[tuple[Kind, int], list[Prepared]] = field(default_factory=dict)
     stepped: dict[tuple[Kind, int], tuple[Node, ...]] = field(default_factory=dict)  # steps were taken of these
     disturbances: dict[tuple[Kind, Seen], tuple[Node, Node]] = field(default_factory=dict)
-    moves: dict[tuple[Kind, int], Mapping[str, str]] = field(default_factory=dict)
+    moves: dict[Factor, Mapping[str, str]] = field(default_factory=dict)
+    placed: dict[tuple[Kind, int, int], tuple[Node, Node]] = field(default_factory=dict)  # views moved, by location
     distinct: dict[Kind, Node] = field(default_factory=dict)
     pointing: dict[Kind, Node] = field(default_factory=dict)
     beside: dict[Kind, Sequence[str]] = field(default_factory=dict)
@@ -97,24 +101,20 @@ def _prepare(run: Closure, rule: Rule, kind: Kind, *, image: bool, shows: bool) 
     """What a rule does to views of an object: of one that the thread is making, and of any other."""
     of = run.space
     made = Kind(kind.cls, made=True)
-    further: list[tuple[Kind, Mapping[str, str]]] = [
-        (Kind(cell[0]), _move(run, Kind(cell[0]), cell)) for cell in sorted(rule.joined)
-    ]
+    further: list[Factor] = [(Kind(cls), index) for cls, index in sorted(rule.joined)]
     if made not in run.views:
-        own: list[tuple[Kind, Mapping[str, str]]] = (
-            [(OWN, {})] if kind != OWN and _speaks_of_own(of, rule.relation) else []
-        )
-        yield _products(run, rule, kind, rule.relation, [(kind, {}), *own, *further], image=image, shows=shows)
+        own: list[Factor] = [(OWN, VIEWED)] if kind != OWN and _speaks_of_own(of, rule.relation) else []
+        yield _products(run, rule, kind, rule.relation, [(kind, VIEWED), *own, *further], image=image, shows=shows)
         return
     mine = made_by(of, kind.cls)
     making = any(slot.name == MAKER and slot.cell == kind.cls and slot.index == VIEWED for slot in rule.writes)
-    own = [(OWN, {})] if making or _speaks_of_own(of, rule.relation) else []
+    own = [(OWN, VIEWED)] if making or _speaks_of_own(of, rule.relation) else []
     others = rule.relation & ~mine
     if others != of.false:
         into = made if making else kind
-        yield _products(run, rule, into, others, [(kind, {}), *own, *further], image=image, shows=shows)
+        yield _products(run, rule, into, others, [(kind, VIEWED), *own, *further], image=image, shows=shows)
     if rule.relation & mine != of.false:
-        yield _products(run, rule, made, rule.relation & mine, [(made, {}), *further], image=image, shows=shows)
+        yield _products(run, rule, made, rule.relation & mine, [(made, VIEWED), *further], image=image, shows=shows)
 
 
 def _speaks_of_own(of: Space, relation: Node) -> bool:
@@ -127,11 +127,11 @@ def made_by(of: Space, cls: str) -> Node:
 
 
 def _products(  # noqa: PLR0913 - a rule, and all that is wanted of it
-    run: Closure, rule: Rule, into: Kind, relation: Node, factors: Sequence[tuple[Kind, Mapping[str, str]]], *,
+    run: Closure, rule: Rule, into: Kind, relation: Node, factors: Sequence[Factor], *,
     image: bool, shows: bool,
 ) -> Prepared:  # fmt: skip
     of = run.space
-    speaks = [{names.get(bit, bit) for bit in view_bits(of, k)} for k, names in factors]
+    speaks = [{move(run, k, cell).get(bit, bit) for bit in view_bits(of, k)} for k, cell in factors]
     inner = view_bits(of, into)
     cells = set(cells_of(of, into))
     after = {
@@ -179,10 +179,11 @@ def _distinct(run: Closure, kind: Kind) -> Node:
     return run.distinct[kind]
 
 
-def _move(run: Closure, kind: Kind, cell: Cell) -> Mapping[str, str]:
-    key = (kind, cell[1])
+def move(run: Closure, kind: Kind, cell: int) -> Mapping[str, str]:
+    """The renaming by which the object in views of a kind is moved to a cell."""
+    key = (kind, cell)
     if key not in run.moves:
-        run.moves[key] = moved(run.space, view_bits(run.space, kind), {(kind.cls, VIEWED): cell})
+        run.moves[key] = moved(run.space, view_bits(run.space, kind), {(kind.cls, VIEWED): (kind.cls, cell)})
     return run.moves[key]
 
 
