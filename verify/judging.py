@@ -87,7 +87,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
     together: dict[tuple[ClaimDecl, ...], Verdict | None] = {}
 
-    def proved_together(claim: ClaimDecl, group: Unit) -> Verdict | None:
+    def proved_together(claim: ClaimDecl, group: Unit) -> Judgement | None:
         """One proof for all claims of a unit, or for all about one invariant, if there are several and one does."""
         if claim.kind not in WITHOUT_GUARDS or options.engine not in ("auto", "views"):
             return None
@@ -98,7 +98,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
                 varied = len({removed(peer) for peer in alike}) > 1
                 together[alike] = proof_of(*bench.questions(alike), varied=varied) if several else None
             if (proof := together[alike]) is not None:
-                return proof
+                return Judgement(proof, together=alike)
         return None
 
     def judge(claim: ClaimDecl) -> Judgement:
@@ -107,7 +107,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         group, gone = bench.unit(claim), frozenset(removed(claim))
         proof = proved_together(claim, group)
         if proof is not None:
-            return Judgement(proof)
+            return proof
         question = bench.question(claim, gone)
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)

@@ -20,13 +20,14 @@ class Judgement(NamedTuple):
     verdict: Verdict
     prop: Expr | None = None
     exact: bool = False  # whether the system itself says how many tasks there are
+    together: tuple[ClaimDecl, ...] = ()  # the claims that the verdict is a proof of, if one does for several
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact = judgement
+    verdict, prop, exact, _ = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),

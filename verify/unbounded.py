@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
-from verify.engine.verdict import Invariant, Progress, Proved, Report, Scope
+from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.ir import Expr, Ptr, Range, System
 from verify.lower.compact import compact
-from verify.lower.fingerprint import fingerprint
+from verify.lower.fingerprint import fingerprint, locations_in_order
 from verify.lower.history import of_history, with_history
 from verify.lower.localize import (
     changed_by_others,
@@ -33,16 +33,16 @@ from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
-from verify.universal import as_property
+from verify.universal import Clause, as_property
 
 FEW = 2  # variables more to know that are worth a proof of their own
 
 
 @dataclass(slots=True)
 class Tried:
-    """What came of the small systems so far: a proof, or why there is none."""
+    """What came of the small systems so far, a proof or why there is none, and of which it came."""
 
-    outcomes: dict[object, Proved | str] = field(default_factory=dict)
+    outcomes: dict[object, tuple[Proved | str, System]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,29 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
         small = small_for_proof(system, prop, guess, passes)
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
         mark = (small.created, fingerprint(small, prop))
-        outcome = tried.outcomes.get(mark) or _prove(small, prop, deadline=deadline, report=report)
+        known_already = tried.outcomes.get(mark)
+        outcome, alike = known_already or (_prove(small, prop, passes, deadline=deadline, report=report), small)
         if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
-            tried.outcomes[mark] = outcome
-        if isinstance(outcome, Proved):
-            return outcome
-        why = outcome
+            tried.outcomes[mark] = outcome, alike
+        match outcome:
+            case str():
+                why = outcome
+            case Proved(basis=basis) if basis is not None:
+                clauses = basis.clauses if alike is small else _moved(basis.clauses, alike, small)
+                return replace(outcome, basis=replace(basis, keys=guess.keys, pending=guess.pending, clauses=clauses))
     return why
+
+
+def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Clause]:
+    """Clauses about a system, said of one that differs in how its locations are numbered."""
+    here, there = (locations_in_order(with_history(system)) for system in (one, other))
+    if here == there:
+        return clauses
+    moved = dict(zip(here, there, strict=True))
+    return tuple(
+        c if c.locations is None else replace(c, locations=frozenset(moved[at] for at in c.locations if at in moved))
+        for c in clauses
+    )
 
 
 def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> System:
@@ -90,7 +106,7 @@ def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) ->
     return with_pending(system) if guess.pending else system
 
 
-def _prove(small: System, prop: Expr, *, deadline: float, report: Report) -> Proved | str:
+def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report: Report) -> Proved | str:
     system = with_history(small)
     said = of_history(system, prop)
 
@@ -105,7 +121,8 @@ def _prove(small: System, prop: Expr, *, deadline: float, report: Report) -> Pro
     if not judgement.ok:
         return f"Z3 did not discharge `{judgement.failed[0].name}`"
     invariant = Invariant([as_property(system, clause) for clause in clauses])
-    return Proved(Scope(None, None), invariant, "views", judgement.count)
+    basis = Basis(frozenset(), False, passes.reduce, passes.slice, clauses)  # until it is known which guess
+    return Proved(Scope(None, None), invariant, "views", judgement.count, basis)
 
 
 @dataclass(frozen=True, slots=True)

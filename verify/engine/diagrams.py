@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from logging import ERROR, getLogger
 from types import MappingProxyType
 from typing import Any
 
@@ -121,6 +122,7 @@ def manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node], Callabl
     except ImportError:
         plain = import_module("dd.autoref").BDD()
         return plain, lambda left, right, bits: plain.exist(bits, left & right), lambda node, _: node
+    getLogger("dd").setLevel(ERROR)  # it warns of renaming nothing, on stderr
     found = cudd.BDD()
     found.configure(reordering=False, max_memory=MEMORY)
     return found, cudd.and_exists, cudd.restrict

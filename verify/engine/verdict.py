@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from verify.instances import Step, Trace
 from verify.ir import Expr
+from verify.universal import Clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,21 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a proof for any number of tasks knows of the system, and says of it: with the source, enough to check it.
+
+    The `clauses` are about the system that knows only the shared variables `keys` (class or "", name) and, with
+    `pending`, what threads are about to store; it is made smaller by the passes that `reduce` and `slice` stand for.
+    """
+
+    keys: frozenset[tuple[str, str]]
+    pending: bool
+    reduce: bool
+    slice: bool
+    clauses: Sequence[Clause]
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """Z3 discharged every obligation in a fresh solver."""
 
@@ -42,6 +58,7 @@ class Proved:
     invariant: Invariant
     engine: str
     obligations: int = 0
+    basis: Basis | None = None  # of a proof for any number of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,7 @@ class Progress(NamedTuple):
 Report = Callable[[Progress], None]
 
 __all__ = [
+    "Basis",
     "Invariant",
     "Progress",
     "Proved",

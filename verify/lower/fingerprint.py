@@ -9,14 +9,16 @@ from verify.ir import PC, Action, Binary, Binder, Bound, Const, Expr, Local, Qua
 from verify.lower.simplify import rebuild
 
 
+def locations_in_order(system: System) -> tuple[int, ...]:
+    """The locations that threads may come to; of two systems with one fingerprint, those at one place are alike."""
+    entries = (group.entry for group in system.groups)
+    ends = (location for action in system.actions for location in (action.source, action.target))
+    return tuple(dict.fromkeys((*entries, *ends)))
+
+
 def fingerprint(system: System, prop: Expr) -> Hashable:
     """A value that is equal for systems which differ only in the numbering of locations and the names of binders."""
-    order: dict[int, int] = {}
-    for location in (
-        *(group.entry for group in system.groups),
-        *(location for action in system.actions for location in (action.source, action.target)),
-    ):
-        order.setdefault(location, len(order))
+    order = {location: number for number, location in enumerate(locations_in_order(system))}
     kinds = tuple((n, system.locations[location].kind) for location, n in order.items())
     return (
         tuple((name, cls.fields) for name, cls in sorted(system.classes.items())),
