@@ -131,7 +131,7 @@ def test_a_proof_is_found_once() -> None:
     proof = decide(first)
     again = decide(first)
     assert again == proof
-    assert [found for found, _ in first.memory.tried.outcomes.values()] == [proof]
+    assert [isinstance(found, Proved) for found, _ in first.memory.tried.outcomes.values()].count(True) == 1
 
 
 def test_deadlocks_are_found_and_their_absence_is_proved() -> None:
