@@ -30,6 +30,7 @@ from verify.lower.loosen import loosen
 from verify.lower.pending import with_pending
 from verify.lower.reduce import reduce
 from verify.lower.slice import slice_for
+from verify.lower.statics import without_statics
 from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
@@ -61,8 +62,9 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
 
     `known` are guesses of what to know of the system, tried in this order; `deadline` is a value of time.monotonic().
     """
-    why = "no guess was left"
-    for guess in known:
+    why, told = "no guess was left", without_statics(system, prop)
+    system, prop = told.system, told.prop(prop)
+    for guess in (replace(guess, keys=told.keys(guess.keys)) for guess in known):
         if time.monotonic() > deadline:
             return "out of time"
         small = small_for_proof(system, prop, guess, passes)
