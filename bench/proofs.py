@@ -15,12 +15,12 @@ from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.ir import Expr, System
 from verify.lower import lower
 from verify.lower.claims import balanced, invariant
-from verify.lower.history import of_history, with_history
+from verify.lower.small import Passes, small_for_proof
 from verify.resources import specs_root
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.syntax import load
-from verify.unbounded import Passes, guesses, small_for_proof
+from verify.unbounded import guesses
 
 
 def attempts(name: str, system: System, prop: Expr, budget: float) -> None:
@@ -29,9 +29,8 @@ def attempts(name: str, system: System, prop: Expr, budget: float) -> None:
         began = time.process_time()
         small = small_for_proof(system, prop, guess, Passes())
         made = time.process_time()
-        line = f"{name}  {len(guess.keys)} variables  {len(small.actions)} actions  small {made - began:.2f} s"
-        told = with_history(small)
-        said = of_history(told, prop)
+        line = f"{name}  {len(guess.keys)} variables  {len(small.system.actions)} actions  small {made - began:.2f} s"
+        told, said = small.told()
         try:
             clauses = universal_invariant(told, said, deadline=time.monotonic() + budget)
             found = time.process_time()

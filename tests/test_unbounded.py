@@ -46,9 +46,10 @@ from verify.lower.history import with_history
 from verify.lower.localize import closely_read, first_keys, plain_locks, shared_keys
 from verify.lower.localize import tested_on_the_way as on_the_way
 from verify.lower.pending import with_pending
+from verify.lower.small import Guess, Passes, small_for_proof
 from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, among, around, ground, near
 from verify.syntax import load_text
-from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded, small_for_proof
+from verify.unbounded import Tried, guesses, prove_unbounded
 
 HEAD = """
 struct task { spinlock_t l; u8 x : 2; bool y; bool z; struct task *up; };
@@ -152,9 +153,9 @@ def test_reasons_for_no_proof() -> None:
 
 def test_without_passes_the_system_stays_as_it_is() -> None:
     system, prop = question(LOCKED, NO_Y)
-    assert small_for_proof(system, prop, Guess(frozenset()), Passes(reduce=False, slice=False)) is system
+    assert small_for_proof(system, prop, Guess(frozenset()), Passes(reduce=False, slice=False)).system is system
     pending = Guess(frozenset(), pending=True)
-    assert small_for_proof(system, prop, pending, Passes(reduce=False, slice=False)) == with_pending(system)
+    assert small_for_proof(system, prop, pending, Passes(reduce=False, slice=False)).system == with_pending(system)
 
 
 # ---- what is about to be stored ------------------------------------------------------------------

@@ -30,11 +30,12 @@ from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.simplify import conj
 from verify.lower.slice import slice_for
+from verify.lower.small import Guess, Passes
 from verify.lower.visible import Key
 from verify.question import Question, Shown
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import Guess, Passes, close_together, guesses, prove_unbounded
+from verify.unbounded import close_together, guesses, prove_unbounded
 
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold

@@ -13,24 +13,18 @@ from dataclasses import dataclass, field, replace
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.ir import Expr, Ptr, Range, System
-from verify.lower.compact import compact
 from verify.lower.fingerprint import fingerprint, locations_in_order
-from verify.lower.history import of_history, with_history
+from verify.lower.history import with_history
 from verify.lower.localize import (
     changed_by_others,
     closely_read,
     first_keys,
-    localize,
     often_tested,
     plain_locks,
     shared_keys,
     tested_on_the_way,
 )
-from verify.lower.loosen import loosen
-from verify.lower.pending import with_pending
-from verify.lower.reduce import reduce
-from verify.lower.slice import slice_for
-from verify.lower.statics import without_statics
+from verify.lower.small import Guess, Passes, Small, small_for_proof
 from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
@@ -43,15 +37,7 @@ FEW = 2  # variables more to know that are worth a proof of their own
 class Tried:
     """What came of the small systems so far, a proof or why there is none, and of which it came."""
 
-    outcomes: dict[object, tuple[Proved | str, System]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Passes:
-    """Which passes make a system small before it is proved."""
-
-    reduce: bool = True
-    slice: bool = True
+    outcomes: dict[object, tuple[Proved | str, Small]] = field(default_factory=dict)
 
 
 def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
@@ -62,77 +48,66 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
 
     `known` are guesses of what to know of the system, tried in this order; `deadline` is a value of time.monotonic().
     """
-    why, told = "no guess was left", without_statics(system, prop)
-    system, prop = told.system, told.prop(prop)
-    for guess in (replace(guess, keys=told.keys(guess.keys)) for guess in known):
+    why = "no guess was left"
+    for guess in known:
         if time.monotonic() > deadline:
             return "out of time"
         small = small_for_proof(system, prop, guess, passes)
-        report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
-        mark = (small.created, fingerprint(small, prop))
-        known_already = tried.outcomes.get(mark)
-        outcome, alike = known_already or (_prove(small, prop, passes, deadline=deadline, report=report), small)
-        if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
-            tried.outcomes[mark] = outcome, alike
-        match outcome:
-            case str():
-                why = outcome
-            case Proved(basis=basis) if basis is not None:
-                clauses = basis.clauses if alike is small else _moved(basis.clauses, alike, small)
-                return replace(outcome, basis=replace(basis, keys=guess.keys, pending=guess.pending, clauses=clauses))
+        report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.system.actions)}))
+        outcome = _outcome(small, tried, deadline=deadline, report=report)
+        if isinstance(outcome, Proved):
+            return outcome
+        why = outcome
     return why
+
+
+def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
+    """What comes of the small system, which may be known from another that is like it."""
+    mark = (
+        small.system.created, small.guess.places, fingerprint(small.system, small.prop),
+        locations_in_order(small.system) if small.guess.places else (),
+    )  # fmt: skip
+    before = tried.outcomes.get(mark)
+    outcome, alike = before or (_prove(small, deadline=deadline, report=report), small)
+    if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
+        tried.outcomes[mark] = outcome, alike
+    if isinstance(outcome, Proved) and outcome.basis is not None:
+        return replace(outcome, basis=_basis(small, _moved(outcome.basis.clauses, alike.system, small.system)))
+    return outcome
+
+
+def _basis(small: Small, clauses: Sequence[Clause]) -> Basis:
+    guess, passes = small.guess, small.passes
+    return Basis(guess.keys, guess.pending, guess.spins, guess.places, passes.reduce, passes.slice, clauses)
 
 
 def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Clause]:
     """Clauses about a system, said of one that differs in how its locations are numbered."""
-    here, there = (locations_in_order(with_history(system)) for system in (one, other))
-    if here == there:
+    here, there = ((one, other) if one is other else (with_history(system) for system in (one, other)))
+    if locations_in_order(here) == locations_in_order(there):
         return clauses
-    moved = dict(zip(here, there, strict=True))
+    moved = dict(zip(locations_in_order(here), locations_in_order(there), strict=True))
     return tuple(
         c if c.locations is None else replace(c, locations=frozenset(moved[at] for at in c.locations if at in moved))
         for c in clauses
     )
 
 
-def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> System:
-    """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it."""
-    if passes.slice:
-        system = slice_for(localize(loosen(system), guess.keys), prop)
-    if passes.reduce:
-        system = reduce(system, prop)
-    if passes.slice:
-        system = slice_for(system, prop)
-    if passes.reduce and passes.slice:
-        system = compact(system, prop)
-    return with_pending(system) if guess.pending else system
-
-
-def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report: Report) -> Proved | str:
-    system = with_history(small)
-    said = of_history(system, prop)
+def _prove(small: Small, *, deadline: float, report: Report) -> Proved | str:
+    system, prop = small.told()
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
         report(Progress(phase, figures))
 
     try:
-        clauses = universal_invariant(system, said, deadline=deadline, report=report)
-        judgement = judge_universal(system, clauses, said, deadline=deadline, report=tell)
+        clauses = universal_invariant(system, prop, deadline=deadline, report=report)
+        judgement = judge_universal(system, clauses, prop, deadline=deadline, report=tell)
     except (NoViewsError, EncodingError) as error:
         return str(error)
     if not judgement.ok:
         return f"Z3 did not discharge `{judgement.failed[0].name}`"
     invariant = Invariant([as_property(system, clause) for clause in clauses])
-    basis = Basis(frozenset(), False, passes.reduce, passes.slice, clauses)  # until it is known which guess
-    return Proved(Scope(None, None), invariant, "views", judgement.count, basis)
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What a proof knows of the system: shared variables, and with `pending` what threads are about to store."""
-
-    keys: frozenset[Key]
-    pending: bool = False
+    return Proved(Scope(None, None), invariant, "views", judgement.count, _basis(small, clauses))
 
 
 def guesses(system: System, prop: Expr) -> Iterator[Guess]:
@@ -149,8 +124,12 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
         Guess(near | way, pending=True),
         Guess(near | plain),
         Guess(every, pending=True),
+        Guess(near | way, pending=True, spins=True),
+        Guess(every, pending=True, spins=True),
+        Guess(near | way, spins=True, places=True),
+        Guess(every, spins=True, places=True),
     )
-    yield from dict.fromkeys(Guess(guess.keys & every, guess.pending) for guess in found)
+    yield from dict.fromkeys(replace(guess, keys=guess.keys & every) for guess in found)
 
 
 def close_together(system: System, props: Sequence[Expr]) -> bool:

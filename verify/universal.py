@@ -32,6 +32,11 @@ MAKER = "#maker"  # history: who is making an object; 0 unless it is private
 THREAD, OBJECT = "t", "o"  # what a body calls the thread, which is also its object, and the other object
 
 
+def told_in(local: str) -> str:
+    """The history field of a thread's object that tells its location, or what a local holds."""
+    return f"#at.{local.removeprefix('#')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """What holds of every thread `t`, of every object `o`, or of every pair of a thread and an object not its own.

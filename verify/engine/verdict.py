@@ -39,12 +39,15 @@ class Invariant:
 class Basis:
     """What a proof for any number of tasks knows of the system, and says of it: with the source, enough to check it.
 
-    The `clauses` are about the system that knows only the shared variables `keys` (class or "", name) and, with
-    `pending`, what threads are about to store; it is made smaller by the passes that `reduce` and `slice` stand for.
+    The `clauses` are about the system that knows only the shared variables `keys` (class or "", name) and what
+    `pending`, `spins` and `places` say (see `lower.small.Guess`); it is made smaller by the passes that `reduce` and
+    `slice` stand for.
     """
 
     keys: frozenset[tuple[str, str]]
     pending: bool
+    spins: bool
+    places: bool
     reduce: bool
     slice: bool
     clauses: Sequence[Clause]

@@ -81,6 +81,7 @@ class Cut:
     passable: frozenset[int]  # locations that stop no thread for ever
     observed: frozenset[int]  # locations that the property names
     relevant: frozenset[Key]
+    spins: bool  # whether going round in a circle is more than to wait
     onward: dict[int, int] = field(default_factory=dict)
 
     def final(self, location: int) -> int:
@@ -90,8 +91,8 @@ class Cut:
         return location
 
 
-def slice_for(system: System, prop: Expr) -> System:
-    """The part of the system that decides whether `prop` can be violated."""
+def slice_for(system: System, prop: Expr, *, spins: bool = False) -> System:
+    """The part of the system that decides whether `prop` can be violated; with `spins`, how long threads spin too."""
     to = seen(prop)
     entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
     kept = {*entries, *range(len(FIXED)), *to.locations}
@@ -102,7 +103,7 @@ def slice_for(system: System, prop: Expr) -> System:
     passable = frozenset(n for n, found in out.items() if n not in kept and _passable(system, found))
     relevant = to.keys | {(cls, LIFE) for cls in (system.thread, *to.exists)}
     while True:
-        cut = Cut(leaving, passable, to.locations, relevant)
+        cut = Cut(leaving, passable, to.locations, relevant, spins)
         _pass_over(cut)
         found = _needed(system, cut)
         grown = relevant | found | {twins[key] for key in found if key in twins}
@@ -165,8 +166,9 @@ def _pass_over(cut: Cut) -> None:
     while changed:
         changed = False
         for location in [location for location in todo if location not in cut.onward]:
-            targets = {cut.final(step.action.target) for step in cut.leaving[location]} - {location}
-            if len(targets) == 1:
+            targets = {cut.final(step.action.target) for step in cut.leaving[location]}
+            targets -= set() if cut.spins else {location}
+            if len(targets) == 1 and location not in targets:
                 cut.onward[location] = targets.pop()
                 changed = True
 

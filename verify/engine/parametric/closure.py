@@ -23,6 +23,7 @@ from verify.engine.parametric.space import (
 )
 from verify.instances import THREAD, Slot
 from verify.ir import Action, Ptr
+from verify.universal import told_in
 
 
 def close(run: Closure, tick: Callable[[], None]) -> None:
@@ -203,12 +204,14 @@ def _disturb(run: Closure) -> bool:
 
 def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
     of, written = run.space, key[1]
-    now = (run.views[kind], run.influences[key])
+    now = (run.views[kind], run.influences[key], *_of_own(run, written))
     if run.disturbances.get((kind, key)) == now or of.false in now:
         return False
     run.disturbances[kind, key] = now
     run.images += 1
-    views, relation = now
+    views, relation = now[:2]
+    if run.places and kind != OWN and not kind.made:
+        relation &= _allowed(run, written)
     if REFERENCED in relation.support:
         same = of.manager.apply("equiv", of.manager.var(REFERENCED), _points(run, key[0]))
         relation = of.manager.exist([REFERENCED], relation & same)
@@ -216,6 +219,35 @@ def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
     back = {f"{bit}'": bit for slot in written for bit in of.bits[slot] if bit in own}
     gone = sorted((set(relation.support) | own) - (own - set(back.values())) - set(back))
     return _grow(run, kind, of.product(relation, views, gone), back, own=False)
+
+
+def _of_own(run: Closure, written: Written) -> Sequence[Node]:
+    """What others do to the object of the thread in view while they write the same globals, where places are told."""
+    shared = [slot for slot in written if not slot.cell]
+    same = [key for key in run.influences if key[0] == OWN and [slot for slot in key[1] if not slot.cell] == shared]
+    return [run.influences[key] for key in same] if run.places and shared else []
+
+
+def _allowed(run: Closure, written: Written) -> Node:
+    """That others can do so while the thread in view is where it is and its locals hold what they do."""
+    of, found = run.space, _of_own(run, written)
+    if not found:
+        return of.true
+    relation = of.any_of(found) & _told(run)
+    own = [bit for bit in relation.support if of.owner[bit].cell == of.system.thread]
+    return of.manager.exist(own, relation)
+
+
+def _told(run: Closure) -> Node:
+    """That the object of the thread in view tells where it is and what its locals hold."""
+    of, thread = run.space, run.space.system.thread
+    if run.telling is None:
+        run.telling = of.true
+        for var in of.system.locals:
+            local, field = Slot(THREAD, ME, var.name), Slot(thread, ME, told_in(var.name))
+            one, other = (of.tests.get(slot) or {of.constants[slot]: of.true} for slot in (local, field))
+            run.telling &= of.any_of(one[value] & other[value] for value in one if value in other)
+    return run.telling
 
 
 def _points(run: Closure, kind: Kind) -> Node:

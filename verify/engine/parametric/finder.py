@@ -15,8 +15,8 @@ from verify.engine.parametric.violations import violations
 from verify.engine.valuesets import TooWideError, value_sets
 from verify.engine.verdict import Progress, Report
 from verify.instances import instance, least_tasks
-from verify.ir import TRUE, Action, Expr, System
-from verify.universal import Clause
+from verify.ir import PC, TRUE, Action, Expr, System
+from verify.universal import Clause, told_in
 
 LEAST = 2  # tasks that show every value a variable can have, one more free, where tasks are not told apart
 
@@ -47,7 +47,8 @@ def universal_invariant(
         actions[action.source].append(action)
     try:
         of = space(system, value_sets(instance(system, max(LEAST, least_tasks(system) + 1))))
-        run, bad = Closure(of, actions, initial(of)), violations(of, prop)
+        places = any(var.name == told_in(PC) for var in system.classes[system.thread].fields)
+        run, bad = Closure(of, actions, initial(of), places=places), violations(of, prop)
         close(run, tick)
     except (OutsideError, TooWideError) as error:
         raise NoViewsError(str(error)) from error

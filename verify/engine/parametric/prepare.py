@@ -69,13 +69,15 @@ class Closure:
     influences: dict[Seen, Node] = field(default_factory=dict)
     prepared: dict[tuple[Kind, int], list[Prepared]] = field(default_factory=dict)
     stepped: dict[tuple[Kind, int], tuple[Node, ...]] = field(default_factory=dict)  # steps were taken of these
-    disturbances: dict[tuple[Kind, Seen], tuple[Node, Node]] = field(default_factory=dict)
+    disturbances: dict[tuple[Kind, Seen], tuple[Node, ...]] = field(default_factory=dict)
     moves: dict[Factor, Mapping[str, str]] = field(default_factory=dict)
     placed: dict[tuple[Kind, int, int], tuple[Node, Node]] = field(default_factory=dict)  # views moved, by location
     distinct: dict[Kind, Node] = field(default_factory=dict)
     pointing: dict[Kind, Node] = field(default_factory=dict)
     beside: dict[Kind, Sequence[str]] = field(default_factory=dict)
     named: dict[tuple[frozenset[str], tuple[tuple[Cell, Cell], ...]], Mapping[str, str]] = field(default_factory=dict)
+    places: bool = False  # objects tell where their threads are
+    telling: Node = None
     images: int = 0
 
 

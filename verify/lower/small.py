@@ -1,0 +1,74 @@
+"""The system that a proof for any number of tasks is about: what is known of the whole one, made as small as can be.
+
+All that stands between the whole system and the clauses of a proof is done here, and nothing of it looks for a proof:
+who has the source and a `Guess` comes to the same system again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verify.ir import Expr, System
+from verify.lower.compact import compact
+from verify.lower.history import of_history, with_history
+from verify.lower.localize import localize
+from verify.lower.loosen import loosen
+from verify.lower.pending import with_pending
+from verify.lower.reduce import reduce
+from verify.lower.slice import slice_for
+from verify.lower.statics import without_statics
+from verify.lower.visible import Key
+from verify.lower.whereabouts import with_whereabouts
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a proof knows of the system: shared variables, those of static objects under their class.
+
+    With `pending` also what threads are about to store, with `spins` how long they go round in circles, with `places`
+    where each thread is and what its locals hold.
+    """
+
+    keys: frozenset[Key]
+    pending: bool = False
+    spins: bool = False
+    places: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Which passes make a system small before it is proved."""
+
+    reduce: bool = True
+    slice: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A small system and the property, as far as two claims may come to the same."""
+
+    system: System
+    prop: Expr
+    guess: Guess
+    passes: Passes
+
+    def told(self) -> tuple[System, Expr]:
+        """The system with its history variables, which the clauses are about, and the property of that."""
+        system = with_history(self.system)
+        prop = of_history(system, self.prop)
+        return (with_whereabouts(system) if self.guess.places else system), prop
+
+
+def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> Small:
+    """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it."""
+    told = without_statics(system, prop)
+    system, prop = told.system, told.prop(prop)
+    if passes.slice:
+        system = slice_for(localize(loosen(system), told.keys(guess.keys)), prop, spins=guess.spins)
+    if passes.reduce:
+        system = reduce(system, prop)
+    if passes.slice:
+        system = slice_for(system, prop, spins=guess.spins)
+    if passes.reduce and passes.slice:
+        system = compact(system, prop)
+    return Small(with_pending(system) if guess.pending else system, prop, guess, passes)
