@@ -47,6 +47,8 @@ from verify.lower.localize import closely_read, first_keys, plain_locks, shared_
 from verify.lower.localize import tested_on_the_way as on_the_way
 from verify.lower.pending import with_pending
 from verify.lower.small import Guess, Passes, small_for_proof
+from verify.lower.statics import without_statics
+from verify.lower.whereabouts import with_whereabouts
 from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, among, around, ground, near
 from verify.syntax import load_text
 from verify.unbounded import Tried, guesses, prove_unbounded
@@ -97,8 +99,46 @@ def test_guesses_grow_and_none_comes_twice() -> None:
     found = list(guesses(system, prop))
     assert found[0] == Guess(frozenset({("task", "y")}))
     assert ("", "gl") in found[1].keys
-    assert found[-1] == Guess(shared_keys(system), pending=True)
+    assert found[-1] == Guess(shared_keys(system), spins=True, places=True)
     assert len(set(found)) == len(found)
+
+
+ALONE = "forall (struct task *t, struct task *u) t == u || !(t->z && u->z)"
+NAMED = "unsigned n; struct box { struct mutex lock; bool full; }; struct box one, two;\n"
+ENTERS = "for (;;) { %s current->z = true; current->z = false; %s }"
+
+
+@pytest.mark.parametrize(
+    ("take", "leave"),
+    [
+        ("atomic { assume(!n); n = 1; }", "n = 0;"),
+        ("again: if (test_and_set_bit(0, &n)) goto again;", "clear_bit(0, &n);"),
+        ("mutex_lock(&one.lock);", "mutex_unlock(&one.lock);"),
+    ],
+)
+def test_two_threads_are_told_apart_by_where_they_are(take: str, leave: str) -> None:
+    assert isinstance(attempt(*question(ENTERS % (take, leave), ALONE, before=NAMED)), Proved)
+    if "lock" not in take:
+        assert isinstance(attempt(*question(ENTERS % ("", leave), ALONE, before=NAMED)), str)
+
+
+def test_static_objects_are_told_apart_by_their_numbers() -> None:
+    code = "struct box *b = nondet() ? &one : &two; mutex_lock(&b->lock); b->full = true; b->full = false;"
+    system, prop = question(f"{code} mutex_unlock(&b->lock);", "one.full ? held(one.lock) : true", before=NAMED)
+    assert isinstance(attempt(system, prop), Proved)
+    told = without_statics(system, prop)
+    assert "box" not in told.system.classes
+    assert {"one.full", "two.lock"} <= {var.name for var in told.system.globals}
+    assert told.keys({("box", "full"), ("task", "x")}) == {("", "one.full"), ("", "two.full"), ("task", "x")}
+
+
+def test_where_a_thread_is_is_told_from_the_start() -> None:
+    system, _ = question("x: current->z = true;", NO_Y)
+    told = with_whereabouts(with_history(system))
+    assert all(group.values["#at.pc"] == (group.entry,) for group in told.groups)
+    for action in told.actions:
+        said = [update.value for update in action.updates if update.place == Field(Me(), "task", "#at.pc")]
+        assert said == ([Const(action.target)] if action.target != action.source else [])
 
 
 def test_what_is_tested_before_a_change_is_closely_read() -> None:

@@ -125,7 +125,7 @@ def _recorded(system: System, update: Update, idle: Collection[Expr | None], *, 
                 place = Field(pointer, cls, STARTER)
                 born = Ite(Binary("==", update.place, Const(FREE)), Me(), place)
                 first = born if pointer in idle else Const(0)
-                kept = _if(update.value, PUBLISHED, place, Const(0))
+                kept = _if(update.value, PUBLISHED, born if pointer in idle else place, Const(0))
                 yield replace(update, place=place, value=_if(update.value, PRIVATE, first, kept))
         case Local(_, of) if _starts(update) and of is not None:
             mine = Binary("==", Field(of, system.thread, STARTER), Me())
