@@ -30,6 +30,7 @@ from verify.lower.history import of_history, with_history
 from verify.lower.pending import with_pending
 from verify.lower.simplify import conj
 from verify.lower.small import Passes
+from verify.lower.statics import without_statics
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.syntax import load_text
@@ -133,13 +134,17 @@ WITHOUT_STATICS = (
     ("struct semaphore sem = 1;", ""), ("down(&sem);", "write_lock(&current->rw);"),
     ("up(&sem);", "write_unlock(&current->rw);"),
 )  # fmt: skip
+STATICS_ALONE = (
+    ("struct obj stat;", "struct obj stat, other;"), ("new struct obj", "nondet() ? &stat : &other"),
+    *WITHOUT_STATICS[3:],
+)  # fmt: skip
 
 
 @st.composite
-def open_questions(draw: st.DrawFn) -> Questions:
-    """A random program of objects that are all made, a property of it and a number of tasks."""
+def open_questions(draw: st.DrawFn, changes: Sequence[tuple[str, str]] = WITHOUT_STATICS) -> Questions:
+    """A random program, by default of objects that are all made, a property of it and a number of tasks."""
     example = draw(examples())
-    text = reduce(lambda text, pair: text.replace(*pair), WITHOUT_STATICS, example.text)
+    text = reduce(lambda text, pair: text.replace(*pair), changes, example.text)
     note(text)
     try:
         program = load_text(text)
@@ -171,6 +176,31 @@ def test_a_program_that_is_proved_for_any_number_of_tasks_has_no_violation_with_
     check()
     assert seen["proved"] > EXAMPLES // 8, seen
     assert seen["creates obj"] > 0
+
+
+def test_programs_of_static_objects_are_proved_and_have_no_violation_with_few_tasks() -> None:
+    seen: Counter[str] = Counter()
+
+    @some(EXAMPLES // 2)
+    @given(open_questions(STATICS_ALONE))
+    def check(question: Questions) -> None:
+        system, prop, tasks = question
+        told = without_statics(system, prop)
+        assume(not any(static.cls == "obj" for static in told.system.statics))
+        seen["told"] += 1
+        plain = search(instance(system, tasks), prop, max_states=SEARCHED)
+        same = search(instance(told.system, tasks), told.prop(prop), max_states=SEARCHED)
+        assert (plain.trace is None, plain.complete, plain.states) == (same.trace is None, same.complete, same.states)
+        outcome = prove_unbounded(
+            system, prop, guesses(system, prop), Tried(), Passes(), deadline=time.monotonic() + SECONDS,
+            report=lambda _: None,
+        )  # fmt: skip
+        if isinstance(outcome, Proved):
+            seen["proved"] += 1
+            assert violated(system, prop) is None
+
+    check()
+    assert seen["proved"] > seen["told"] // 4 > 0, seen
 
 
 @some(max(EXAMPLES // 4, 10))
