@@ -43,7 +43,7 @@ from verify.judging import judge_of
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import with_history
-from verify.lower.localize import closely_read, first_keys, plain_locks, shared_keys
+from verify.lower.localize import closely_read, decisive, first_keys, plain_locks, shared_keys
 from verify.lower.localize import tested_on_the_way as on_the_way
 from verify.lower.pending import with_pending
 from verify.lower.small import Guess, Passes, small_for_proof
@@ -98,7 +98,7 @@ def test_guesses_grow_and_none_comes_twice() -> None:
     system, prop = question(LOCKED, NO_Y)
     found = list(guesses(system, prop))
     assert found[0] == Guess(frozenset({("task", "y")}))
-    assert ("", "gl") in found[1].keys
+    assert ("", "gl") in found[1].keys  # the property names no location
     assert found[-1] == Guess(shared_keys(system), spins=True, places=True)
     assert len(set(found)) == len(found)
 
@@ -145,6 +145,15 @@ def test_what_is_tested_before_a_change_is_closely_read() -> None:
     system, prop = question(LOCKED, NO_Y)
     assert first_keys(system, prop) == {("task", "y")}
     assert closely_read(system, prop) == {("task", "y"), ("task", "x")}
+
+
+def test_what_is_tested_before_an_error_is_decisive() -> None:
+    code = "spin_lock(&gl); struct task *t = current->up; spin_unlock(&gl); if (g) t->y = true;"
+    system, plain = question(code, NO_Y)
+    assert decisive(system, plain) == frozenset()
+    program = load_text(f"{HEAD}void user(void) {{ {code} }}{TAIL % '*'}")
+    prop = invariant(program, lower(program, "system"), "no_null_dereference")
+    assert decisive(system, prop) == {("task", "up"), ("task", "l")}
 
 
 def test_what_is_tested_in_the_same_call_is_tested_on_the_way() -> None:

@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection", "check_file", "cores",
-    "default_system", "exit_code", "judge_of", "judged", "judgements", "quiet", "select", "versions",
+    "default_system", "exit_code", "judge_of", "judged", "judgements", "quiet", "select", "tasks_from",
+    "versions",
 ]
+
+MOST_TASKS = 64  # that a user can ask for
 
 Each = Callable[[ClaimResult, Selection], None]
 
@@ -100,6 +103,16 @@ def select(path: str, options: Options) -> Selection:
     if options.claims and not claims:
         raise InputError([_problem("KC901", f"no such claim is about `{options.system}`", path, "", ())])
     return Selection(path, program, tuple(_adapted(claim, options) for claim in claims))
+
+
+def tasks_from(said: str) -> int | None:
+    """The number of tasks that a user asks for; None is any. Raises ValueError."""
+    if said == "any":
+        return None
+    if not said.isdecimal() or not 0 < int(said) <= MOST_TASKS:
+        message = f"`any` or a number from 1 to {MOST_TASKS} is wanted, not `{said}`"
+        raise ValueError(message)
+    return int(said)
 
 
 def matches(claim: ClaimDecl, name: str) -> bool:

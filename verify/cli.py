@@ -24,7 +24,6 @@ BAD_INPUT, UNKNOWN, NO_TOOL, INTERNAL, INTERRUPTED = 2, 3, 4, 70, 130
 DEFAULT_WIDTH, MIN_WIDTH = 100, 60
 PATIENCE, PAUSE, TICK = 1.0, 5.0, 0.1  # seconds: until the first progress on a terminal; between lines; between updates
 REPORT = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
-MOST_TASKS = 64
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
@@ -85,7 +84,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Check only claims about this system.")] = None,
-    tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "3",
+    tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "any",
     engine: Annotated[
         Literal["auto", "bfs", "views", "bmc"], typer.Option(help="Which engine looks for the answer.")
     ] = "auto",
@@ -130,12 +129,12 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
 
 def _tasks(said: str) -> int | None:
     """The number of tasks; None for any. Raises typer.BadParameter."""
-    if said == "any":
-        return None
-    if not said.isdecimal() or not 0 < int(said) <= MOST_TASKS:
-        wanted = f"`any` or a number from 1 to {MOST_TASKS} is wanted, not `{said}`"
-        raise typer.BadParameter(wanted, param_hint="--tasks")
-    return int(said)
+    from verify.api import tasks_from  # noqa: PLC0415 - `--help` must be quick
+
+    try:
+        return tasks_from(said)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--tasks") from None
 
 
 def _definitions(given: Sequence[str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Options:
     without: tuple[str, ...] = ()  # guards removed in addition to those a claim names
     defines: Mapping[str, str] = field(default_factory=dict)
     system: str | None = None  # leave out claims about other systems; claims that name none are about this one
-    tasks: int | None = 3  # None is any number
+    tasks: int | None = None  # any number
     engine: Engine = "auto"
     budget: float = 60.0
     reduce: bool = True

@@ -26,7 +26,7 @@ WIDTH = 100
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `verify prove` that matter to a test run."""
     group = parser.getgroup("verify", "claims of .kc files")
-    group.addoption("--kc-tasks", type=int, default=3, metavar="N", help="how many tasks claims are checked with")
+    group.addoption("--kc-tasks", default="any", metavar="any|N", help="how many tasks claims are checked with")
     group.addoption("--kc-budget", type=float, default=300.0, metavar="SECONDS", help="time for each claim")
 
 
@@ -40,14 +40,19 @@ class KcFile(pytest.File):
 
     def collect(self) -> Iterator[ClaimItem]:
         """One test for each claim, in the order of the source."""
-        from verify.api import Options, judge_of, judged, select  # noqa: PLC0415 - see above
+        from verify.api import Options, judge_of, judged, select, tasks_from  # noqa: PLC0415 - see above
 
-        options = Options(tasks=self.config.getoption("--kc-tasks"), budget=self.config.getoption("--kc-budget"))
+        try:
+            tasks = tasks_from(self.config.getoption("--kc-tasks"))
+        except ValueError as error:
+            message = f"--kc-tasks: {error}"
+            raise pytest.UsageError(message) from None
+        options = Options(tasks=tasks, budget=self.config.getoption("--kc-budget"))
         selection = select(str(self.path), options)
         judge = judge_of(selection, options)  # one for the file: what one claim finds out serves the next
         for claim, name in zip(selection.claims, item_names(selection.claims), strict=True):
             item: ClaimItem = ClaimItem.from_parent(self, name=name)
-            item.line, item.check = claim.span.line, partial(judged, claim, judge)
+            item.line, item.check = claim.span.line, partial(judged, claim, judge, any_asked=tasks is None)
             yield item
 
     def repr_failure(  # type: ignore[override]

@@ -18,6 +18,7 @@ from verify.lower.history import with_history
 from verify.lower.localize import (
     changed_by_others,
     closely_read,
+    decisive,
     first_keys,
     often_tested,
     plain_locks,
@@ -119,6 +120,7 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
     lean = first | often_tested(system, prop) | (way & changed_by_others(system)) | plain_locks(system)
     found = (
         Guess(first),
+        Guess(first | decisive(system, prop)),
         Guess(near),
         Guess(lean, pending=True),
         Guess(near | way, pending=True),

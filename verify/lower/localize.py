@@ -40,8 +40,8 @@ from verify.lower.slice import key_of
 from verify.lower.visible import Key, seen
 
 __all__ = [
-    "changed_by_others", "closely_read", "first_keys", "localize", "looked_at", "often_tested", "plain_locks", "reads",
-    "shared_keys", "tested_on_the_way",
+    "changed_by_others", "closely_read", "decisive", "first_keys", "localize", "looked_at", "often_tested",
+    "plain_locks", "reads", "shared_keys", "tested_on_the_way",
 ]
 
 
@@ -143,14 +143,17 @@ def _acting(system: System, to: Collection[Key]) -> frozenset[str]:
     )
 
 
-def _tested(system: System, actions: Collection[Action]) -> frozenset[Key]:
-    """What guards read, directly or from a local: not what is only copied, or asked for who refers to an object."""
+def _tested(system: System, actions: Collection[Action], loads: Collection[Action] | None = None) -> frozenset[Key]:
+    """What guards read, directly or from a local: not what is only copied, or asked for who refers to an object.
+
+    Locals get what `loads` store in them, by default what the same actions do.
+    """
     tests = [part for action in actions for part in conjuncts(action.guard)]
     plain = [part for part in tests if not any(isinstance(inner, Referenced) for inner in parts(part))]
     found = {key for part in plain for key in reads(system, part)}
     stores = [
         (key_of(update.place), reads(system, update.value))
-        for action in actions
+        for action in (actions if loads is None else loads)
         for update in action.updates
         if isinstance(update.place, Local)
     ]
@@ -160,6 +163,15 @@ def _tested(system: System, actions: Collection[Action]) -> frozenset[Key]:
         found |= more
         grown = bool(more)
     return frozenset(found)
+
+
+def decisive(system: System, prop: Expr) -> frozenset[Key]:
+    """What is tested in the steps to a location that the property names, and the locks in objects of those classes."""
+    named = seen(prop).locations
+    inside = [action for action in system.actions if action.target in named]
+    tested = _tested(system, inside, system.actions) & shared_keys(system)
+    fields = {(cls, var.name): var for cls in {cls for cls, _ in tested if cls} for var in system.classes[cls].fields}
+    return tested | {key for key, var in fields.items() if var.lock and isinstance(var.domain, Ptr)}
 
 
 def plain_locks(system: System) -> frozenset[Key]:
