@@ -26,6 +26,7 @@ from verify.lower.claims import never_stuck
 from verify.lower.expand import Expansion, expand
 from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
+from verify.lower.lock_order import ordered_locks
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.simplify import conj
@@ -120,12 +121,24 @@ def _auto(question: Question) -> Verdict:
 def _unbounded(question: Question, known: Iterable[Guess], deadline: float) -> Proved | None:
     """A proof for any number of tasks that knows no more of the system than one of these."""
     if question.deadlock:
-        return None
+        return _never_stuck(question, deadline)
     outcome = prove_unbounded(
         question.system, question.prop, known, question.memory.tried, Passes(question.reduce, question.slice),
         deadline=deadline, report=question.report,
     )  # fmt: skip
     return outcome if isinstance(outcome, Proved) else None
+
+
+def _never_stuck(question: Question, deadline: float) -> Proved | None:
+    """A proof for any number of tasks that an order of the locks keeps threads from getting stuck."""
+    owned = ordered_locks(question.system)
+    if owned is None:
+        return None
+    outcome = prove_unbounded(
+        question.system, owned, guesses(question.system, owned), question.memory.tried, Passes(reduce=False),
+        deadline=deadline, report=question.report,
+    )  # fmt: skip
+    return replace(outcome, basis=None) if isinstance(outcome, Proved) else None  # it is of the locks' owners alone
 
 
 def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
