@@ -39,7 +39,7 @@ from verify.universal import Clause, as_property
 
 EXAMPLES = int(os.environ.get("VERIFY_EXAMPLES", "100"))
 SEARCHED = 3_000  # states of an instance at most; what is beyond is not looked at
-MOST_TASKS = 3
+MOST_TASKS = 4
 SECONDS = 10.0  # for a proof
 KINDS = (
     "creates task", "broadcasts", "sets of threads", "shared pointers", "globals", "classes", "a number of tasks",
