@@ -44,11 +44,12 @@ from verify.ir import (
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import START, STARTER, with_history
+from verify.lower.proofs import Passes
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.source import NOWHERE
 from verify.syntax import load_text
-from verify.unbounded import Passes, Tried, guesses, prove_unbounded
+from verify.unbounded import Tried, guesses, prove_unbounded
 from verify.universal import Clause
 
 T, O = Bound("t"), Bound("o")  # noqa: E741 - as clauses call them

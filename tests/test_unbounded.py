@@ -46,9 +46,10 @@ from verify.lower.history import with_history
 from verify.lower.localize import closely_read, first_keys, plain_locks, shared_keys
 from verify.lower.localize import tested_on_the_way as on_the_way
 from verify.lower.pending import with_pending
+from verify.lower.proofs import Guess, Passes, small_for_proof
 from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, among, around, ground, near
 from verify.syntax import load_text
-from verify.unbounded import Guess, Passes, Tried, guesses, prove_unbounded, small_for_proof
+from verify.unbounded import Tried, guesses, prove_unbounded
 
 HEAD = """
 struct task { spinlock_t l; u8 x : 2; bool y; bool z; struct task *up; };

@@ -28,11 +28,12 @@ from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import of_history, with_history
 from verify.lower.pending import with_pending
+from verify.lower.proofs import Passes
 from verify.lower.simplify import conj
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.syntax import load_text
-from verify.unbounded import Passes, Tried, guesses, prove_unbounded
+from verify.unbounded import Tried, guesses, prove_unbounded
 from verify.universal import Clause, as_property
 
 EXAMPLES = int(os.environ.get("VERIFY_EXAMPLES", "100"))

@@ -10,7 +10,6 @@ import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, lower_ahead, quiet
-from verify.outcome import Judgement, conclude
+from verify.outcome import Judgement, adapted, conclude
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.resources import specs_root
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
@@ -99,7 +98,7 @@ def select(path: str, options: Options) -> Selection:
             raise InputError([_problem("KC901", f"no claim is called `{name}`", path, name, names)])
     if options.claims and not claims:
         raise InputError([_problem("KC901", f"no such claim is about `{options.system}`", path, "", ())])
-    return Selection(path, program, tuple(_adapted(claim, options) for claim in claims))
+    return Selection(path, program, tuple(adapted(claim, options.system, options.without) for claim in claims))
 
 
 def matches(claim: ClaimDecl, name: str) -> bool:
@@ -110,12 +109,6 @@ def matches(claim: ClaimDecl, name: str) -> bool:
 def _asked(claim: ClaimDecl, options: Options) -> bool:
     named = not options.claims or any(matches(claim, name) for name in options.claims)
     return named and (options.system is None or claim.system in (None, options.system))
-
-
-def _adapted(claim: ClaimDecl, options: Options) -> ClaimDecl:
-    """The claim as the command line asks for it: in the given system, without the given guards."""
-    more = tuple(guard for guard in options.without if guard not in claim.without)
-    return replace(claim, system=options.system or claim.system, without=(*claim.without, *more))
 
 
 def _find(path: str) -> Path:

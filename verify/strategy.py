@@ -26,6 +26,7 @@ from verify.lower.claims import never_stuck
 from verify.lower.expand import Expansion, expand
 from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
+from verify.lower.proofs import Guess, Passes
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.simplify import conj
@@ -34,7 +35,7 @@ from verify.lower.visible import Key
 from verify.question import Question, Shown
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import Guess, Passes, close_together, guesses, prove_unbounded
+from verify.unbounded import close_together, guesses, prove_unbounded
 
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold

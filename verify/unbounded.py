@@ -13,23 +13,18 @@ from dataclasses import dataclass, field, replace
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.ir import Expr, Ptr, Range, System
-from verify.lower.compact import compact
 from verify.lower.fingerprint import fingerprint, locations_in_order
-from verify.lower.history import of_history, with_history
+from verify.lower.history import with_history
 from verify.lower.localize import (
     changed_by_others,
     closely_read,
     first_keys,
-    localize,
     often_tested,
     plain_locks,
     shared_keys,
     tested_on_the_way,
 )
-from verify.lower.loosen import loosen
-from verify.lower.pending import with_pending
-from verify.lower.reduce import reduce
-from verify.lower.slice import slice_for
+from verify.lower.proofs import Guess, Passes, small_for_proof, told
 from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
@@ -43,14 +38,6 @@ class Tried:
     """What came of the small systems so far, a proof or why there is none, and of which it came."""
 
     outcomes: dict[object, tuple[Proved | str, System]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Passes:
-    """Which passes make a system small before it is proved."""
-
-    reduce: bool = True
-    slice: bool = True
 
 
 def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
@@ -93,22 +80,8 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
     )
 
 
-def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> System:
-    """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it."""
-    if passes.slice:
-        system = slice_for(localize(loosen(system), guess.keys), prop)
-    if passes.reduce:
-        system = reduce(system, prop)
-    if passes.slice:
-        system = slice_for(system, prop)
-    if passes.reduce and passes.slice:
-        system = compact(system, prop)
-    return with_pending(system) if guess.pending else system
-
-
 def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report: Report) -> Proved | str:
-    system = with_history(small)
-    said = of_history(system, prop)
+    system, said = told(small, prop)
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
         report(Progress(phase, figures))
@@ -123,14 +96,6 @@ def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report
     invariant = Invariant([as_property(system, clause) for clause in clauses])
     basis = Basis(frozenset(), False, passes.reduce, passes.slice, clauses)  # until it is known which guess
     return Proved(Scope(None, None), invariant, "views", judgement.count, basis)
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What a proof knows of the system: shared variables, and with `pending` what threads are about to store."""
-
-    keys: frozenset[Key]
-    pending: bool = False
 
 
 def guesses(system: System, prop: Expr) -> Iterator[Guess]:
