@@ -46,6 +46,7 @@ class Options:
     budget: float = 60.0
     reduce: bool = True
     slice: bool = True
+    certificates: str | None = None  # the folder for those of what is proved for any number of tasks
 
 
 @dataclass(frozen=True, slots=True)
