@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from verify.certificates.bodies import clauses_of
 from verify.certificates.canonical import system_hash
@@ -54,6 +54,13 @@ if TYPE_CHECKING:
     from verify.syntax.program import Program
 
 
+class Met(NamedTuple):
+    """How many obligations are met, and the solvers that say so with their versions."""
+
+    obligations: int
+    solvers: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The solvers, how long each may take for a question, and what they said before."""
@@ -61,6 +68,8 @@ class Tools:
     bench: Bench
     seconds: float
     known: dict[tuple[str, str], Future[Answer]] = field(default_factory=dict)
+    programs: dict[tuple[object, ...], Program] = field(default_factory=dict)
+    proofs: dict[tuple[object, ...], Met] = field(default_factory=dict)  # many claims have one in common
 
     def ask(self, script: str) -> Sequence[Future[Answer]]:
         """What each solver says of a script; one that certificates have in common is put once."""
@@ -77,7 +86,7 @@ def check(path: str, tools: Tools) -> Checked:
     try:
         found = certificate(_read(Path(path)))
         result = replace(result, claim=found.claim.name, source=found.given.files[0].path if found.given.files else "")
-        count, versions = _check(found, Path(path).parent, tools)
+        met = _check(found, Path(path).parent, tools)
     except NoCertificateError as error:
         return replace(result, verdict="unreadable", reason=str(error))
     except (BadCertificateError, NotCoveredError, TooWideError, EncodingError) as error:
@@ -90,7 +99,7 @@ def check(path: str, tools: Tools) -> Checked:
         return replace(result, reason="the source is nested too deeply", seconds=time.perf_counter() - start)
     return replace(
         result, verdict="accepted", holds=found.claim.holds, scope="any number of tasks, any number of steps",
-        obligations=count, solvers=versions, seconds=time.perf_counter() - start,
+        obligations=met.obligations, solvers=met.solvers, seconds=time.perf_counter() - start,
     )  # fmt: skip
 
 
@@ -104,13 +113,21 @@ def _read(path: Path) -> bytes:
         raise NoCertificateError("it cannot be read") from error
 
 
-def _check(found: Certificate, folder: Path, tools: Tools) -> tuple[int, Mapping[str, str]]:
-    """The number of obligations that were met, and the solvers with their versions."""
+def _check(found: Certificate, folder: Path, tools: Tools) -> Met:
+    """Check that it is about its claim, and that its proof is one."""
     if found.scope != Scope("any", "any"):
         raise BadCertificateError("its scope is not any number of tasks and steps")
-    program = _program(found, folder)
+    program = _program(found, folder, tools)
     claims = by_name([adapted(claim, found.given.system, found.given.without) for claim in program.claims])
     about = _about(found, program, claims)
+    key = (id(program), found.claim.system, found.statement, found.basis, found.lines, found.clauses)
+    if key not in tools.proofs:
+        tools.proofs[key] = _proof(found, program, about, tools)
+    return tools.proofs[key]
+
+
+def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], tools: Tools) -> Met:
+    """Check that the clauses prove what these claims say."""
     system, prop = _system(found, program, about)
     if system_hash(system, prop) != found.basis.system:
         versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
@@ -125,7 +142,7 @@ def _check(found: Certificate, folder: Path, tools: Tools) -> tuple[int, Mapping
 # ---- the source and the claim --------------------------------------------------------------------
 
 
-def _program(found: Certificate, folder: Path) -> Program:
+def _program(found: Certificate, folder: Path, tools: Tools) -> Program:
     """The program, read from files with the hashes that the certificate says."""
     from verify.syntax import load  # noqa: PLC0415 - the parser takes long to import
     from verify.syntax.files import read  # noqa: PLC0415 - the same
@@ -141,7 +158,8 @@ def _program(found: Certificate, folder: Path) -> Program:
     here = text_hash(read(path, str(path), Budget()).text)
     if here != given.files[0].sha256 or given.files[0].bundled != is_bundled(str(path)):
         raise BadCertificateError(f"its source `{given.files[0].path}` is another than the one that was proved")
-    program = load(path, defines=given.defines)
+    key = (path.resolve(), tuple(sorted(given.defines.items())), here)
+    program = tools.programs[key] = tools.programs.get(key) or load(path, defines=given.defines)
     if source_files(program, given.files[0].path) != given.files:
         raise BadCertificateError("the files that its source includes are others than those that were proved")
     return program
@@ -200,7 +218,7 @@ def _system(found: Certificate, program: Program, about: Sequence[ClaimDecl]) ->
 # ---- the solvers ---------------------------------------------------------------------------------
 
 
-def _answered(asked: Sequence[Query], tools: Tools) -> tuple[int, Mapping[str, str]]:
+def _answered(asked: Sequence[Query], tools: Tools) -> Met:
     """Put the obligations to the solvers. Raises BadCertificateError unless both find all of them met."""
     versions: dict[str, str] = {}
     waiting = [(query, tools.ask(query.script())) for query in asked]
@@ -210,7 +228,7 @@ def _answered(asked: Sequence[Query], tools: Tools) -> tuple[int, Mapping[str, s
                 name, word = _culprit(query, said, tools)
                 raise BadCertificateError(f"{said.solver} does not find `{name}` met: {word}")
             versions[said.solver] = said.version
-    return sum(query.count for query in asked), versions
+    return Met(sum(query.count for query in asked), versions)
 
 
 def _culprit(query: Query, said: Answer, tools: Tools) -> tuple[str, str]:
