@@ -219,7 +219,7 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
 def check_certificates(
     paths: Sequence[str], *, seconds: float, each: Callable[[Checked], None] | None = None, at_once: int = 1
 ) -> list[Checked]:
-    """Check certificates, and tell of `each` as soon as it is done. `seconds` is for a question to a solver."""
+    """Check certificates, and tell of `each` as soon as it is done. `seconds` are for each solver and proof."""
     from verify.certificates.check import Tools, check  # noqa: PLC0415 - imports of its own
     from verify.smt.ask import Bench  # noqa: PLC0415 - the same
 

@@ -141,7 +141,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
 @app.command(epilog=CHECK_EPILOG)
 def check(
     certificate: Annotated[list[str], typer.Argument(metavar="CERTIFICATE...", help="Files that `prove` wrote.")],
-    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for a question to a solver.")] = 300.0,
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time of a solver for each proof.")] = 600.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Check certificates again, from their text and their sources, with Z3 and cvc5."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,7 +43,7 @@ from verify.lower.proofs import Guess, Passes
 from verify.outcome import adapted, removed, wants
 from verify.report.checked import Checked
 from verify.schedule import WITHOUT_GUARDS
-from verify.smt.ask import SOLVERS, Answer, Bench
+from verify.smt.ask import SOLVERS, Bench, Solver
 from verify.smt.covered import refuse, refuse_property
 from verify.smt.widths import EncodingError
 from verify.universal import prenex
@@ -63,20 +62,12 @@ class Met(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The solvers, how long each may take for a question, and what they said before."""
+    """The solvers, how long each may take for the obligations of a proof, and what is known from other certificates."""
 
     bench: Bench
     seconds: float
-    known: dict[tuple[str, str], Future[Answer]] = field(default_factory=dict)
     programs: dict[tuple[object, ...], Program] = field(default_factory=dict)
     proofs: dict[tuple[object, ...], Met] = field(default_factory=dict)  # many claims have one in common
-
-    def ask(self, script: str) -> Sequence[Future[Answer]]:
-        """What each solver says of a script; one that certificates have in common is put once."""
-        for solver in SOLVERS:
-            if (solver, script) not in self.known:
-                self.known[solver, script] = self.bench.ask(solver, script, self.seconds)
-        return [self.known[solver, script] for solver in SOLVERS]
 
 
 def check(path: str, tools: Tools) -> Checked:
@@ -220,22 +211,24 @@ def _system(found: Certificate, program: Program, about: Sequence[ClaimDecl]) ->
 
 def _answered(asked: Sequence[Query], tools: Tools) -> Met:
     """Put the obligations to the solvers. Raises BadCertificateError unless both find all of them met."""
+    scripts = [query.script() for query in asked]
+    waiting = [tools.bench.ask(solver, scripts, tools.seconds) for solver in SOLVERS]
     versions: dict[str, str] = {}
-    waiting = [(query, tools.ask(query.script())) for query in asked]
-    for query, answers in waiting:
-        for said in (future.result() for future in answers):
-            if said.word != "unsat":
-                name, word = _culprit(query, said, tools)
-                raise BadCertificateError(f"{said.solver} does not find `{name}` met: {word}")
-            versions[said.solver] = said.version
+    for answer in (future.result() for future in waiting):
+        for query, word in zip(asked, answer.words, strict=False):
+            if word != "unsat":
+                name, why = _culprit(query, answer.solver, word, tools)
+                raise BadCertificateError(f"{answer.solver} does not find `{name}` met: {why}")
+        if len(answer.words) != len(asked):
+            raise BadCertificateError(f"{answer.solver} did not answer all questions")
+        versions[answer.solver] = answer.version
     return Met(sum(query.count for query in asked), versions)
 
 
-def _culprit(query: Query, said: Answer, tools: Tools) -> tuple[str, str]:
-    """The one obligation that the solver does not find met, and its answer."""
-    for half in query.halves() if said.word == "sat" else ():
-        answers = [future.result() for future in tools.ask(half.script())]
-        again = next((each for each in answers if each.solver == said.solver and each.word != "unsat"), None)
-        if again is not None:
-            return _culprit(half, again, tools)
-    return query.name, said.word
+def _culprit(query: Query, solver: Solver, word: str, tools: Tools) -> tuple[str, str]:
+    """The one obligation that a solver does not find met, and its answer."""
+    for half in query.halves() if word == "sat" else ():
+        again = tools.bench.ask(solver, [half.script()], tools.seconds).result().words[-1]
+        if again != "unsat":
+            return _culprit(half, solver, again, tools)
+    return query.name, word

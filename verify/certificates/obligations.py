@@ -107,7 +107,8 @@ def _steps(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequenc
     what = [*(str(number) for number, _ in risks[0].lost), *["domains"] * risks[0].stray]
     who = {ACTOR: "its own thread", OTHER: "another thread", 0: "any object"}[pair[0]]
     who += f", {pair[1]}" * bool(pair[1]) + " of the step" * (pair[2] == ACTOR)
-    name = f"{risks[0].action.label} x {what[0]} of {who}" if count == 1 else f"steps x {who}"
+    of = f" of {who}" if pair != (ACTOR, "", 0) else ""
+    name = f"{risks[0].action.label} x {what[0]}{of}" if count == 1 else f"steps x {who}"
     return Query(name, count, partial(_broken, system, clauses, pair, risks), halves)
 
 
