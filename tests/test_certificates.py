@@ -528,7 +528,7 @@ def test_what_is_no_file_cannot_be_read(tmp_path: Path, tools: Tools) -> None:
 def test_a_deep_body_is_no_deeper_than_another(written: dict[str, Path], tools: Tools) -> None:
     def deepened(found: Object) -> None:
         said = the(found, anywhere)
-        for _ in range(5_000):
+        for _ in range(500):
             said["body"] = body(found, f"(ite {said['body']} {said['body']} 0)")
 
     copy = edited(written["prove ordered"], deepened, sealed=True)

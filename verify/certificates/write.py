@@ -88,7 +88,8 @@ def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: 
 def file_name(selection: Selection, options: Options, claim: ClaimDecl) -> str:
     """A name that no certificate of another claim has, whatever the claim is called."""
     path, system = selection.program.sources[0].path, selection.system(claim)
-    whole = repr((os.fspath(Path(path).resolve()), sorted(options.defines.items()), system, claim.name))
+    place = _main(path, specs_root()) if is_bundled(path) else os.fspath(Path(path).resolve())
+    whole = repr((place, sorted(options.defines.items()), system, claim.name))
     words = f"{Path(path).stem} {claim.name}"
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", words.replace(".", "_")).strip("-")[:MOST_NAME]
     return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}.json"
