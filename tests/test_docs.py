@@ -31,13 +31,13 @@ def blocks(kind: str) -> Iterator[tuple[str, str]]:
                 yield f"{path.relative_to(ROOT)}:{text[: found.start()].count(chr(10)) + 1}", found[2]
 
 
-def commands() -> Iterator[tuple[str, str, str]]:
-    """Every `verify` command of a console block that has output, with its place."""
+def commands() -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The `verify` commands of each console block that have output, with its place."""
     for place, block in blocks("console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            if command.startswith("verify ") and output.strip():
-                yield place, command.partition("  #")[0], output
+        parts = [part.partition("\n") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+        found = [(command.partition("  #")[0], output) for command, _, output in parts if output.strip()]
+        if any(command.startswith("verify ") for command, _ in found):
+            yield place, [(command, output) for command, output in found if command.startswith("verify ")]
 
 
 def programs() -> Iterator[tuple[str, str]]:
@@ -58,15 +58,16 @@ def pattern(expected: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("command", "output"), [pytest.param(c, o, id=f"{p} {c}") for p, c, o in commands()])
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"{place} {block[0][0]}") for place, block in commands()])
 def test_commands_print_what_the_documents_say(
-    command: str, output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    block: list[tuple[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
-    main(shlex.split(command)[1:])
-    shown = masked(capsys.readouterr().out)
-    assert re.fullmatch(pattern(output), f"{shown}\n"), shown
+    for command, output in block:
+        main(shlex.split(command)[1:])
+        shown = masked(capsys.readouterr().out)
+        assert re.fullmatch(pattern(output), f"{shown}\n"), shown
 
 
 @pytest.mark.slow

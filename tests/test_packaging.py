@@ -89,7 +89,9 @@ def imported() -> set[str]:
 
 
 def test_every_import_is_declared_and_every_dependency_used() -> None:
-    names = {re.split(r"[<>=~!]", spec)[0] for spec in PROJECT["project"]["dependencies"]}
+    project = PROJECT["project"]
+    wanted = (*project["dependencies"], *project["optional-dependencies"]["check"])
+    names = {re.split(r"[<>=~!]", spec)[0] for spec in wanted}
     packages = {{"z3-solver": "z3"}.get(name, name) for name in names}
     assert imported() - {"pytest", "_pytest"} == packages  # pytest itself loads the plugin
 

@@ -13,13 +13,15 @@ from contextlib import closing
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, lower_ahead, quiet
-from verify.outcome import Judgement, conclude
+from verify.outcome import Judgement, adapted, conclude
+from verify.report.checked import Checked
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.resources import specs_root
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
@@ -31,13 +33,14 @@ if TYPE_CHECKING:
     from verify.syntax.program import Program
 
 __all__ = [
-    "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection", "check_file", "cores",
-    "default_system", "exit_code", "judge_of", "judged", "judgements", "quiet", "select", "tasks_from",
-    "versions",
+    "Checked", "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection",
+    "check_certificates", "check_file", "cores", "default_system", "exit_code", "has_second_solver", "judge_of",
+    "judged", "judgements", "quiet", "select", "tasks_from", "versions",
 ]
 
 MOST_TASKS = 64  # that a user can ask for
 
+Certify = Callable[["ClaimDecl", Judgement, ClaimResult], str | None]
 Each = Callable[[ClaimResult, Selection], None]
 
 
@@ -102,7 +105,7 @@ def select(path: str, options: Options) -> Selection:
             raise InputError([_problem("KC901", f"no claim is called `{name}`", path, name, names)])
     if options.claims and not claims:
         raise InputError([_problem("KC901", f"no such claim is about `{options.system}`", path, "", ())])
-    return Selection(path, program, tuple(_adapted(claim, options) for claim in claims))
+    return Selection(path, program, tuple(adapted(claim, options.system, options.without) for claim in claims))
 
 
 def tasks_from(said: str) -> int | None:
@@ -123,12 +126,6 @@ def matches(claim: ClaimDecl, name: str) -> bool:
 def _asked(claim: ClaimDecl, options: Options) -> bool:
     named = not options.claims or any(matches(claim, name) for name in options.claims)
     return named and (options.system is None or claim.system in (None, options.system))
-
-
-def _adapted(claim: ClaimDecl, options: Options) -> ClaimDecl:
-    """The claim as the command line asks for it: in the given system, without the given guards."""
-    more = tuple(guard for guard in options.without if guard not in claim.without)
-    return replace(claim, system=options.system or claim.system, without=(*claim.without, *more))
 
 
 def _find(path: str) -> Path:
@@ -179,7 +176,9 @@ def judgements(
     `known` gets what is known of claims whose turn has not come. Raises InputError for what cannot be lowered.
     """
     claims, known, voice = selection.claims, {} if known is None else known, Voice(hear)
-    decide = partial(judged, judge=judge_of(selection, options, voice), any_asked=options.tasks is None)
+    certify = _certify(selection, options)
+    judge = judge_of(selection, options, voice)
+    decide = partial(judged, judge=judge, any_asked=options.tasks is None, certify=certify)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
         ahead = lower_ahead(selection, options, order)
@@ -188,8 +187,64 @@ def judgements(
         yield from one_by_one(claims, decide, voice, known)
 
 
-def judged(claim: ClaimDecl, judge: Judge, *, any_asked: bool = False) -> ClaimResult:
-    """Decide one claim. Raises InputError for what cannot be lowered."""
+def judged(
+    claim: ClaimDecl, judge: Judge, *, any_asked: bool = False, certify: Certify = lambda *_: None
+) -> ClaimResult:
+    """Decide one claim. Raises InputError for what cannot be lowered, and where a certificate cannot be written."""
     start = time.perf_counter()
     judgement = judge(claim)
-    return conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
+    result = conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
+    return replace(result, certificate=certify(claim, judgement, result))
+
+
+def _certify(selection: Selection, options: Options) -> Certify:
+    """How to write the certificate of a claim, where one is asked for and there is one. Raises InputError."""
+    if options.certificates is None:
+        return lambda *_: None
+    from verify.certificates.write import Hashes, prepare, write  # noqa: PLC0415 - only with that option
+
+    folder, known, made = Path(options.certificates), Hashes(), versions()
+
+    def certify(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> str | None:
+        try:
+            path = write(folder, selection, options, claim, judgement, result, made, known)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        return None if path is None else str(path)
+
+    try:
+        prepare(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return certify
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    reason = (error.strerror or "it is no folder").lower()
+    message = f"no certificate can be written to `{folder}`: {reason}"
+    return InputError([_problem("KC904", message, str(folder), "", ())])
+
+
+# ---- certificates --------------------------------------------------------------------------------
+
+
+def check_certificates(
+    paths: Sequence[str], *, seconds: float, each: Callable[[Checked], None] | None = None, at_once: int = 1
+) -> list[Checked]:
+    """Check certificates, and tell of `each` as soon as it is done. `seconds` are for each solver and proof."""
+    from verify.certificates.check import Tools, check  # noqa: PLC0415 - imports of its own
+    from verify.smt.ask import Bench  # noqa: PLC0415 - the same
+
+    results = []
+    with Bench(at_once) as bench:
+        tools = Tools(bench, seconds)
+        for path in paths:
+            results.append(check(path, tools))
+            if each:
+                each(results[-1])
+    return results
+
+
+def has_second_solver() -> bool:
+    """Whether there is the solver that certificates are checked with besides Z3."""
+    return find_spec("cvc5") is not None

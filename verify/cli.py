@@ -17,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     from verify.api import Selection
     from verify.engine.verdict import Progress
+    from verify.report.checked import Checked
     from verify.report.result import ClaimResult, FileResult
     from verify.report.run import Styled
 
@@ -24,10 +25,16 @@ BAD_INPUT, UNKNOWN, NO_TOOL, INTERNAL, INTERRUPTED = 2, 3, 4, 70, 130
 DEFAULT_WIDTH, MIN_WIDTH = 100, 60
 PATIENCE, PAUSE, TICK = 1.0, 5.0, 0.1  # seconds: until the first progress on a terminal; between lines; between updates
 REPORT = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
+INSTALL = "try `pip install 'kcverify[check]'`, or `pip install cvc5==1.4.2`"
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 a needed tool is absent, 70 internal error, 130 interrupted."
+)
+
+CHECK_EPILOG = (
+    "Exit codes: 0 every certificate is accepted, 1 some is rejected, 2 some is none or cannot be read, "
+    "4 cvc5 is not installed, 70 internal error, 130 interrupted."
 )
 
 app = typer.Typer(
@@ -92,6 +99,9 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
     no_reduce: Annotated[bool, typer.Option("--no-reduce", help="Keep every step apart.")] = False,  # noqa: FBT002 - a flag
     no_slice: Annotated[bool, typer.Option("--no-slice", help="Keep what the claim does not depend on.")] = False,  # noqa: FBT002 - a flag
+    certificates: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write what proves claims for any number of tasks to DIR.")
+    ] = None,
 ) -> int:
     """Check the claims of FILE.kc: prove them, or refute them with the shortest run."""
     gc.set_threshold(NURSERY)
@@ -99,7 +109,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
 
     options = Options(
         tuple(claim or ()), tuple(without or ()), _definitions(define or ()), system, _tasks(tasks), engine, budget,
-        not no_reduce, not no_slice,
+        not no_reduce, not no_slice, certificates,
     )
     meter = Meter(sys.stderr)
     if as_json:
@@ -125,6 +135,37 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         return 1 if any(claim.holds is False for claim in done) else UNKNOWN
     _show_faults(result)
     return exit_code(result)
+
+
+@app.command(epilog=CHECK_EPILOG)
+def check(
+    certificate: Annotated[list[str], typer.Argument(metavar="CERTIFICATE...", help="Files that `prove` wrote.")],
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time of a solver for each proof.")] = 600.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
+) -> int:
+    """Check certificates again, from their text and their sources, with Z3 and cvc5."""
+    gc.set_threshold(NURSERY)
+    from verify.api import check_certificates, cores, has_second_solver  # noqa: PLC0415 - `--help` must be quick
+    from verify.report.checked import checked_lines, checked_text, exit_code, trusted_lines  # noqa: PLC0415 - the same
+
+    if not has_second_solver():
+        sys.stderr.write(f"verify: cvc5 is not installed\n{INSTALL}\n")
+        return NO_TOOL
+    show = _printer()
+
+    def each(result: Checked) -> None:
+        if not as_json:
+            show(checked_lines(result, _width()))
+
+    try:
+        results = check_certificates(certificate, seconds=budget, each=each, at_once=cores())
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if as_json:
+        sys.stdout.buffer.write(f"{checked_text(results)}\n".encode())
+    elif any(result.verdict == "accepted" for result in results):
+        show(trusted_lines(_width()))
+    return exit_code(results)
 
 
 def _tasks(said: str) -> int | None:

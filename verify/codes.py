@@ -99,5 +99,6 @@ CODES: Mapping[str, str] = {
     "KC901": "no claim has that name",
     "KC902": "no system has that name",
     "KC903": "no guard of that name can be removed",
+    "KC904": "certificates cannot be written",
     "KC970": "an internal error",
 }

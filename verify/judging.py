@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
-from verify.ir import TRUE, Expr
-from verify.outcome import Judgement, removed, wants
+from verify.ir import Expr
+from verify.outcome import Judgement, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, unit
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Options:
     budget: float = 60.0
     reduce: bool = True
     slice: bool = True
+    certificates: str | None = None  # the folder for those of what is proved for any number of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +138,18 @@ class _Bench:
     def questions(self, claims: Sequence[ClaimDecl]) -> Sequence[Question]:
         """A question for each invariant that claims are about, of a system in which their guards are there or not."""
         guards = frozenset(chain.from_iterable(removed(claim) for claim in claims))
-        first = {claim.invariant: claim for claim in reversed(claims)}
-        return [self.question(claim, frozenset(), guards) for claim in first.values()]
+        return [self.question(claim, frozenset(), guards) for claim in subjects(claims)]
 
     def question(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
+        from verify.lower.claims import property_of  # noqa: PLC0415 - as above
         from verify.question import Question  # noqa: PLC0415 - as above
 
         program, options = self.selection.program, self.options
         lowered = self.selection.lower((self.selection.system(claim), gone, optional))
         tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
         return Question(
-            lowered.system, _property(claim, program, lowered), tasks, time.monotonic() + options.budget,
+            lowered.system, property_of(claim, program, lowered), tasks, time.monotonic() + options.budget,
             options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
             self.tools, hunt=wants(claim) == "refuted",
         )
@@ -186,24 +187,6 @@ def _variants(selection: Selection, options: Options, places: Sequence[int]) -> 
     else:
         optional = frozenset[str]()
     return list(dict.fromkeys((selection.system(claims[0]), guards, optional) for guards in gone))
-
-
-def _property(claim: ClaimDecl, program: Program, lowered: Lowered) -> Expr:
-    """The property behind a claim: what must hold in every reachable state, or be shown not to."""
-    from verify.lower import claims  # noqa: PLC0415 - see `judge_of`
-
-    match claim.kind:
-        case "reach":
-            return claims.never_at(lowered.system, lowered.labels[claim.targets[0]])
-        case "dead":
-            return claims.never_at(lowered.system, lowered.fires[claim.targets[0]])
-        case "lock_balanced":
-            return claims.balanced(lowered.system)
-        case "deadlock_free":
-            return TRUE
-        case _:
-            assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
-            return claims.invariant(program, lowered, claim.invariant)
 
 
 def default_system(program: Program) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
 
@@ -62,6 +63,17 @@ def to_first_violation(trace: Trace, prop: Expr | None) -> Trace:
 def wants(claim: ClaimDecl) -> Literal["proved", "refuted"]:
     """The verdict on its property with which the claim holds."""
     return "refuted" if claim.kind in ("refute", "reach", "necessary") else "proved"
+
+
+def adapted(claim: ClaimDecl, system: str | None, without: Sequence[str]) -> ClaimDecl:
+    """The claim as the command line asks for it: in the given system, without the given guards."""
+    more = tuple(guard for guard in without if guard not in claim.without)
+    return replace(claim, system=system or claim.system, without=(*claim.without, *more))
+
+
+def subjects(claims: Sequence[ClaimDecl]) -> list[ClaimDecl]:
+    """One claim for each invariant that claims are about."""
+    return list({claim.invariant: claim for claim in reversed(claims)}.values())
 
 
 def removed(claim: ClaimDecl) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from verify.ir import (
+    TRUE,
     Binder,
     Bound,
     Const,
@@ -34,6 +35,22 @@ BUILT_IN: dict[str, LocationKind] = {
     "no_failed_assertion": "assert",
     "no_bad_unlock": "unlock",
 }
+
+
+def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Expr:
+    """The property behind a claim: what must hold in every reachable state, or be shown not to."""
+    match claim.kind:
+        case "reach":
+            return never_at(lowered.system, lowered.labels[claim.targets[0]])
+        case "dead":
+            return never_at(lowered.system, lowered.fires[claim.targets[0]])
+        case "lock_balanced":
+            return balanced(lowered.system)
+        case "deadlock_free":
+            return TRUE
+        case _:
+            assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
+            return invariant(program, lowered, claim.invariant)
 
 
 def invariant(program: Program, lowered: Lowered, name: str) -> Expr:

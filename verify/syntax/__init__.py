@@ -62,7 +62,7 @@ def _unit(
     declarations, errors = parse(run.output, Span(source, length, length), "unit")
     if run.errors or errors or declarations is None:
         raise InputError(_ordered([*run.errors, *errors], run.sources)[:MAX_ERRORS])
-    return Unit(source.path, cast("tuple[Decl, ...]", declarations))
+    return Unit(source.path, cast("tuple[Decl, ...]", declarations), tuple(run.sources))
 
 
 def _ordered(errors: list[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

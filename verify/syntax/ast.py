@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from verify.source import NOWHERE, Span
+from verify.source import NOWHERE, Source, Span
 from verify.syntax.types import Type
 
 NameKind = Literal["unresolved", "local", "global", "object", "constant", "function", "bound"]
@@ -450,3 +450,4 @@ class Unit:
 
     path: str
     declarations: tuple[Decl, ...]
+    sources: tuple[Source, ...] = field(default=(), repr=False)  # the files that were read, itself first

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from verify.source import Span
+from verify.source import Source, Span
 from verify.syntax.ast import (
     ClaimDecl,
     EnumDecl,
@@ -48,3 +48,4 @@ class Program:
     claims: tuple[ClaimDecl, ...]
     guards: Mapping[str, Guard]
     thread: str  # the struct whose objects are threads of control
+    sources: tuple[Source, ...] = field(default=(), repr=False, compare=False)  # the files that were read, main first

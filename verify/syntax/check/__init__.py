@@ -67,6 +67,7 @@ def check(unit: Unit) -> Program:
         claims=claims,
         guards=labels,
         thread=file.thread,
+        sources=unit.sources,
     )
 
 

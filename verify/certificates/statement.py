@@ -1,0 +1,86 @@
+"""What a certificate is about, worked out from the source: the files, the claim, what is proved for it, the system."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from verify.certificates.form import File, Statement
+from verify.ir import Expr, System
+from verify.lower.small import Guess, Passes, small_for_proof
+from verify.outcome import removed, subjects
+from verify.resources import specs_root
+
+if TYPE_CHECKING:
+    from verify.lower import Lowered
+    from verify.syntax.ast import ClaimDecl
+    from verify.syntax.program import Program
+
+
+def source_files(program: Program, main: str) -> tuple[File, ...]:
+    """The files that a program was read from. `main` is what the first is called."""
+    first, *others = program.sources
+    folder, root = Path(first.path).resolve().parent, specs_root().resolve()
+    found = [File(main, is_bundled(first.path), text_hash(first.text))]
+    for source in others:
+        path = Path(source.path).resolve()
+        bundled = not path.is_relative_to(folder) or found[0].bundled
+        found.append(File(path.relative_to(root if bundled else folder).as_posix(), bundled, text_hash(source.text)))
+    return tuple(found)
+
+
+def text_hash(text: str) -> str:
+    """The SHA-256 of a source file: its bytes, without a byte order mark."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_bundled(path: str) -> bool:
+    """Whether a file is one of the bundled specs."""
+    return Path(path).resolve().is_relative_to(specs_root().resolve())
+
+
+def place_of(file: File, folder: Path) -> Path | None:
+    """Where the main file of a certificate in `folder` lies; None for a path that none can have."""
+    name = PurePosixPath(file.path)
+    if not file.path or "\0" in file.path or name.is_absolute() or name.suffix != ".kc":
+        return None
+    if not file.bundled:
+        return folder / name
+    return None if ".." in name.parts else specs_root() / name
+
+
+def statement(claims: Sequence[ClaimDecl]) -> Statement:
+    """What is proved for a claim, or for several together: then each of their guards may be there or not."""
+    names = tuple(claim.name for claim in claims)
+    gone = tuple(dict.fromkeys(chain.from_iterable(removed(claim) for claim in claims)))
+    about = tuple(claim.invariant for claim in subjects(claims) if claim.invariant)
+    together = len(claims) > 1
+    return Statement(names, about, () if together else gone, gone if together else ())
+
+
+def proved(
+    program: Program, lowered: Lowered, claims: Sequence[ClaimDecl], guess: Guess, passes: Passes
+) -> tuple[System, Expr]:
+    """The small system that a proof is about, with what it has to show of that.
+
+    `lowered` is without the guards that the statement removes, and with those that it leaves open there or not.
+    """
+    from verify.lower.claims import property_of  # noqa: PLC0415 - the parser takes long to import
+    from verify.lower.simplify import conj  # noqa: PLC0415 - the same
+
+    props = [property_of(claim, program, lowered) for claim in subjects(claims)]
+    prop = conj(props) if len(claims) > 1 else props[0]
+    return small_for_proof(lowered.system, prop, guess, passes).told()
+
+
+def by_name(claims: Sequence[ClaimDecl]) -> Mapping[str, ClaimDecl]:
+    """The first claim of each name."""
+    return {claim.name: claim for claim in reversed(claims)}
+
+
+def unknown_guards(program: Program, names: Sequence[str]) -> Iterator[str]:
+    """Those of some names that no guard has, or only one that cannot be removed."""
+    return (name for name in names if name not in program.guards or program.guards[name].kind == "none")

@@ -1,0 +1,113 @@
+"""Write the certificate of a claim that was proved for any number of tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from verify.certificates.bodies import Writer
+from verify.certificates.canonical import system_hash
+from verify.certificates.form import SCHEMA, Certificate, Claimed, Given, Rests, Scope
+from verify.certificates.statement import is_bundled, proved, source_files, statement
+from verify.engine.verdict import Basis, Proved
+from verify.lower.small import Guess, Passes
+from verify.outcome import Judgement, removed, wants
+from verify.resources import specs_root
+
+if TYPE_CHECKING:
+    from verify.judging import Options, Selection
+    from verify.report.result import ClaimResult
+    from verify.syntax.ast import ClaimDecl
+
+MOST_NAME = 80
+Hashes = dict[tuple[object, ...], str]
+
+
+def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it goes
+    folder: Path, selection: Selection, options: Options, claim: ClaimDecl, judgement: Judgement, result: ClaimResult,
+    versions: Mapping[str, str], known: Hashes,
+) -> Path | None:  # fmt: skip
+    """Write the certificate of a claim into a folder; return its path, None if there is none to write.
+
+    `known` keeps what is worked out once for claims that share a proof. Raises OSError.
+    """
+    verdict = judgement.verdict
+    if not isinstance(verdict, Proved) or verdict.basis is None:
+        return None
+    name = file_name(selection, options, claim)
+    main = selection.program.sources[0].path
+    given = Given(
+        source_files(selection.program, _main(main, folder)), dict(options.defines), options.system, options.without
+    )
+    said = Claimed(
+        claim.name, claim.kind, claim.invariant, result.guard, selection.system(claim), removed(claim),
+        wants(claim) == "proved",
+    )
+    lines = Writer()
+    clauses = tuple(lines.said(clause) for clause in verdict.basis.clauses)
+    found = Certificate(
+        SCHEMA, versions, given, said, Scope("any", "any"),
+        statement(judgement.together or (claim,)),
+        _rests(selection, claim, judgement, verdict.basis, known), tuple(lines.lines), clauses,
+    )  # fmt: skip
+    _replace(folder / name, found.text())
+    return folder / name
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, if there is none. Raises OSError where nothing can be written to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _main(path: str, folder: Path) -> str:
+    """How a certificate in the folder names the main file: a bundled spec by its name, another by the way to it."""
+    if is_bundled(path):
+        return Path(path).resolve().relative_to(specs_root().resolve()).as_posix()
+    return Path(os.path.relpath(Path(path).resolve(), folder.resolve())).as_posix()
+
+
+def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: Basis, known: Hashes) -> Rests:
+    claims = judgement.together or (claim,)
+    about = statement(claims)
+    guess, passes = Guess(basis.keys, basis.pending, basis.spins, basis.places), Passes(basis.reduce, basis.slice)
+    key = (selection.system(claim), about, guess, passes)
+    if key not in known:
+        lowered = selection.lower((selection.system(claim), frozenset(about.removed), frozenset(about.optional)))
+        known[key] = system_hash(*proved(selection.program, lowered, claims, guess, passes))
+    return Rests(
+        tuple(sorted(basis.keys)), basis.pending, basis.spins, basis.places, basis.reduce, basis.slice, known[key]
+    )
+
+
+def file_name(selection: Selection, options: Options, claim: ClaimDecl) -> str:
+    """A name that no certificate of another claim has, whatever the claim is called."""
+    path, system = selection.program.sources[0].path, selection.system(claim)
+    place = _main(path, specs_root()) if is_bundled(path) else os.fspath(Path(path).resolve())
+    whole = repr((place, sorted(options.defines.items()), system, claim.name))
+    words = f"{Path(path).stem} {claim.name}"
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", words.replace(".", "_")).strip("-")[:MOST_NAME]
+    return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}.json"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file at once: who reads it finds all of it, or what was there before."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        os.replace(name, path)  # noqa: PTH105 - said so
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
