@@ -53,3 +53,16 @@ def test_counters_wrap_around_in_a_crowd(spec: str) -> None:
     crowd = [name for name in claims(spec, CROWD="1") if name not in claims(spec)]
     assert crowd
     assert fails(spec, Options(tasks=5, claims=tuple(crowd), defines={"CROWD": "1"})) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["test_and_set", "ticket", "seqlock", "double_checked", "peterson"])
+def test_what_is_to_be_proved_is_for_any_number_of_tasks(name: str) -> None:
+    assert fails(f"classics/{name}.kc", Options()) == []
+
+
+@pytest.mark.slow
+def test_philosophers_never_share_a_fork_however_many_there_are() -> None:
+    result = check_file("classics/philosophers.kc", Options(claims=("prove",)))
+    assert [claim.holds for claim in result.claims] == [True] * 3
+    assert {claim.scope.tasks for claim in result.claims if claim.scope} == {None}
