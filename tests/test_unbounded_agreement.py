@@ -16,6 +16,7 @@ from functools import reduce
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
+from tests.independent import shown
 from tests.programs import examples
 from tests.strategies import properties, systems
 from verify.diagnostics import InputError
@@ -30,7 +31,8 @@ from verify.lower.history import of_history, with_history
 from verify.lower.pending import with_pending
 from verify.lower.proofs import Passes
 from verify.lower.simplify import conj
-from verify.smt.universal import judge_universal
+from verify.smt import universal
+from verify.smt.judge import Judgement
 from verify.smt.widths import EncodingError
 from verify.syntax import load_text
 from verify.unbounded import Tried, guesses, prove_unbounded
@@ -74,6 +76,13 @@ def invariant_of(system: System) -> Sequence[Clause]:
         accepted = False
     assume(accepted)
     return clauses
+
+
+def judge_universal(system: System, clauses: Sequence[Clause], prop: Expr) -> Judgement:
+    """What the judge says; the obligations that certificates are checked with say the same."""
+    found = universal.judge_universal(system, clauses, prop)
+    assert shown(system, clauses, prop) is found.ok
+    return found
 
 
 def every(system: System, clauses: Sequence[Clause]) -> Expr:
