@@ -12,10 +12,13 @@ import pytest
 
 from verify import cli
 from verify.api import Options, check_certificates, check_file
+from verify.certificates.canonical import canonical
 from verify.certificates.check import Tools, check
 from verify.certificates.form import seal
+from verify.ir import Const, Expr, Location, Unary
 from verify.report.checked import Checked, checked_lines, checked_text, exit_code
 from verify.smt.ask import SOLVERS, Bench
+from verify.source import NOWHERE
 
 TASK = "struct task { spinlock_t lock; bool begun; bool busy; bool seen; bool hidden; };\n"
 SMALL = """#include "task.kc"
@@ -129,9 +132,11 @@ def test_options_that_change_the_claim_are_part_of_the_certificate(written: dict
 
 
 def test_a_claim_that_is_proved_for_a_number_has_none(tmp_path: Path) -> None:
-    result = check_file("peterson.kc", Options(certificates=str(tmp_path / "made"), budget=10.0))
-    assert [claim.certificate for claim in result.claims if claim.scope is None or claim.scope.tasks] != []
-    assert all(claim.certificate is None for claim in result.claims if claim.scope is None or claim.scope.tasks)
+    spec = tmp_path / "a.kc"
+    spec.write_text("struct task { bool a; }; void user(void) { } system { task init[*] runs user; } deadlock_free;")
+    (claim,) = check_file(str(spec), Options(certificates=str(tmp_path / "made"))).claims
+    assert (claim.verdict, claim.scope and claim.scope.tasks, claim.certificate) == ("proved", 3, None)
+    assert list((tmp_path / "made").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
@@ -608,3 +613,14 @@ def test_solvers_that_break_or_take_too_long_are_no_yes() -> None:
             assert words[0] == "unsat"
             assert words[1].startswith("broke: ")
             assert bench.ask(solver, [good], 0.0).result().words[-1] == "out of time"
+
+
+def test_the_text_of_a_system_tells_systems_apart_and_may_be_deep() -> None:
+    deep: Expr = Const(1)
+    for _ in range(5_000):
+        deep = Unary("!", deep)
+    assert canonical(deep) != canonical(Unary("!", deep))
+    assert canonical(("a b",)) != canonical(("a", "b"))
+    assert canonical({"b": 1, "a": (1, 2)}) == canonical({"a": (1, 2), "b": 1}) == '["a":( 1 2 ) "b":1]'
+    assert canonical(frozenset({2, 1})) == "{1 2}"
+    assert canonical(Location("a", span=NOWHERE)) == canonical(Location("a"))

@@ -18,9 +18,10 @@ from jsonschema import Draft202012Validator
 from tests.handmade import KC, fake_judge, fake_judge_of
 from verify import api, cli
 from verify.api import Judgement
-from verify.cli import Meter, main
+from verify.cli import main
 from verify.engine.verdict import Progress
 from verify.report.json_object import schema
+from verify.report.meter import Meter
 from verify.syntax.ast import ClaimDecl
 
 HARD = KC + "prove hard;\n"

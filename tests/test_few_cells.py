@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.independent import shown
 from verify.engine.parametric.finder import universal_invariant
 from verify.engine.search import search
 from verify.engine.verdict import Proved
@@ -84,7 +85,9 @@ BAD = Update(Global("bad"), Const(1))
 
 
 def accepted(system: System, *clauses: Clause, prop: Expr = TRUE) -> bool:
-    return judge_universal(system, clauses, prop).ok
+    found = judge_universal(system, clauses, prop).ok
+    assert shown(system, clauses, prop) is found  # with obligations that are written by other code
+    return found
 
 
 def test_a_step_that_sets_the_flag_is_found_out() -> None:

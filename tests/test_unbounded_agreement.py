@@ -16,6 +16,7 @@ from functools import reduce
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
+from tests.independent import shown
 from tests.programs import examples
 from tests.strategies import properties, systems
 from verify.diagnostics import InputError
@@ -31,7 +32,8 @@ from verify.lower.pending import with_pending
 from verify.lower.simplify import conj
 from verify.lower.small import Passes
 from verify.lower.statics import without_statics
-from verify.smt.universal import judge_universal
+from verify.smt import universal
+from verify.smt.judge import Judgement
 from verify.smt.widths import EncodingError
 from verify.syntax import load_text
 from verify.unbounded import Tried, guesses, prove_unbounded
@@ -75,6 +77,14 @@ def invariant_of(system: System) -> Sequence[Clause]:
         accepted = False
     assume(accepted)
     return clauses
+
+
+def judge_universal(system: System, clauses: Sequence[Clause], prop: Expr) -> Judgement:
+    """What the judge says; the obligations that certificates are checked with say the same."""
+    found = universal.judge_universal(system, clauses, prop)
+    if prop != TRUE or not found.ok:  # else they will be asked again with a property
+        assert shown(system, clauses, prop) is found.ok
+    return found
 
 
 def every(system: System, clauses: Sequence[Clause]) -> Expr:

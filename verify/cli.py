@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
+from verify.report.meter import Meter, width
+
 if TYPE_CHECKING:
     from verify.api import Selection
-    from verify.engine.verdict import Progress
     from verify.report.checked import Checked
     from verify.report.result import ClaimResult, FileResult
     from verify.report.run import Styled
 
 BAD_INPUT, UNKNOWN, NO_TOOL, INTERNAL, INTERRUPTED = 2, 3, 4, 70, 130
-DEFAULT_WIDTH, MIN_WIDTH = 100, 60
-PATIENCE, PAUSE, TICK = 1.0, 5.0, 0.1  # seconds: until the first progress on a terminal; between lines; between updates
 REPORT = "please report it with the file, the command line and the output of the same with VERIFY_DEBUG=1"
 INSTALL = "try `pip install 'kcverify[check]'`, or `pip install cvc5==1.4.2`"
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
@@ -155,7 +151,7 @@ def check(
 
     def each(result: Checked) -> None:
         if not as_json:
-            show(checked_lines(result, _width()))
+            show(checked_lines(result, width()))
 
     try:
         results = check_certificates(certificate, seconds=budget, each=each, at_once=cores())
@@ -164,7 +160,7 @@ def check(
     if as_json:
         sys.stdout.buffer.write(f"{checked_text(results)}\n".encode())
     elif any(result.verdict == "accepted" for result in results):
-        show(trusted_lines(_width()))
+        show(trusted_lines(width()))
     return exit_code(results)
 
 
@@ -191,8 +187,8 @@ Show = Callable[[Iterable["Styled"]], None]
 def _show_claim(show: Show, result: ClaimResult, names: Sequence[str], *, chosen: bool) -> None:
     from verify.report.text import claim_lines, name_width  # noqa: PLC0415 - `--help` must be quick
 
-    width = _width()
-    show(claim_lines(result, width, name_width(names, width), chosen=chosen))
+    columns = width()
+    show(claim_lines(result, columns, name_width(names, columns), chosen=chosen))
 
 
 def _show_rest(show: Show, result: FileResult, done: int, *, chosen: bool) -> None:
@@ -256,49 +252,9 @@ def _spelled(out: TextIO, words: str, style: str = "") -> tuple[str, str]:
     return words, style
 
 
-def _width() -> int:
-    return max(MIN_WIDTH, shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns)
-
-
 def _drop_stdout() -> None:
     """Let nothing more go to a pipe that nobody reads; the interpreter would complain of it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@dataclass(slots=True)
-class Meter:
-    """Progress on stderr: one line that changes on a terminal, else a line for each claim now and then."""
-
-    stream: TextIO
-    starts: dict[str, float] = field(default_factory=dict)  # by claim
-    lasts: dict[str, float] = field(default_factory=dict)
-    shown: str = ""  # the claim of the line on the terminal
-
-    def __call__(self, claim: str, progress: Progress) -> None:
-        """Show where an engine stands, unless it is too early to say."""
-        now = time.monotonic()
-        start, last = self.starts.setdefault(claim, now), self.lasts.get(claim, 0.0)
-        figures = ", ".join(f"{name} {count:,}" for name, count in progress.figures.items())
-        text = f"{claim}: {progress.phase}" + (f": {figures}" if figures else "")
-        if not self.stream.isatty():
-            if now - max(start, last) < PAUSE:
-                return
-            self.stream.write(f"verify: {text}\n")
-        else:
-            held = self.shown not in ("", claim) and now - self.lasts[self.shown] < PATIENCE  # by one that goes on
-            if now - start < PATIENCE or now - last < TICK or held:
-                return
-            self.stream.write(f"\r\x1b[K{text[: _width() - 1]}")
-            self.shown = claim
-        self.stream.flush()
-        self.lasts[claim] = now
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.shown:
-            self.stream.write("\r\x1b[K")
-            self.stream.flush()
-        self.shown = ""
 
 
 # ---- failures ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 
 from verify.ir import Expr, System
 from verify.source import Span
@@ -16,19 +16,33 @@ def system_hash(system: System, prop: Expr) -> str:
     return hashlib.sha256(f"{canonical(system)}\n{canonical(prop)}\n".encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A part of the text."""
+
+    text: str
+
+
 def canonical(value: object) -> str:
-    """A value of the IR as text."""
-    match value:
-        case Span():
-            return "()"
-        case tuple() | list():
-            return f"({' '.join(map(canonical, value))})"
-        case frozenset():
-            return f"{{{' '.join(sorted(map(canonical, value)))}}}"
-        case Mapping():
-            return f"[{' '.join(sorted(f'{canonical(key)}:{canonical(each)}' for key, each in value.items()))}]"
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            parts = (canonical(getattr(value, each.name)) for each in fields(value) if each.init)
-            return f"({type(value).__name__} {' '.join(parts)})"
-        case _:
-            return json.dumps(value)
+    """A value of the IR as text; with a stack of its own, since expressions may be deep."""
+    found, todo = list[str](), [value]
+    while todo:
+        part = todo.pop()
+        match part:
+            case Token(text):
+                found.append(text)
+            case Span():
+                found.append("()")
+            case tuple() | list():
+                todo += [Token(")"), *reversed(part), Token("(")]
+            case frozenset():
+                todo.append(Token(f"{{{' '.join(sorted(map(canonical, part)))}}}"))
+            case Mapping():
+                entries = sorted(f"{canonical(key)}:{canonical(each)}" for key, each in part.items())
+                todo.append(Token(f"[{' '.join(entries)}]"))
+            case _ if is_dataclass(part) and not isinstance(part, type):
+                inner = [getattr(part, each.name) for each in fields(part) if each.init]
+                todo += [Token(")"), *reversed(inner), Token(f"({type(part).__name__}")]
+            case _:
+                found.append(json.dumps(part))
+    return " ".join(found)

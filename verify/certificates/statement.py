@@ -45,7 +45,7 @@ def is_bundled(path: str) -> bool:
 def place_of(file: File, folder: Path) -> Path | None:
     """Where the main file of a certificate in `folder` lies; None for a path that none can have."""
     name = PurePosixPath(file.path)
-    if not file.path or "\0" in file.path or name.is_absolute() or name.suffix != ".kc":
+    if not file.path or "\0" in file.path or name.is_absolute():
         return None
     if not file.bundled:
         return folder / name

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import takewhile
 from typing import Literal, NamedTuple, Self
@@ -66,16 +67,17 @@ class Bench:
                 return Answer(solver, "", ["interrupted"])
             process = _start(solver)
             self._running.add(process)
-        late = False
-        try:
-            out, err = process.communicate(json.dumps(scripts).encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            late = True
-        finally:
-            with self._lock:
-                self._running.discard(process)
+        late, out, err = False, b"", b""
+        with suppress(BrokenPipeError), process:  # the pipe to one that was killed
+            try:
+                out, err = process.communicate(json.dumps(scripts).encode(), timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, err = process.communicate()
+                late = True
+            finally:
+                with self._lock:
+                    self._running.discard(process)
         version, *lines = out.decode(errors="replace").splitlines() or [""]
         words = list(takewhile(WORDS.__contains__, lines))
         if len(words) < len(scripts) and words[-1:] in ([], ["unsat"]):

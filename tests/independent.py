@@ -1,0 +1,44 @@
+"""What the obligations that certificates are checked with say of a universal invariant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import z3
+
+from verify.certificates.cells import NotCoveredError
+from verify.certificates.obligations import Query, queries
+from verify.ir import Expr, System
+from verify.smt.covered import refuse, refuse_clauses, refuse_property
+from verify.universal import Clause, prenex
+
+
+def shown(system: System, clauses: Sequence[Clause], prop: Expr) -> bool:
+    """Whether Z3 finds all obligations met. Raises EncodingError for a system that is not covered."""
+    try:
+        return culprit(system, clauses, prop) is None
+    except NotCoveredError:  # a property that is no universal one
+        return False
+
+
+def culprit(system: System, clauses: Sequence[Clause], prop: Expr) -> str | None:
+    """The first obligation that Z3 does not find met."""
+    refuse(system)
+    refuse_clauses(system, clauses)
+    for binders, matrix in prenex(prop) or ():
+        refuse_property(system, binders, matrix)
+    broken = next((query for query in queries(system, clauses, prop) if not _met(query)), None)
+    while broken is not None:
+        half = next((half for half in broken.halves() if not _met(half)), None)
+        if half is None:
+            return broken.name
+        broken = half
+    return None
+
+
+def _met(query: Query) -> bool:
+    solver = z3.SolverFor("QF_BV", ctx=z3.Context())
+    solver.from_string(query.script())
+    answer = solver.check()
+    assert answer != z3.unknown
+    return bool(answer == z3.unsat)
