@@ -29,6 +29,7 @@ from verify.ir import (
 )
 
 MAKER = "#maker"  # history: who is making an object; 0 unless it is private
+TOLD = "#told."  # history: before the name of a local, the field of a task that has its value
 THREAD, OBJECT = "t", "o"  # what a body calls the thread, which is also its object, and the other object
 
 

@@ -1,0 +1,5 @@
+"""Universal invariants from constrained Horn clauses that Z3's Spacer solves: a finder, trusted by nobody."""
+
+from verify.smt.horn.solve import NoAnswerError, horn_invariant
+
+__all__ = ["NoAnswerError", "horn_invariant"]
