@@ -3,28 +3,66 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import assert_never
 
 import z3
 
 from verify.ir import FALSE, PC, TRUE, Binary, BinaryOp, Bound, Const, Expr, Field, Ite, Local, System, Unary
-from verify.smt.horn.views import Aspect, View
+from verify.smt.horn.rules import Horn, used_locations
+from verify.smt.horn.views import Aspect, Spot, View
 from verify.smt.widths import EncodingError
 from verify.universal import OBJECT, THREAD, TOLD, Clause
 
 HERE = Local(PC, Bound(THREAD))
 
 
-def clauses_of(system: System, views: Mapping[str, View], answer: z3.ExprRef) -> Iterator[Clause]:
+def clauses_of(of: Horn, answer: z3.ExprRef) -> Iterator[Clause]:
     """The clauses that an answer is made of, each at the locations where it says something."""
-    named = {view.predicate.name(): view for view in views.values()}
+    named = {p.name(): (view, spot) for view in of.views.values() for spot, p in view.predicates.items()}
+    said = defaultdict[tuple[str, Expr], set[Spot]](set)
     for predicate, formula, variables in _definitions(answer):
-        view = named.get(predicate)
-        if view is None:
+        if predicate not in named:
             continue
+        view, spot = named[predicate]
         places = _places(view, variables)
         for lemma in _conjuncts(formula):
-            yield from _at_locations(system, view, lemma, places)
+            if spot:
+                said[view.cls, expression(lemma, places)].add(spot)
+            else:
+                yield from _at_locations(of.system, view, lemma, places)
+    for (cls, body), spots in said.items():
+        yield from _where(of, cls, body, spots)
+
+
+def unused(of: Horn, derivable: AbstractSet[str]) -> Iterator[Clause]:
+    """That no thread, or pair, is where none can come."""
+    if of.how.located:
+        every = frozenset(range(len(of.system.locations))) - used_locations(of.system)
+        if every:
+            yield Clause(True, "", every, FALSE)
+        for view in of.views.values():
+            never = {spot for spot, predicate in view.predicates.items() if predicate.name() not in derivable}
+            yield from _where(of, view.cls, FALSE, never)
+
+
+def _where(of: Horn, cls: str, body: Expr, spots: AbstractSet[Spot]) -> Iterator[Clause]:
+    """A body that holds at some locations of the thread, or of it and the object's thread."""
+    every = used_locations(of.system)
+    places = defaultdict[frozenset[int], set[int]](set)
+    others = defaultdict[int, set[int]](set)
+    for here, *there in spots:
+        others[here] |= set(there)
+    for here, found in others.items():
+        places[frozenset(found)].add(here)
+    for found, here in places.items():
+        said = body
+        if found and found != every:
+            at = Field(Bound(OBJECT), cls, TOLD + PC)
+            elsewhere = _all([Binary("!=", at, Const(k)) for k in sorted(found)], "&&")
+            said = elsewhere if body == FALSE else Binary("||", elsewhere, body)
+        yield Clause(True, cls, None if here >= every else frozenset(here), said)
 
 
 def told_clauses(system: System) -> Iterator[Clause]:
@@ -32,7 +70,7 @@ def told_clauses(system: System) -> Iterator[Clause]:
     t = Bound(THREAD)
     for var in system.locals:
         body = Binary("==", Field(t, system.thread, TOLD + var.name), Local(var.name, t))
-        yield Clause(True, "", None, body)  # noqa: FBT003
+        yield Clause(True, "", None, body)
 
 
 def _definitions(answer: z3.ExprRef) -> Iterator[tuple[str, z3.ExprRef, Sequence[z3.ExprRef]]]:
@@ -80,7 +118,7 @@ def _at_locations(system: System, view: View, lemma: z3.ExprRef, places: Places)
     for body, locations in said.items():
         if body != TRUE:
             everywhere = len(locations) == len(system.locations)
-            yield Clause(True, view.cls, None if everywhere else frozenset(locations), body)  # noqa: FBT003
+            yield Clause(True, view.cls, None if everywhere else frozenset(locations), body)
 
 
 def _mentions(formula: z3.ExprRef, var: z3.ExprRef) -> bool:
@@ -121,9 +159,9 @@ def expression(formula: z3.ExprRef, places: Places) -> Expr:
     if kind == z3.Z3_OP_UMINUS:
         return Unary("-", args[0])
     if kind == z3.Z3_OP_DISTINCT:
-        return _negated(Binary("==", *_truths(formula, args)))
+        return Binary("!=", args[0], args[1])
     if kind in COMPARISONS:
-        return Binary(COMPARISONS[kind], *_truths(formula, args))
+        return Binary(COMPARISONS[kind], args[0], args[1])
     if kind in SUMS:
         return _all(args, SUMS[kind])
     if kind in {z3.Z3_OP_MOD, z3.Z3_OP_IDIV} and isinstance(args[1], Const) and args[1].value > 0:
@@ -141,6 +179,8 @@ def _said(aspect: Aspect) -> Expr:
             return Binary("==", aspect.place, Bound(THREAD))
         case "object":
             return Binary("==", aspect.place, Bound(OBJECT))
+        case _:
+            assert_never(aspect.tells)
 
 
 def _negated(expr: Expr) -> Expr:
@@ -159,11 +199,6 @@ def _all(args: Sequence[Expr], op: BinaryOp) -> Expr:
     for arg in args[1:]:
         found = Binary(op, found, arg)
     return found
-
-
-def _truths(formula: z3.ExprRef, args: Sequence[Expr]) -> Sequence[Expr]:
-    """The two sides of a comparison."""
-    return args
 
 
 def _divided(kind: int, of: Expr, by: Const) -> Expr:

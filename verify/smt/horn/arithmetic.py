@@ -5,14 +5,14 @@ What linear arithmetic cannot say is a free number within its interval: it adds 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import count, product
 from typing import NamedTuple
 
 import z3
 
 from verify.ir import BinaryOp
-from verify.smt.widths import CONSTANTS, Interval, hull, result, wrapped
+from verify.smt.widths import CONSTANTS, Interval, result, wrapped
 
 TABLE = 512  # pairs of values of which the results are listed
 COMPARED = frozenset({"<", ">", "<=", ">=", "==", "!="})
@@ -104,10 +104,9 @@ class Arithmetic:
                     found[term.get_id()] = term
         return list(found.values())
 
-    def limits_of(self, terms: Iterable[z3.ExprRef]) -> list[z3.BoolRef]:
-        """That the free variables in some terms lie in their intervals."""
-        every = self.variables_of(terms)
-        return [self.limits[term.get_id()] for term in every if term.get_id() in self.limits]
+    def limits_of(self, variables: Iterable[z3.ExprRef]) -> list[z3.BoolRef]:
+        """That variables lie in their intervals."""
+        return [self.limits[term.get_id()] for term in variables if term.get_id() in self.limits]
 
     # ---- logic -----------------------------------------------------------------------------------
 
@@ -226,7 +225,7 @@ class Arithmetic:
         pairs: dict[int, list[Num]] = {}
         for x, y in product(range(a.lo, a.hi + 1), range(b.lo, b.hi + 1)):
             here = self.conjunction((self.binary("==", a, constant(x)), self.binary("==", b, constant(y))))
-            pairs.setdefault(operated(op, x, y), []).append(here)
+            pairs.setdefault(CONSTANTS[op](x, y), []).append(here)
         # The value of most pairs needs no test.
         values = sorted(pairs, key=lambda value: (-len(pairs[value]), value))
         found = constant(values[0])
@@ -253,20 +252,7 @@ class Arithmetic:
         return self._number((x - full.lo) % size + full.lo, full)
 
 
-def operated(op: BinaryOp, x: int, y: int) -> int:
-    """An operator on two integers."""
-    return CONSTANTS[op](x, y)
-
-
 def _same(a: Num, b: Num) -> bool:
     if a.term is None or b.term is None:
         return a == b
     return bool(a.term.eq(b.term))
-
-
-def joined(numbers: Sequence[Num]) -> Interval:
-    """An interval around all of some numbers."""
-    found = Interval(numbers[0].lo, numbers[0].hi)
-    for number in numbers[1:]:
-        found = hull(found, Interval(number.lo, number.hi))
-    return found

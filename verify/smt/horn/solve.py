@@ -6,14 +6,17 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import z3
 
 from verify.ir import Expr, System
-from verify.smt.horn.answer import clauses_of, told_clauses
+from verify.smt.horn.answer import clauses_of, told_clauses, unused
 from verify.smt.horn.arithmetic import Arithmetic
-from verify.smt.horn.rules import How, Rule, rules
-from verify.smt.horn.views import View, views
+from verify.smt.horn.rules import Horn, Rule, steps, unsafe
+from verify.smt.horn.start import initial
+from verify.smt.horn.views import How, views
+from verify.smt.widths import EncodingError
 from verify.universal import Clause
 
 OPTIONS: Mapping[str, object] = {
@@ -23,6 +26,7 @@ OPTIONS: Mapping[str, object] = {
     "xform.inline_eager": False,
     "xform.inline_linear": False,
 }
+MOST_RULES = 6_000
 
 
 class NoAnswerError(Exception):
@@ -30,21 +34,23 @@ class NoAnswerError(Exception):
 
 
 def horn_invariant(
-    system: System, prop: Expr, how: How, *, deadline: float | None = None
+    system: System, prop: Expr, how: How, *, deadline: float | None = None, options: Mapping[str, object] | None = None
 ) -> tuple[Clause, ...]:
     """Return what Spacer says of all views of a system with history, from which the property follows.
 
-    Raises NoAnswerError, and EncodingError for a system that it does not cover. No word of this is taken on trust.
+    With `how.two`, of one in which objects also tell what their threads know (`TOLD`). Raises NoAnswerError, and
+    EncodingError for a system that it does not cover. No word of this is taken on trust.
     """
+    if system.statics:
+        raise EncodingError("the system has static objects")
     z = Arithmetic()
-    kinds = views(z, system, two=how.two)
+    of = Horn(z, system, views(z, system, how), how)
+    every = list(_in_time(chain(initial(of), steps(of), unsafe(of, prop)), deadline))
     never = z3.Bool("never", z.context)
     spacer = z3.Fixedpoint(ctx=z.context)
-    spacer.set(**OPTIONS)
-    spacer.register_relation(never.decl(), *(view.predicate for view in kinds.values()))
-    for rule in rules(z, system, kinds, prop, how):
-        if deadline is not None and time.monotonic() > deadline:
-            raise NoAnswerError("out of time")
+    spacer.set(**{**OPTIONS, **(options or {})})
+    spacer.register_relation(never.decl(), *(p for view in of.views.values() for p in view.predicates.values()))
+    for rule in every:
         _add(z, spacer, rule, never)
     with _interrupted(z.context, deadline):
         try:
@@ -52,18 +58,42 @@ def horn_invariant(
         except z3.Z3Exception as error:
             raise NoAnswerError("out of time" if _late(deadline) else f"Spacer: {error}") from error
     if found == z3.sat:
-        raise NoAnswerError("Spacer finds no clauses about one thread and one object that imply the property")
+        raise NoAnswerError("no clauses about a thread and an object imply the property, says Spacer")
     if found != z3.unsat:
         raise NoAnswerError("out of time" if _late(deadline) else f"Spacer: {spacer.reason_unknown()}")
     told = told_clauses(system) if how.two else ()
-    return (*told, *clauses_of(system, kinds, spacer.get_answer()))
+    nowhere = unused(of, derivable(every))
+    return (*told, *nowhere, *clauses_of(of, spacer.get_answer()))
+
+
+def derivable(every: Sequence[Rule]) -> set[str]:
+    """The predicates that may be true of something, as far as the rules' shape tells."""
+    found, grown = set[str](), True
+    shapes = {
+        (frozenset(part.decl().name() for part in rule.said), rule.head.decl().name())
+        for rule in every
+        if rule.head is not None
+    }
+    while grown:
+        new = {head for said, head in shapes if said <= found} - found
+        found |= new
+        grown = bool(new)
+    return found
+
+
+def _in_time(every: Iterator[Rule], deadline: float | None) -> Iterator[Rule]:
+    for number, rule in enumerate(every):
+        if _late(deadline):
+            raise NoAnswerError("out of time")
+        if number == MOST_RULES:
+            raise NoAnswerError("the system has too many steps for Horn clauses")
+        yield rule
 
 
 def _add(z: Arithmetic, spacer: z3.Fixedpoint, rule: Rule, never: z3.BoolRef) -> None:
-    body = z3.And([*rule.body, *z.limits_of(rule.body)])
-    head = never if rule.head is None else rule.head
-    names = z.variables_of([*rule.body, head])
-    said = z3.Implies(body, head)
+    body, head = [*rule.said, rule.then], never if rule.head is None else rule.head
+    names = z.variables_of([*body, head])
+    said = z3.Implies(z3.And([*body, *z.limits_of(names)]), head)
     spacer.add_rule(z3.ForAll(names, said) if names else said)
 
 
