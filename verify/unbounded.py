@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
+from verify.engine.valuesets import TooWideError
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.ir import Expr, Ptr, Range, System
 from verify.lower.compact import compact
@@ -43,6 +44,7 @@ class Tried:
     """What came of the small systems so far, a proof or why there is none, and of which it came."""
 
     outcomes: dict[object, tuple[Proved | str, System]] = field(default_factory=dict)
+    wide: bool = False  # some variable of some of them has more values than views tell apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.actions)}))
         mark = (small.created, fingerprint(small, prop))
         known_already = tried.outcomes.get(mark)
-        outcome, alike = known_already or (_prove(small, prop, passes, deadline=deadline, report=report), small)
+        outcome, alike = known_already or (_prove(small, prop, passes, tried, deadline=deadline, report=report), small)
         if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
             tried.outcomes[mark] = outcome, alike
         match outcome:
@@ -106,7 +108,9 @@ def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) ->
     return with_pending(system) if guess.pending else system
 
 
-def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report: Report) -> Proved | str:
+def _prove(  # noqa: PLR0913 - those of a proof
+    small: System, prop: Expr, passes: Passes, tried: Tried, *, deadline: float, report: Report
+) -> Proved | str:
     system = with_history(small)
     said = of_history(system, prop)
 
@@ -117,6 +121,7 @@ def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report
         clauses = universal_invariant(system, said, deadline=deadline, report=report)
         judgement = judge_universal(system, clauses, said, deadline=deadline, report=tell)
     except (NoViewsError, EncodingError) as error:
+        tried.wide |= isinstance(error.__cause__, TooWideError)
         return str(error)
     if not judgement.ok:
         return f"Z3 did not discharge `{judgement.failed[0].name}`"

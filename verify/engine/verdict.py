@@ -41,6 +41,7 @@ class Basis:
 
     The `clauses` are about the system that knows only the shared variables `keys` (class or "", name) and, with
     `pending`, what threads are about to store; it is made smaller by the passes that `reduce` and `slice` stand for.
+    With `told`, objects tell what their threads know.
     """
 
     keys: frozenset[tuple[str, str]]
@@ -48,6 +49,7 @@ class Basis:
     reduce: bool
     slice: bool
     clauses: Sequence[Clause]
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,17 @@ def clauses_of(of: Horn, answer: z3.ExprRef) -> Iterator[Clause]:
 
 def unused(of: Horn, derivable: AbstractSet[str]) -> Iterator[Clause]:
     """That no thread, or pair, is where none can come."""
-    if of.how.located:
-        every = frozenset(range(len(of.system.locations))) - used_locations(of.system)
-        if every:
-            yield Clause(True, "", every, FALSE)
-        for view in of.views.values():
-            never = {spot for spot, predicate in view.predicates.items() if predicate.name() not in derivable}
-            yield from _where(of, view.cls, FALSE, never)
+    if not of.how.located:
+        return
+    never = {
+        view.cls: {spot for spot, predicate in view.predicates.items() if predicate.name() not in derivable}
+        for view in of.views.values()
+    }
+    nowhere = set(range(len(of.system.locations))) - used_locations(of.system) | {here for (here,) in never[""]}
+    if nowhere:
+        yield Clause(True, "", frozenset(nowhere), FALSE)
+    for cls in of.system.classes:
+        yield from _where(of, cls, FALSE, {spot for spot in never[cls] if spot[0] not in nowhere})
 
 
 def _where(of: Horn, cls: str, body: Expr, spots: AbstractSet[Spot]) -> Iterator[Clause]:
@@ -56,13 +60,13 @@ def _where(of: Horn, cls: str, body: Expr, spots: AbstractSet[Spot]) -> Iterator
         others[here] |= set(there)
     for here, found in others.items():
         places[frozenset(found)].add(here)
-    for found, here in places.items():
+    for beside, threads in places.items():
         said = body
-        if found and found != every:
+        if beside and beside != every:
             at = Field(Bound(OBJECT), cls, TOLD + PC)
-            elsewhere = _all([Binary("!=", at, Const(k)) for k in sorted(found)], "&&")
+            elsewhere = _all([Binary("!=", at, Const(k)) for k in sorted(beside)], "&&")
             said = elsewhere if body == FALSE else Binary("||", elsewhere, body)
-        yield Clause(True, cls, None if here >= every else frozenset(here), said)
+        yield Clause(True, cls, None if threads >= every else frozenset(threads), said)
 
 
 def told_clauses(system: System) -> Iterator[Clause]:
@@ -81,7 +85,7 @@ def _definitions(answer: z3.ExprRef) -> Iterator[tuple[str, z3.ExprRef, Sequence
         while z3.is_quantifier(inner):
             count += inner.num_vars()
             inner = inner.body()
-        if not z3.is_app(inner) or inner.num_args() != 2:
+        if not z3.is_eq(inner):
             continue
         left, right = inner.children()
         if left.decl().kind() != z3.Z3_OP_UNINTERPRETED:

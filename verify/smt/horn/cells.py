@@ -97,7 +97,7 @@ class Reader:
         """A truth that may be either."""
         return self.any_of(Range(0, 1))
 
-    def read(self, expr: Expr, scope: Scope) -> Num:  # noqa: PLR0914 - one case for each kind of expression
+    def read(self, expr: Expr, scope: Scope) -> Num:
         """The number that an expression is. Raises EncodingError for what a few cells cannot tell."""
         z = self.z
         match expr:

@@ -191,8 +191,9 @@ def _distinct(binders: Sequence[Binder]) -> Sequence[tuple[int, ...]]:
     ways: list[tuple[int, ...]] = [()]
     for position, binder in enumerate(binders):
         alike = [p for p in range(position) if binders[p].domain == binder.domain]
-        some = isinstance(binder.domain, Ptr)
-        ways = [
-            (*way, cell) for way in ways for cell in (range(1, max((way[p] for p in alike), default=0) + 2) if some else (0,))
-        ]
+        longer = []
+        for way in ways:
+            new = max((way[p] for p in alike), default=0) + 1
+            longer += [(*way, cell) for cell in (range(1, new + 1) if isinstance(binder.domain, Ptr) else (0,))]
+        ways = longer
     return ways

@@ -30,7 +30,13 @@ MOST_RULES = 6_000
 
 
 class NoAnswerError(Exception):
-    """Spacer has no proof, or not in time."""
+    """Spacer has no proof, or not in time: then it is `late`."""
+
+    def __init__(self, why: str, *, late: bool = False) -> None:
+        """Say why."""
+        super().__init__(why)
+        self.late = late
+
 
 
 def horn_invariant(
@@ -56,11 +62,11 @@ def horn_invariant(
         try:
             found = spacer.query(never)
         except z3.Z3Exception as error:
-            raise NoAnswerError("out of time" if _late(deadline) else f"Spacer: {error}") from error
+            raise _none(deadline, str(error)) from error
     if found == z3.sat:
         raise NoAnswerError("no clauses about a thread and an object imply the property, says Spacer")
     if found != z3.unsat:
-        raise NoAnswerError("out of time" if _late(deadline) else f"Spacer: {spacer.reason_unknown()}")
+        raise _none(deadline, spacer.reason_unknown())
     told = told_clauses(system) if how.two else ()
     nowhere = unused(of, derivable(every))
     return (*told, *nowhere, *clauses_of(of, spacer.get_answer()))
@@ -84,7 +90,7 @@ def derivable(every: Sequence[Rule]) -> set[str]:
 def _in_time(every: Iterator[Rule], deadline: float | None) -> Iterator[Rule]:
     for number, rule in enumerate(every):
         if _late(deadline):
-            raise NoAnswerError("out of time")
+            raise _none(deadline, "")
         if number == MOST_RULES:
             raise NoAnswerError("the system has too many steps for Horn clauses")
         yield rule
@@ -95,6 +101,11 @@ def _add(z: Arithmetic, spacer: z3.Fixedpoint, rule: Rule, never: z3.BoolRef) ->
     names = z.variables_of([*body, head])
     said = z3.Implies(z3.And([*body, *z.limits_of(names)]), head)
     spacer.add_rule(z3.ForAll(names, said) if names else said)
+
+
+def _none(deadline: float | None, why: str) -> NoAnswerError:
+    late = _late(deadline)
+    return NoAnswerError("out of time" if late else f"Spacer: {why}", late=late)
 
 
 def _late(deadline: float | None) -> bool:
