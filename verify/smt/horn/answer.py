@@ -201,7 +201,11 @@ def _negated(expr: Expr) -> Expr:
 def _all(args: Sequence[Expr], op: BinaryOp) -> Expr:
     found = args[0]
     for arg in args[1:]:
-        found = Binary(op, found, arg)
+        match op, arg:
+            case "+", Binary("*", Const(-1), less):
+                found = Binary("-", found, less)
+            case _:
+                found = Binary(op, found, arg)
     return found
 
 

@@ -69,7 +69,10 @@ def horn_invariant(
         raise _none(deadline, spacer.reason_unknown())
     told = told_clauses(system) if how.two else ()
     nowhere = unused(of, derivable(every))
-    return (*told, *nowhere, *clauses_of(of, spacer.get_answer()))
+    try:
+        return (*told, *nowhere, *clauses_of(of, spacer.get_answer()))
+    except z3.Z3Exception as error:  # an interrupt that came too late for the query
+        raise _none(deadline, str(error)) from error
 
 
 def derivable(every: Sequence[Rule]) -> set[str]:
