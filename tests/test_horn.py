@@ -81,6 +81,20 @@ system { task user[*] runs user; }
 invariant inv = forall (struct task *a, struct task *b) !(a != b && a->in && b->in);
 prove inv;
 """
+TICKETS = """
+struct task { unsigned mine; bool waits; };
+unsigned next, owner;
+void user(void) {
+    for (;;) {
+        atomic { assume(next < 1000000000); current->mine = next; next++; current->waits = true; }
+        atomic { assume(owner == current->mine); owner++; current->waits = false; }
+    }
+}
+system { task user[*] runs user; }
+invariant inv = %s;
+prove inv;
+"""
+APART = "forall (struct task *a, struct task *b) !(a != b && a->waits && b->waits && a->mine == b->mine)"
 GOOD, BAD = "current->in = false; spin_unlock(&l);", "spin_unlock(&l); current->in = false;"
 
 
@@ -114,6 +128,11 @@ def test_counters_that_views_cannot_enumerate_are_proved_for_any_number_of_tasks
     assert found.engine == "chc"
     assert found.basis is not None
     assert len(found.basis.clauses) <= 4
+
+
+@pytest.mark.parametrize("inv", ["forall (struct task *t) !t->waits || t->mine < next", "owner <= next", APART])
+def test_tickets_are_drawn_in_order_by_any_number_of_tasks_each_once(inv: str) -> None:
+    assert isinstance(proof(TICKETS % inv), Proved)
 
 
 def test_a_bound_is_proved_and_what_is_beyond_is_not() -> None:
