@@ -89,7 +89,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Check only claims about this system.")] = None,
     tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "any",
     engine: Annotated[
-        Literal["auto", "bfs", "views", "bmc"], typer.Option(help="Which engine looks for the answer.")
+        Literal["auto", "bfs", "views", "chc", "bmc"], typer.Option(help="Which engine looks for the answer.")
     ] = "auto",
     budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag

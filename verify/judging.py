@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from verify.syntax.ast import ClaimDecl
     from verify.syntax.program import Program
 
-Engine = Literal["auto", "bfs", "views", "bmc"]
+Engine = Literal["auto", "bfs", "views", "chc", "bmc"]
 Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
 UNDECIDED = frozenset({"minimal", "race_free", "writers"})
 BOUNDED = 3  # tasks that are looked at where any number is asked for

@@ -15,7 +15,7 @@ from verify.lower.visible import Key
 from verify.smt import Terms
 from verify.unbounded import Tried
 
-Engine = Literal["auto", "bfs", "views", "bmc"]
+Engine = Literal["auto", "bfs", "views", "chc", "bmc"]
 
 
 @dataclass(slots=True)

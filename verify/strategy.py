@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import assert_never
 
+from verify.chc import prove_by_clauses
 from verify.engine.search import search
 from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Scope, Unknown, Verdict
 from verify.engine.views import find_invariant
@@ -60,6 +61,8 @@ def decide(question: Question) -> Verdict:
             everywhere = _unbounded(question, guesses(question.system, question.prop), _share(question.deadline))
             proof = everywhere or _proof(question, _reduced(question), question.deadline)
             return proof or Unknown("no inductive invariant was found", "nothing", "views")
+        case "chc":
+            return _clauses(question, question.deadline)
         case "bmc":
             return _bmc(question)
         case _:
@@ -109,12 +112,14 @@ def _auto(question: Question) -> Verdict:
             _unbounded(question, islice(small, SMALL), _share(question.deadline))
             or _hunt(question, _share(question.deadline), GLANCE)
             or _unbounded(question, small, _share(question.deadline, MOST))
+            or _counted(question)
         )
     if verdict is not None:
         return verdict
     refined = _refine(question)
     if isinstance(refined, Unknown) and not question.hunt and question.deadline > time.monotonic():
-        return _hunt(question, question.deadline) or refined
+        proof = _clauses(question, _share(question.deadline))
+        return proof if isinstance(proof, Proved) else _hunt(question, question.deadline) or refined
     return refined
 
 
@@ -139,6 +144,25 @@ def _never_stuck(question: Question, deadline: float) -> Proved | None:
         deadline=deadline, report=question.report,
     )  # fmt: skip
     return replace(outcome, basis=None) if isinstance(outcome, Proved) else None  # it is of the locks' owners alone
+
+
+def _counted(question: Question) -> Proved | None:
+    """A proof by Horn clauses, where views cannot tell all values of a variable apart."""
+    if question.deadlock or not question.memory.tried.wide:
+        return None
+    outcome = _clauses(question, _share(question.deadline))
+    return outcome if isinstance(outcome, Proved) else None
+
+
+def _clauses(question: Question, deadline: float) -> Proved | Unknown:
+    """A proof for any number of tasks by Horn clauses, or why there is none."""
+    if question.deadlock:
+        return Unknown("that some thread can step is no matter of a few cells", "nothing", "chc")
+    outcome = prove_by_clauses(
+        question.system, question.prop, question.memory.tried, Passes(question.reduce, question.slice),
+        deadline=deadline, report=question.report,
+    )  # fmt: skip
+    return outcome if isinstance(outcome, Proved) else Unknown(outcome, "nothing", "chc")
 
 
 def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
+from verify.engine.valuesets import TooWideError
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.ir import Expr, Ptr, Range, System
 from verify.lower.fingerprint import fingerprint, locations_in_order
@@ -39,6 +40,7 @@ class Tried:
     """What came of the small systems so far, a proof or why there is none, and of which it came."""
 
     outcomes: dict[object, tuple[Proved | str, Small]] = field(default_factory=dict)
+    wide: bool = False  # some variable of some of them has more values than views tell apart
 
 
 def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
@@ -69,15 +71,16 @@ def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> 
         locations_in_order(small.system) if small.guess.places else (),
     )  # fmt: skip
     before = tried.outcomes.get(mark)
-    outcome, alike = before or (_prove(small, deadline=deadline, report=report), small)
+    outcome, alike = before or (_prove(small, tried, deadline=deadline, report=report), small)
     if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
         tried.outcomes[mark] = outcome, alike
     if isinstance(outcome, Proved) and outcome.basis is not None:
-        return replace(outcome, basis=_basis(small, _moved(outcome.basis.clauses, alike.system, small.system)))
+        return replace(outcome, basis=basis_of(small, _moved(outcome.basis.clauses, alike.system, small.system)))
     return outcome
 
 
-def _basis(small: Small, clauses: Sequence[Clause]) -> Basis:
+def basis_of(small: Small, clauses: Sequence[Clause]) -> Basis:
+    """What a proof about a small system rests on."""
     guess, passes = small.guess, small.passes
     return Basis(guess.keys, guess.pending, guess.spins, guess.places, passes.reduce, passes.slice, clauses)
 
@@ -94,7 +97,7 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
     )
 
 
-def _prove(small: Small, *, deadline: float, report: Report) -> Proved | str:
+def _prove(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
     system, prop = small.told()
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
@@ -104,11 +107,12 @@ def _prove(small: Small, *, deadline: float, report: Report) -> Proved | str:
         clauses = universal_invariant(system, prop, deadline=deadline, report=report)
         judgement = judge_universal(system, clauses, prop, deadline=deadline, report=tell)
     except (NoViewsError, EncodingError) as error:
+        tried.wide |= isinstance(error.__cause__, TooWideError)
         return str(error)
     if not judgement.ok:
         return f"Z3 did not discharge `{judgement.failed[0].name}`"
     invariant = Invariant([as_property(system, clause) for clause in clauses])
-    return Proved(Scope(None, None), invariant, "views", judgement.count, _basis(small, clauses))
+    return Proved(Scope(None, None), invariant, "views", judgement.count, basis_of(small, clauses))
 
 
 def guesses(system: System, prop: Expr) -> Iterator[Guess]:
