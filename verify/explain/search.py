@@ -1,0 +1,96 @@
+"""Few small clauses instead of many large ones: which of those that are true does induction need?
+
+Beginning with the property, each thing that has to be kept by every step is given the clauses that keep it. A state from
+which a step breaks it all the same is excluded by true clauses (IC3's blocking, Bradley 2011, but what is true is known
+beforehand); of those that together suffice, only the ones that are needed are kept, and have to be kept in their turn.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from verify.explain.candidates import Candidate, Pool, excluding
+from verify.ir import Expr
+from verify.smt.ground import Key, keys_of
+from verify.smt.induct import DOMAINS, SAFETY, Goal, Induction, Missing
+
+AGAIN = 0.2  # how little it is liked to say the same at one more location
+NEW = 1.5  # how little a variable is liked that nothing else speaks of
+
+
+class StuckError(Exception):
+    """The invariant does not exclude a state from which a step breaks it: it is none."""
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """The clauses looked at so far, all of them true, and which of them are needed."""
+
+    induction: Induction
+    pool: Pool
+    prop: Expr
+    known: dict[Goal, Candidate] = field(default_factory=dict)
+    numbers: dict[Candidate, Goal] = field(default_factory=dict)
+    chosen: set[Goal] = field(default_factory=set)
+    cores: dict[Goal, frozenset[Goal]] = field(default_factory=dict)
+    spoken: set[Key] = field(default_factory=set)
+    said: set[Candidate] = field(default_factory=set)  # by those chosen, wherever they say it
+
+    def run(self) -> frozenset[Goal]:
+        """Choose clauses until those chosen are inductive and imply the property."""
+        self.chosen, self.cores, self.spoken, self.said = set(), {}, set(keys_of(self.prop)), set()
+        todo = [SAFETY, DOMAINS]
+        while todo:
+            goal = todo.pop(0)
+            self.cores[goal] = core = self.keep(goal)
+            todo += sorted(core - self.chosen)
+            self.chosen |= core
+            for number in core:
+                self.spoken |= self.known[number].reads
+                self.said.add(self.known[number].said)
+        return frozenset(self.chosen)
+
+    def keep(self, goal: Goal) -> frozenset[Goal]:
+        """Well liked clauses that keep a goal, as few as possible that nothing else needs."""
+        free = self.chosen | ({goal} if goal > 0 else set())
+        ways: list[dict[Candidate, float]] = []  # for each state that had to be excluded, what excludes it
+        picked: Collection[Candidate] = ()
+        while isinstance(core := self.induction.missing(goal, free.union(map(self.number, picked))), Missing):
+            found = set(excluding(self.pool, core)) or set(excluding(self.pool, core, more=True))
+            if not found:
+                raise StuckError
+            ways.append({candidate: self.cost(candidate) for candidate in found})
+            picked = cheapest(ways)
+        return core
+
+    def number(self, candidate: Candidate) -> Goal:
+        """The number of a clause, which it gets when it is asked for."""
+        if candidate not in self.numbers:
+            number = self.induction.add(candidate.clause)
+            self.known[number], self.numbers[candidate] = candidate, number
+        return self.numbers[candidate]
+
+    def cost(self, candidate: Candidate) -> float:
+        """How little a clause is liked."""
+        if candidate.said in self.said:
+            return AGAIN
+        return candidate.cost + NEW * len(candidate.reads - self.spoken)
+
+
+def cheapest(ways: Sequence[Mapping[Candidate, float]]) -> Collection[Candidate]:
+    """Candidates with one of each way, cheap in sum."""
+    picked: list[Candidate] = []
+    left = list(ways)
+    while left:
+        hits = Counter(candidate for way in left for candidate in way)
+        prices = {candidate: price for way in left for candidate, price in way.items()}
+        best = min(hits, key=lambda c: (prices[c] / hits[c], prices[c]))
+        picked.append(best)
+        left = [way for way in left if best not in way]
+    for candidate in list(picked):
+        rest = [other for other in picked if other != candidate]
+        if all(any(other in way for other in rest) for way in ways):
+            picked = rest
+    return picked
