@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.ir import Expr, Ptr, Range, System
-from verify.lower.compact import compact
+from verify.lower.compact import compact, local_names
 from verify.lower.fingerprint import fingerprint, locations_in_order
 from verify.lower.history import of_history, with_history
 from verify.lower.localize import (
@@ -95,15 +95,64 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
 
 def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> System:
     """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it."""
+    system = _sliced(system, prop, guess, passes)
+    if passes.reduce and passes.slice:
+        system = compact(system, prop)
+    return with_pending(system) if guess.pending else system
+
+
+def names_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> Mapping[tuple[int, str], str]:
+    """What the locals of that system are in the source, by location and local; those that are not there keep theirs."""
+    if not (passes.reduce and passes.slice):
+        return {}
+    return local_names(_sliced(system, prop, guess, passes), prop)
+
+
+def _sliced(system: System, prop: Expr, guess: Guess, passes: Passes) -> System:
     if passes.slice:
         system = slice_for(localize(loosen(system), guess.keys), prop)
     if passes.reduce:
         system = reduce(system, prop)
-    if passes.slice:
-        system = slice_for(system, prop)
-    if passes.reduce and passes.slice:
-        system = compact(system, prop)
-    return with_pending(system) if guess.pending else system
+    return slice_for(system, prop) if passes.slice else system
+
+
+def narrower(
+    system: System, prop: Expr, guess: Guess, passes: Passes, *, deadline: float
+) -> tuple[Guess, Sequence[Clause]] | None:
+    """As little as is found in time that a proof has to know of the system, and its clauses; None if nothing less does.
+
+    Variables are left out half of them at a time, then a half of those, and so on (Zeller's delta debugging, 2002).
+    """
+    if not passes.slice:
+        return None
+    best: tuple[Guess, Sequence[Clause]] | None = None
+    fixed = first_keys(system, prop)
+
+    def proves(fewer: Guess) -> bool:
+        nonlocal best
+        outcome = _prove(small_for_proof(system, prop, fewer, passes), prop, passes, deadline=deadline, report=_silent)
+        if isinstance(outcome, Proved) and outcome.basis is not None:
+            best = fewer, outcome.basis.clauses
+            return True
+        return False
+
+    if guess.pending and proves(replace(guess, pending=False)):
+        guess = replace(guess, pending=False)
+    size = max(1, len(guess.keys - fixed) // 2)
+    while size:
+        rest = sorted(guess.keys - fixed)
+        for first in range(0, len(rest), size):
+            fewer = replace(guess, keys=guess.keys - set(rest[first : first + size]))
+            if time.monotonic() > deadline:
+                return best
+            if proves(fewer):
+                guess = fewer
+        size //= 2
+    return best
+
+
+def _silent(_: Progress) -> None:
+    pass
 
 
 def _prove(small: System, prop: Expr, passes: Passes, *, deadline: float, report: Report) -> Proved | str:

@@ -68,7 +68,7 @@ class Kind:
         return [test for test, holds in self.meanings[owner] if holds(values, thread, other)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Pool:
     """Clauses that an invariant implies."""
 

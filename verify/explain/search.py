@@ -36,12 +36,17 @@ class Search:
     chosen: set[Goal] = field(default_factory=set)
     cores: dict[Goal, frozenset[Goal]] = field(default_factory=dict)
     spoken: set[Key] = field(default_factory=set)
+    banned: set[Candidate] = field(default_factory=set)  # what is not to be said
     said: set[Candidate] = field(default_factory=set)  # by those chosen, wherever they say it
 
     def run(self) -> frozenset[Goal]:
         """Choose clauses until those chosen are inductive and imply the property."""
         self.chosen, self.cores, self.spoken, self.said = set(), {}, set(keys_of(self.prop)), set()
-        todo = [SAFETY, DOMAINS]
+        self.complete([SAFETY, DOMAINS])
+        return frozenset(self.chosen)
+
+    def complete(self, todo: list[Goal], most: int | None = None) -> bool:
+        """Choose what keeps these goals, and what keeps that, and so on; no if that says more than `most` things."""
         while todo:
             goal = todo.pop(0)
             self.cores[goal] = core = self.keep(goal)
@@ -50,7 +55,20 @@ class Search:
             for number in core:
                 self.spoken |= self.known[number].reads
                 self.said.add(self.known[number].said)
-        return frozenset(self.chosen)
+            if most is not None and len(self.said) > most:
+                return False
+        return True
+
+    def collect(self) -> None:
+        """Keep only what the property needs."""
+        needed, todo = set[Goal](), [SAFETY, DOMAINS]
+        while todo:
+            for number in self.cores[todo.pop()]:
+                if number not in needed:
+                    needed.add(number)
+                    todo.append(number)
+        self.chosen = needed
+        self.cores = {goal: core for goal, core in self.cores.items() if goal in needed or goal <= 0}
 
     def keep(self, goal: Goal) -> frozenset[Goal]:
         """Well liked clauses that keep a goal, as few as possible that nothing else needs."""
@@ -58,12 +76,16 @@ class Search:
         ways: list[dict[Candidate, float]] = []  # for each state that had to be excluded, what excludes it
         picked: Collection[Candidate] = ()
         while isinstance(core := self.induction.missing(goal, free.union(map(self.number, picked))), Missing):
-            found = set(excluding(self.pool, core)) or set(excluding(self.pool, core, more=True))
+            found = self._allowed(core, more=False) or self._allowed(core, more=True)
             if not found:
                 raise StuckError
             ways.append({candidate: self.cost(candidate) for candidate in found})
             picked = cheapest(ways)
         return core
+
+    def _allowed(self, missing: Missing, *, more: bool) -> Sequence[Candidate]:
+        found = dict.fromkeys(excluding(self.pool, missing, more=more))
+        return [candidate for candidate in found if candidate.said not in self.banned]
 
     def number(self, candidate: Candidate) -> Goal:
         """The number of a clause, which it gets when it is asked for."""

@@ -1,0 +1,37 @@
+"""Explain a proof for any number of tasks: a short one, judged anew, as sentences in the words of the source."""
+
+from __future__ import annotations
+
+import time
+
+from verify.engine.verdict import Basis
+from verify.explain.minimise import shortened
+from verify.explain.words import rests_on, sentences
+from verify.ir import Expr, System
+from verify.lower.history import of_history, with_history
+from verify.report.result import Explanation
+from verify.unbounded import Guess, Passes, names_for_proof, narrower, small_for_proof
+
+NARROWING = 0.4  # of the time, for a proof that knows less
+
+__all__ = ["Explanation", "explain"]
+
+
+def explain(system: System, whole: Expr, prop: Expr, basis: Basis, *, deadline: float) -> Explanation:
+    """Explain why `prop` holds, which is `whole` or a part of it, the property that the proof of this basis is of.
+
+    `deadline` is a value of time.monotonic().
+    """
+    passes = Passes(basis.reduce, basis.slice)
+    guess, clauses, said = Guess(basis.keys, basis.pending), basis.clauses, whole
+    now = time.monotonic()
+    less = narrower(system, prop, guess, passes, deadline=now + (deadline - now) * NARROWING)
+    if less is not None:
+        guess, clauses, said = less[0], less[1], prop
+    small = with_history(small_for_proof(system, said, guess, passes))
+    short = shortened(small, clauses, of_history(small, prop), deadline)
+    if short is None:
+        return Explanation((), tuple(rests_on(small, clauses, guess.keys)), len(clauses), minimal=False)
+    names = names_for_proof(system, said, guess, passes)
+    words = sentences(small, short.clauses, names)
+    return Explanation(tuple(words), tuple(rests_on(small, short.clauses, guess.keys)), len(short.clauses), short.minimal)

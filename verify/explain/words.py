@@ -1,0 +1,238 @@
+"""Clauses in the words of the source: one sentence for what is said of the same threads at the same places."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from verify.explain.literals import PENDING, negated
+from verify.explain.places import Places, places
+from verify.ir import (
+    FALSE,
+    FREE,
+    LIFE,
+    PRIVATE,
+    PUBLISHED,
+    Binary,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    Range,
+    System,
+    Unary,
+    Wrap,
+)
+from verify.report.names import bare
+from verify.universal import MAKER, OBJECT, THREAD, Clause, parts
+
+LIVES = {FREE: "does not exist", PRIVATE: "is not yet published", PUBLISHED: "is published"}
+NOT_LIVES = {FREE: "exists", PRIVATE: "is not being made", PUBLISHED: "is not published"}
+STARTER, START = "#starter", "#start"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How variables are called: locals by location and name."""
+
+    system: System
+    places: Places
+    locals: Mapping[tuple[int, str], str]
+
+
+def sentences(system: System, clauses: Sequence[Clause], names: Mapping[tuple[int, str], str]) -> Sequence[str]:
+    """What the clauses say, those about the same threads at the same places in one sentence."""
+    wording = Wording(system, places(system), names)
+    groups = defaultdict[object, list[str]](list)
+    for clause in sorted(clauses, key=lambda c: (c.thread, c.cls, sorted(c.locations or ()), len(list(parts(c.body))))):
+        subject, said = _sentence(wording, clause)
+        joins = clause.thread or "if" not in said
+        groups[subject if joins else (subject, said)].append(f"{subject}: {said}" if not groups[subject] else said)
+    return ["; ".join(group) for group in groups.values() if group]
+
+
+def _sentence(wording: Wording, clause: Clause) -> tuple[str, str]:
+    """Of what a clause speaks, and what it says."""
+    system = wording.system
+    live = frozenset(wording.places.order)
+    here = live if clause.locations is None else clause.locations & live
+    within = wording.places.within(here)
+    if clause.body == FALSE:
+        return "no task ever is", within
+    if not clause.thread:
+        return (f"every {clause.cls}" if clause.cls else "always"), _implied(wording, clause, here, {OBJECT: "its "})
+    subject = f"every {system.thread}" if here == live else f"while a {system.thread} is {within}"
+    if not clause.cls:
+        return subject, _implied(wording, clause, here, {THREAD: "its own "})
+    pointer = _pointer(clause)
+    if pointer is not None:
+        name = _local(wording, pointer, here)
+        tie = Binary("!=", Local(pointer, Bound(THREAD)), Bound(OBJECT))
+        rest = [test for test in _tests(clause.body) if test != tie]
+        other = "another" if clause.cls == system.thread else "a"
+        said = _if(wording, rest, here, {THREAD: "its own ", OBJECT: f"{name}->"}) if rest else "never"
+        return subject, f"if its `{name}` points to {other} {clause.cls}, {said}"
+    other = f"any other {clause.cls}" if clause.cls == system.thread else f"any {clause.cls}"
+    owners = {THREAD: "its own ", OBJECT: "the other's "}
+    return subject, f"of {other}, {_implied(wording, clause, here, owners)}"
+
+
+def _pointer(clause: Clause) -> str | None:
+    """The local of a clause that says something only where this points to the object."""
+    for test in _tests(clause.body):
+        match test:
+            case Binary("!=", Local(name), Bound(other)) if other == OBJECT:
+                return name
+            case _:
+                pass
+    return None
+
+
+def _tests(body: Expr) -> list[Expr]:
+    match body:
+        case Binary("||", left, right):
+            return [*_tests(left), *_tests(right)]
+        case _:
+            return [body]
+
+
+Owners = Mapping[str, str]
+
+
+def _implied(wording: Wording, clause: Clause, here: frozenset[int], owners: Owners) -> str:
+    return _if(wording, _tests(clause.body), here, owners)
+
+
+def _if(wording: Wording, tests: Sequence[Expr], here: frozenset[int], owners: Owners) -> str:
+    """A disjunction as an implication: of what is most said of other things to what is left."""
+    *conditions, last = sorted(tests, key=_late)
+    then = _phrase(wording, last, here, owners)
+    if not conditions:
+        return then
+    said = " and ".join(_phrase(wording, negated(test), here, owners) for test in conditions)
+    return f"if {said}, {then}"
+
+
+def _late(test: Expr) -> int:
+    """What reads better as a condition comes first: whether something exists, who makes it."""
+    names = {part.name for part in parts(test) if isinstance(part, Field)}
+    if names & {START}:
+        return 0
+    positive = isinstance(test, Binary) and test.op == "==" and test.right != Const(0)
+    return 2 if positive or names & {LIFE} else 1
+
+
+def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) -> str:
+    match test:
+        case Unary("!", Binary("has", left, right)):
+            return f"{_who(right, owners)} is not among the readers of {_place(wording, left, here, owners)}"
+        case Binary("has", left, right):
+            return f"{_who(right, owners)} is among the readers of {_place(wording, left, here, owners)}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name) as place, right) if name == LIFE:
+            assert isinstance(right, Const)  # noqa: S101 - it is no pointer
+            words = (LIVES if op == "==" else NOT_LIVES)[right.value]
+            return f"{_subject(place, owner, owners)} {words}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), right) if name in (MAKER, STARTER):
+            deed = "is being made by" if name == MAKER else "is to be started by"
+            if right == Const(0):
+                who = "nobody" if op == "==" else "somebody"
+            else:
+                who = f"{'' if op == '==' else 'no other than not '}{_who(right, owners)}"
+                if op == "!=":
+                    deed, who = deed.replace("is ", "is not "), _who(right, owners)
+            return f"{_subject(test, owner, owners)} {deed} {who}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == START:
+            sent = f"is sent to {wording.system.locations[value].name}" if value > 0 else "is sent to its start"
+            return f"{_subject(test, owner, owners)} {sent if (op == '!=') == (value <= 0) else 'is not ' + sent[3:]}"
+        case Binary("==" | "!=" as op, Global() | Field() as place, right) if wording.system.var(place).lock:
+            named = _place(wording, place, here, owners)
+            if right == Const(0):
+                return f"{named} is {'free' if op == '==' else 'taken'}"
+            return f"{_who(right, owners)} {'holds' if op == '==' else 'does not hold'} {named}"
+        case Binary("==" | "!=" as op, Binary("&", place, Const(bit)), Const(0)):
+            return f"bit {bit:#x} of {_place(wording, place, here, owners)} is {'clear' if op == '==' else 'set'}"
+        case Binary("==" | "!=" as op, left, Const(value)):
+            said, value = _value(left, op, value, wording)
+            return f"{_place(wording, left, here, owners)} {said} {value}"
+        case Binary("==" | "!=" as op, left, Bound() as right):
+            return f"{_place(wording, left, here, owners)} {'is' if op == '==' else 'is not'} {_who(right, owners)}"
+        case Binary("==" | "!=" as op, left, right):
+            a, b = _place(wording, left, here, owners), _place(wording, right, here, owners)
+            return f"{a} {'is' if op == '==' else 'is not'} {b}"
+        case _:
+            return str(test)
+
+
+def _value(place: Expr, op: str, value: int, wording: Wording) -> tuple[str, str]:
+    """Of a variable with two values it is said which it has."""
+    assert isinstance(place, Global | Local | Field)  # noqa: S101 - of a test
+    domain = wording.system.var(place).domain
+    if not isinstance(domain, Range):
+        return ("is" if op == "==" else "is not"), "NULL"
+    if op == "!=" and domain.hi - domain.lo == 1:
+        op, value = "==", domain.lo + domain.hi - value
+    return ("is" if op == "==" else "is not"), str(value)
+
+
+def _who(expr: Expr, owners: Owners) -> str:
+    match expr:
+        case Bound(name) if name == THREAD:
+            return "it"
+        case Bound(_):
+            arrow = owners.get(OBJECT, "")
+            return f"`{arrow[:-2]}`" if arrow.endswith("->") else "the other" if "other" in arrow else "it"
+        case _:
+            return str(expr)
+
+
+def _subject(_: Expr, owner: str, owners: Owners) -> str:
+    return _who(Bound(owner), owners) if owner == OBJECT else "it"
+
+
+def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) -> str:
+    match place:
+        case Field(Bound(owner), _, name):
+            prefix = owners.get(owner, "its ")
+            if name.startswith(PENDING):
+                return f"what {prefix.strip()} thread is to store in `{name.removeprefix(PENDING)}`, plus one,"
+            return f"`{prefix}{name}`" if prefix.endswith("->") else f"{prefix}`{name}`"
+        case Local(name, _):
+            return f"its local `{_local(wording, name, here)}`"
+        case Global(name):
+            return f"`{name}`"
+        case Binary("+", left, Const(value)):
+            return f"{_place(wording, left, here, owners)} + {value}"
+        case Wrap(_, _, arg):
+            return _place(wording, arg, here, owners)
+        case _:
+            return str(place)
+
+
+def _local(wording: Wording, name: str, here: frozenset[int]) -> str:
+    """What a local is called at some locations; in each function it may have another name."""
+    found = dict.fromkeys(
+        bare(wording.locals[at, name]) or "a value in between"
+        for at in wording.places.order
+        if at in here and (at, name) in wording.locals
+    )
+    return "`/`".join(found) or bare(name) or name
+
+
+def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[str, str]]) -> Iterator[str]:
+    """The locks and the variables that a proof knows of; all others might have any value."""
+    said = {(p.cls, p.name) for c in clauses for p in parts(c.body) if isinstance(p, Field)}
+    said |= {("", p.name) for c in clauses for p in parts(c.body) if isinstance(p, Global)}
+    variables = {(cls, var.name): var for cls, found in system.classes.items() for var in found.fields}
+    variables |= {("", var.name): var for var in system.globals}
+    known = [key for key in sorted(keys | said) if key in variables and not key[1].startswith("#")]
+    locks = [key for key in known if variables[key].lock or key[1].endswith(".readers")]
+    for what, some in (("locks", locks), ("variables", [key for key in known if key not in locks])):
+        if some:
+            yield f"{what} that it rests on: {', '.join(_dotted(key) for key in some)}"
+
+
+def _dotted(key: tuple[str, str]) -> str:
+    return f"`{key[0]}.{key[1]}`" if key[0] else f"`{key[1]}`"
