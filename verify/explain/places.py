@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -57,16 +57,11 @@ class Places:
         return f"`{label}` ({place})" if not line else f"`{location.function}` ({place})"
 
 
-def places(system: System) -> Places:
-    """Return the places of a system."""
-    live = {*(a.source for a in system.actions), *(a.target for a in system.actions)}
+def places(system: System, never: Collection[int] = ()) -> Places:
+    """Return the places of a system, but for those where nobody ever is."""
+    live = {*(a.source for a in system.actions), *(a.target for a in system.actions)} - set(never)
     names = {at: system.locations[at].name for at in live}
     first: dict[str, int] = {}
     for at in sorted(live):
         first.setdefault(names[at], at)
     return Places(system, sorted(live, key=lambda at: (first[names[at]], at)), names)
-
-
-def distinct(names: Collection[str]) -> Iterator[str]:
-    """The names, none twice."""
-    return iter(dict.fromkeys(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from verify.explain.literals import PENDING, negated
 from verify.explain.places import Places, places
@@ -43,41 +44,63 @@ class Wording:
     locals: Mapping[tuple[int, str], str]
 
 
+class Said(NamedTuple):
+    """A sentence in parts: of what it speaks, under which conditions, and what it says."""
+
+    subject: str
+    conditions: tuple[str, ...]
+    then: str
+
+
 def sentences(system: System, clauses: Sequence[Clause], names: Mapping[tuple[int, str], str]) -> Sequence[str]:
     """What the clauses say, those about the same threads at the same places in one sentence."""
-    wording = Wording(system, places(system), names)
-    groups = defaultdict[object, list[str]](list)
+    never = frozenset[int]().union(*(c.locations or () for c in clauses if c.body == FALSE))
+    wording, everywhere = Wording(system, places(system, never), names), places(system)
+    groups = defaultdict[object, list[Said]](list)
     for clause in sorted(clauses, key=lambda c: (c.thread, c.cls, sorted(c.locations or ()), len(list(parts(c.body))))):
-        subject, said = _sentence(wording, clause)
-        joins = clause.thread or "if" not in said
-        groups[subject if joins else (subject, said)].append(f"{subject}: {said}" if not groups[subject] else said)
-    return ["; ".join(group) for group in groups.values() if group]
+        if clause.body == FALSE:
+            said = Said(f"no {system.thread} is ever {everywhere.within(clause.locations or ())}", (), "")
+        else:
+            said = _sentence(wording, clause)
+        joins = clause.thread or not said.conditions
+        groups[said.subject if joins else said].append(said)
+    return [_joined(group) for group in groups.values()]
 
 
-def _sentence(wording: Wording, clause: Clause) -> tuple[str, str]:
+def _joined(group: Sequence[Said]) -> str:
+    """One sentence; what has the same conditions is said once under them."""
+    under = defaultdict[tuple[str, ...], list[str]](list)
+    for said in group:
+        under[said.conditions].append(said.then)
+    subject = group[0].subject
+    texts = [
+        (f"if {' and '.join(conditions)}, " if conditions else "") + " and ".join(dict.fromkeys(then))
+        for conditions, then in under.items()
+    ]
+    return f"{subject}: {'; '.join(texts)}" if any(texts) else subject
+
+
+def _sentence(wording: Wording, clause: Clause) -> Said:
     """Of what a clause speaks, and what it says."""
     system = wording.system
     live = frozenset(wording.places.order)
     here = live if clause.locations is None else clause.locations & live
-    within = wording.places.within(here)
-    if clause.body == FALSE:
-        return "no task ever is", within
+    tests = _tests(clause.body)
     if not clause.thread:
-        return (f"every {clause.cls}" if clause.cls else "always"), _implied(wording, clause, here, {OBJECT: "its "})
-    subject = f"every {system.thread}" if here == live else f"while a {system.thread} is {within}"
+        return _if(wording, f"every {clause.cls}" if clause.cls else "always", tests, here, {OBJECT: "its "})
+    subject = f"every {system.thread}" if here == live else f"while a {system.thread} is {wording.places.within(here)}"
     if not clause.cls:
-        return subject, _implied(wording, clause, here, {THREAD: "its own "})
-    pointer = _pointer(clause)
-    if pointer is not None:
-        name = _local(wording, pointer, here)
-        tie = Binary("!=", Local(pointer, Bound(THREAD)), Bound(OBJECT))
-        rest = [test for test in _tests(clause.body) if test != tie]
-        other = "another" if clause.cls == system.thread else "a"
-        said = _if(wording, rest, here, {THREAD: "its own ", OBJECT: f"{name}->"}) if rest else "never"
-        return subject, f"if its `{name}` points to {other} {clause.cls}, {said}"
-    other = f"any other {clause.cls}" if clause.cls == system.thread else f"any {clause.cls}"
-    owners = {THREAD: "its own ", OBJECT: "the other's "}
-    return subject, f"of {other}, {_implied(wording, clause, here, owners)}"
+        return _if(wording, subject, tests, here, {THREAD: "its own "})
+    pointer, other = _pointer(clause), "another" if clause.cls == system.thread else "a"
+    if pointer is None:
+        said = _if(wording, subject, tests, here, {THREAD: "its own ", OBJECT: "the other's "})
+        return said._replace(conditions=(f"there is {other} {clause.cls}", *said.conditions))
+    tie = Binary("!=", Local(pointer, Bound(THREAD)), Bound(OBJECT))
+    rest = [test for test in tests if test != tie]
+    name = _name(wording, pointer, here)
+    owner, to = (f"{name}->", f"its `{name}` points to") if name else (f"that {clause.cls}'s ", "it works on")
+    said = _if(wording, subject, rest, here, {THREAD: "its own ", OBJECT: owner})
+    return said._replace(conditions=(f"{to} {other} {clause.cls}", *said.conditions))
 
 
 def _pointer(clause: Clause) -> str | None:
@@ -102,18 +125,11 @@ def _tests(body: Expr) -> list[Expr]:
 Owners = Mapping[str, str]
 
 
-def _implied(wording: Wording, clause: Clause, here: frozenset[int], owners: Owners) -> str:
-    return _if(wording, _tests(clause.body), here, owners)
-
-
-def _if(wording: Wording, tests: Sequence[Expr], here: frozenset[int], owners: Owners) -> str:
+def _if(wording: Wording, subject: str, tests: Sequence[Expr], here: frozenset[int], owners: Owners) -> Said:
     """A disjunction as an implication: of what is most said of other things to what is left."""
     *conditions, last = sorted(tests, key=_late)
-    then = _phrase(wording, last, here, owners)
-    if not conditions:
-        return then
-    said = " and ".join(_phrase(wording, negated(test), here, owners) for test in conditions)
-    return f"if {said}, {then}"
+    said = tuple(_phrase(wording, negated(test), here, owners) for test in conditions)
+    return Said(subject, said, _phrase(wording, last, here, owners))
 
 
 def _late(test: Expr) -> int:
@@ -131,22 +147,21 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             return f"{_who(right, owners)} is not among the readers of {_place(wording, left, here, owners)}"
         case Binary("has", left, right):
             return f"{_who(right, owners)} is among the readers of {_place(wording, left, here, owners)}"
-        case Binary("==" | "!=" as op, Field(Bound(owner), _, name) as place, right) if name == LIFE:
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), right) if name == LIFE:
             assert isinstance(right, Const)  # noqa: S101 - it is no pointer
             words = (LIVES if op == "==" else NOT_LIVES)[right.value]
-            return f"{_subject(place, owner, owners)} {words}"
+            return f"{_subject(owner, owners)} {words}"
         case Binary("==" | "!=" as op, Field(Bound(owner), _, name), right) if name in (MAKER, STARTER):
             deed = "is being made by" if name == MAKER else "is to be started by"
             if right == Const(0):
                 who = "nobody" if op == "==" else "somebody"
             else:
-                who = f"{'' if op == '==' else 'no other than not '}{_who(right, owners)}"
-                if op == "!=":
-                    deed, who = deed.replace("is ", "is not "), _who(right, owners)
-            return f"{_subject(test, owner, owners)} {deed} {who}"
+                who = _who(right, owners) if right != Bound(THREAD) or THREAD in owners else "itself"
+                deed = deed if op == "==" else deed.replace("is ", "is not ")
+            return f"{_subject(owner, owners)} {deed} {who}"
         case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == START:
             sent = f"is sent to {wording.system.locations[value].name}" if value > 0 else "is sent to its start"
-            return f"{_subject(test, owner, owners)} {sent if (op == '!=') == (value <= 0) else 'is not ' + sent[3:]}"
+            return f"{_subject(owner, owners)} {sent if (op == '!=') == (value <= 0) else 'is not ' + sent[3:]}"
         case Binary("==" | "!=" as op, Global() | Field() as place, right) if wording.system.var(place).lock:
             named = _place(wording, place, here, owners)
             if right == Const(0):
@@ -157,6 +172,11 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
         case Binary("==" | "!=" as op, left, Const(value)):
             said, value = _value(left, op, value, wording)
             return f"{_place(wording, left, here, owners)} {said} {value}"
+        case Binary("==" | "!=" as op, Local(name), Bound(owner)) if owner == THREAD:
+            called = _name(wording, name, here)
+            if called:
+                return f"its `{called}` {'points' if op == '==' else 'does not point'} to itself"
+            return f"it {'works' if op == '==' else 'does not work'} on itself"
         case Binary("==" | "!=" as op, left, Bound() as right):
             return f"{_place(wording, left, here, owners)} {'is' if op == '==' else 'is not'} {_who(right, owners)}"
         case Binary("==" | "!=" as op, left, right):
@@ -178,18 +198,16 @@ def _value(place: Expr, op: str, value: int, wording: Wording) -> tuple[str, str
 
 
 def _who(expr: Expr, owners: Owners) -> str:
-    match expr:
-        case Bound(name) if name == THREAD:
-            return "it"
-        case Bound(_):
-            arrow = owners.get(OBJECT, "")
-            return f"`{arrow[:-2]}`" if arrow.endswith("->") else "the other" if "other" in arrow else "it"
-        case _:
-            return str(expr)
+    if expr == Bound(THREAD):
+        return "it"
+    owner = owners.get(OBJECT, "its ")
+    if owner.endswith("->"):
+        return f"`{owner[:-2]}`"
+    return "it" if owner == "its " else owner.removesuffix("'s ")
 
 
-def _subject(_: Expr, owner: str, owners: Owners) -> str:
-    return _who(Bound(owner), owners) if owner == OBJECT else "it"
+def _subject(owner: str, owners: Owners) -> str:
+    return _who(Bound(owner), owners)
 
 
 def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) -> str:
@@ -200,7 +218,8 @@ def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) 
                 return f"what {prefix.strip()} thread is to store in `{name.removeprefix(PENDING)}`, plus one,"
             return f"`{prefix}{name}`" if prefix.endswith("->") else f"{prefix}`{name}`"
         case Local(name, _):
-            return f"its local `{_local(wording, name, here)}`"
+            called = _name(wording, name, here)
+            return f"its local `{called}`" if called else "what it has read"
         case Global(name):
             return f"`{name}`"
         case Binary("+", left, Const(value)):
@@ -211,14 +230,14 @@ def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) 
             return str(place)
 
 
-def _local(wording: Wording, name: str, here: frozenset[int]) -> str:
-    """What a local is called at some locations; in each function it may have another name."""
-    found = dict.fromkeys(
-        bare(wording.locals[at, name]) or "a value in between"
-        for at in wording.places.order
-        if at in here and (at, name) in wording.locals
-    )
-    return "`/`".join(found) or bare(name) or name
+def _name(wording: Wording, local: str, here: frozenset[int]) -> str:
+    """What the source calls a local at some locations; empty if it is a value in between at one of them."""
+    found = {
+        bare(wording.locals[at, local]) for at in wording.places.order if at in here and (at, local) in wording.locals
+    }
+    if not found and not wording.locals:
+        found = {bare(local)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[str, str]]) -> Iterator[str]:
