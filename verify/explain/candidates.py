@@ -5,7 +5,7 @@ A clause is the negation of a cube, tests that are never true at once, said at a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -62,6 +62,32 @@ class Kind:
     bits: Mapping[Expr, int]  # of each test
     meanings: Mapping[str, Sequence[tuple[Literal, Meaning]]]  # of all, and of those about one of the objects alone
 
+    possible: dict[int | None, list[int]] = field(default_factory=dict)  # masks of tests true at once, by location
+    never: dict[int | None, list[int]] = field(default_factory=dict)  # masks of tests that never are
+
+    def excluded(self, site: int | None, mask: int) -> int | None:
+        """Tests that are never true at once at a location (None: anywhere), among some; None if all may be."""
+        for place in dict.fromkeys((site, None)):
+            for core in self.never.get(place, ()):
+                if not core & ~mask:
+                    return core
+        if any(not mask & ~true for true in self.possible.get(site, ())):
+            return None
+        core = self.known.excluded(site, [test.test for n, test in enumerate(self.tests) if mask >> n & 1])
+        if core is not None:
+            found = sum(self.bits[test] for test in core)
+            self.never.setdefault(site, []).append(found)
+            return found
+        values = self.known.seen()
+        true = sum(self.bits[test.test] for test in self.true("", self.known.pair, values))
+        for place in dict.fromkeys((site, None, values[Slot(CELL, self.known.pair[0], PC)])):
+            self.possible.setdefault(place, []).append(true)
+        return None
+
+    def mask(self, tests: Iterable[Expr]) -> int:
+        """The mask of some tests."""
+        return sum(self.bits[test] for test in tests)
+
     def true(self, owner: str, pair: Pair, values: Mapping[Slot, int]) -> Sequence[Literal]:
         """The tests that are true of a pair; with an owner only those about that object."""
         thread, _, other = pair
@@ -97,10 +123,11 @@ class Pool:
 
     def places(self, cls: str, tests: Sequence[Expr]) -> frozenset[int]:
         """The locations at which tests are never true at once; those where nobody is among them."""
-        known = self.kind(cls).known
-        if known.excluded(None, tests) is not None:
+        kind = self.kind(cls)
+        mask = kind.mask(tests)
+        if kind.excluded(None, mask) is not None:
             return self.every
-        return self.every - frozenset(at for at in self.live if known.excluded(at, tests) is None)
+        return self.every - frozenset(at for at in self.live if kind.excluded(at, mask) is None)
 
 
 def pool(system: System, clauses: Sequence[Clause], deadline: float) -> Pool:
@@ -117,14 +144,15 @@ def pool(system: System, clauses: Sequence[Clause], deadline: float) -> Pool:
 def _usual(pool: Pool) -> Iterator[tuple[Sequence[Literal], str]]:
     """Cubes of the shapes that sentences usually have."""
     for cls in ("", *pool.system.classes):
-        tests = pool.kind(cls).tests
+        kind = pool.kind(cls)
+        tests = kind.tests
         if not cls:
             own = [test for test in tests if of_object(test.test, THREAD)]
             yield [], cls  # nobody is there
             for test in tests:
                 yield [test], cls
             for one, other in combinations(own, 2):
-                if pool.kind(cls).known.excluded(None, [one.test, other.test]) is not None:
+                if kind.excluded(None, kind.mask([one.test, other.test])) is not None:
                     yield [one, other], cls
             continue
         its = [test for test in tests if of_object(test.test, OBJECT) and _mentions(test.test, OBJECT)]
@@ -180,7 +208,7 @@ def excluding(pool: Pool, missing: Missing, *, more: bool = False) -> Iterator[C
 
 
 def _unusual(pool: Pool, cls: str, location: int | None, true: Sequence[Literal]) -> Iterator[Candidate]:
-    known = pool.kind(cls).known
+    known = pool.kind(cls)
     for site in dict.fromkeys((location, None)):
         few = _fewest(known, site, true)
         if few is not None:
@@ -188,24 +216,24 @@ def _unusual(pool: Pool, cls: str, location: int | None, true: Sequence[Literal]
             yield pool.add(_candidate(pool, cls, few, places))
 
 
-def _fewest(known: Implied, site: int | None, true: Sequence[Literal]) -> Sequence[Literal] | None:
+def _fewest(known: Kind, site: int | None, true: Sequence[Literal]) -> Sequence[Literal] | None:
     """Few and well liked tests, from those that are true, that never are at once at a location (None: anywhere)."""
-    if known.excluded(site, [test.test for test in true]) is None:
+    if known.excluded(site, known.mask(test.test for test in true)) is None:
         return None
     low, high = 0, len(true)
     while low < high:  # the fewest of the best liked that do
         middle = (low + high) // 2
-        if known.excluded(site, [test.test for test in true[:middle]]) is None:
+        if known.excluded(site, known.mask(test.test for test in true[:middle])) is None:
             low = middle + 1
         else:
             high = middle
-    core = known.excluded(site, [test.test for test in true[:high]])
-    kept = [test for test in true[:high] if test.test in (core or ())]
+    core = known.excluded(site, known.mask(test.test for test in true[:high])) or 0
+    kept = [test for test in true[:high] if known.bits[test.test] & core]
     for test in reversed(kept):
         if test in kept:
-            core = known.excluded(site, [other.test for other in kept if other != test])
-            if core is not None:
-                kept = [other for other in kept if other.test in core]
+            fewer = known.excluded(site, known.mask(other.test for other in kept if other != test))
+            if fewer is not None:
+                kept = [other for other in kept if known.bits[other.test] & fewer]
     return kept
 
 

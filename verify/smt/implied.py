@@ -13,6 +13,7 @@ import z3
 
 from verify.instances import THREAD, Slot
 from verify.ir import PC, Expr, System
+from verify.smt.frame import value_in
 from verify.smt.ground import Ground, Pair, all_pairs
 from verify.smt.integers import Num, binary, constant, limits, negation, truth, variable
 from verify.smt.patch import PatchReader, free_values, patch
@@ -52,9 +53,10 @@ class Implied:
         core = {literal.get_id() for literal in self.solver.unsat_core()}
         return [test for test in tests if self.name(test).get_id() in core]
 
-    def where(self, tests: Collection[Expr], among: Sequence[int]) -> frozenset[int]:
-        """The locations at which the tests are never true at once."""
-        return frozenset(at for at in among if self.excluded(at, tests) is not None)
+    def seen(self) -> Mapping[Slot, int]:
+        """A state in which the tests that were asked for last are true at once, where they may be."""
+        model = self.solver.model()
+        return {slot: value_in(self.of.z, model, value) for slot, value in self.of.reader.values.items()}
 
     def name(self, test: Expr) -> z3.BoolRef:
         """A literal that is true only if the test is."""

@@ -35,7 +35,8 @@ from verify.smt.ground import (
 from verify.smt.implied import OutOfTimeError
 from verify.smt.integers import Num, conjunction, disjunction, negation, variable
 from verify.smt.safety import cells_of, false_of
-from verify.smt.solver import check, formula, solver
+from verify.smt.solver import assume, check_many, solver
+from verify.smt.terms import Ast
 from verify.universal import Clause, prenex
 
 SAFETY, DOMAINS = 0, -1  # goals that are no clause: the property, and that no value leaves its domain
@@ -73,15 +74,15 @@ class _Asked:
 
     kind: _Kind
     solver: z3.Solver
-    uses: dict[Goal, z3.BoolRef] = field(default_factory=dict)
+    uses: dict[Goal, Ast] = field(default_factory=dict)
 
-    def use(self, number: Goal, clause: Clause) -> z3.BoolRef:
+    def use(self, number: Goal, clause: Clause) -> Ast:
         """A literal that is true only if the clause holds before."""
         if number not in self.uses:
             z = self.kind.of.z
-            self.uses[number] = z.formula(variable(z, f"use {number}", 0, 1).ast)
-            said = self.kind.said(number, clause)
-            self.solver.add(z3.Implies(self.uses[number], z.formula(formula(z, said))))
+            literal = variable(z, f"use {number}", 0, 1)
+            self.uses[number] = literal.ast
+            assume(z, self.solver, disjunction(z, (negation(z, literal), self.kind.said(number, clause))))
         return self.uses[number]
 
 
@@ -127,13 +128,13 @@ class Induction:
         needed = frozenset[Goal]()
         for asked in self._ask(goal):
             uses = {number: asked.use(number, self.clauses[number]) for number in using}
-            found = check(asked.solver, self.deadline, *uses.values())
+            found = check_many(asked.kind.of.z, asked.solver, self.deadline, [*uses.values()])
             if found == z3.unknown:
                 raise OutOfTimeError
             if found == z3.sat:
                 return _missing(asked)
-            core = {literal.get_id() for literal in asked.solver.unsat_core()}
-            needed |= {number for number, literal in uses.items() if literal.get_id() in core}
+            core = {literal.as_ast().value for literal in asked.solver.unsat_core()}
+            needed |= {number for number, literal in uses.items() if literal.value in core}
         return needed
 
     def _ask(self, goal: Goal) -> Sequence[_Asked]:
