@@ -34,4 +34,5 @@ def explain(system: System, whole: Expr, prop: Expr, basis: Basis, *, deadline: 
         return Explanation((), tuple(rests_on(small, clauses, guess.keys)), len(clauses), minimal=False)
     names = names_for_proof(system, said, guess, passes)
     words = sentences(small, short.clauses, names)
-    return Explanation(tuple(words), tuple(rests_on(small, short.clauses, guess.keys)), len(short.clauses), short.minimal)
+    rests = tuple(rests_on(small, short.clauses, guess.keys))
+    return Explanation(tuple(words), rests, len(short.clauses), short.minimal)

@@ -73,9 +73,9 @@ class Kind:
                     return core
         if any(not mask & ~true for true in self.possible.get(site, ())):
             return None
-        core = self.known.excluded(site, [test.test for n, test in enumerate(self.tests) if mask >> n & 1])
-        if core is not None:
-            found = sum(self.bits[test] for test in core)
+        never = self.known.excluded(site, [test.test for n, test in enumerate(self.tests) if mask >> n & 1])
+        if never is not None:
+            found = self.mask(never)
             self.never.setdefault(site, []).append(found)
             return found
         values = self.known.seen()

@@ -93,7 +93,7 @@ def _liked(var: Var) -> float:
     return 1.5 if var.name.startswith("#") else 1.0
 
 
-def _tests(
+def _tests(  # noqa: PLR0913 - what is asked for, and what is known of it
     system: System, place: Place, var: Var, given: frozenset[int], *, bits: bool, thread: bool, cls: str
 ) -> Iterator[tuple[Expr, float]]:
     """Tests of one variable with how specific they are."""
@@ -217,16 +217,17 @@ def meaning(test: Expr) -> Meaning:
         case Const(value):
             return lambda _values, _thread, _other: value
         case Bound(name):
-            return (lambda _values, thread, _other: thread) if name == THREAD else (lambda _values, _thread, other: other)
+            mine = name == THREAD
+            return lambda _values, thread, other: thread if mine else other
         case Global(name):
             slot = Slot("", 0, name)
             return lambda values, _thread, _other: values[slot]
         case Local(name, Bound()):
-            return lambda values, thread, _other: values[CELL, thread, name]
+            return lambda values, thread, _other: values[Slot(CELL, thread, name)]
         case Field(Bound(owner), cls, name) if owner == THREAD:
-            return lambda values, thread, _other: values[cls, thread, name]
+            return lambda values, thread, _other: values[Slot(cls, thread, name)]
         case Field(_, cls, name):
-            return lambda values, _thread, other: values[cls, other, name]
+            return lambda values, _thread, other: values[Slot(cls, other, name)]
         case Unary(_, arg):
             of = meaning(arg)
             return lambda values, thread, other: not of(values, thread, other)

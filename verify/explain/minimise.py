@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from verify.explain.candidates import Candidate, pool
@@ -55,17 +56,28 @@ def _share(deadline: float, part: float) -> float:
 
 def _fewest(search: Search) -> tuple[Mapping[Candidate, frozenset[Goal]], bool]:
     """What is said, each with its clauses; and whether nothing of it can be left out."""
-    minimal = False
-    try:
-        for said in sorted(_groups(search), key=lambda c: -c.cost):
-            _without(search, said)
-        minimal = better = True
-        search.induction.deadline = min(search.induction.deadline, time.monotonic() + POLISHING)
-        while better:
-            better = any([_instead(search, said) for said in sorted(_groups(search), key=lambda c: -c.cost)])
-    except OutOfTimeError:
-        pass
+    _pruned(search)
+    limit = search.induction.deadline
+    search.induction.deadline = min(limit, time.monotonic() + POLISHING)
+    with suppress(OutOfTimeError):
+        while sum(_instead(search, said) for said in _worst_first(search)):
+            pass
+    search.induction.deadline = limit
+    minimal = _pruned(search)
     return _groups(search), minimal
+
+
+def _pruned(search: Search) -> bool:
+    """Leave out what can be, one thing at a time; whether there was time for all."""
+    with suppress(OutOfTimeError):
+        while sum(_without(search, said) for said in _worst_first(search)):
+            pass  # what could not be left out for the sake of something that is gone now may be
+        return True
+    return False
+
+
+def _worst_first(search: Search) -> Sequence[Candidate]:
+    return sorted(_groups(search), key=lambda candidate: -candidate.cost)
 
 
 def _groups(search: Search) -> Mapping[Candidate, frozenset[Goal]]:
@@ -75,21 +87,22 @@ def _groups(search: Search) -> Mapping[Candidate, frozenset[Goal]]:
     return {said: frozenset(numbers) for said, numbers in found.items()}
 
 
-def _without(search: Search, said: Candidate) -> None:
-    """Say no longer what nothing else needs."""
+def _without(search: Search, said: Candidate) -> bool:
+    """Say it no longer, if nothing else needs it."""
     gone = _groups(search).get(said)
     if gone is None:
-        return
+        return False
     left = search.chosen - gone
     cores = dict(search.cores)
     for goal, core in cores.items():
         if goal not in gone and core & gone:
             kept = search.induction.missing(goal, left)
             if isinstance(kept, Missing):
-                return
+                return False
             cores[goal] = kept
     search.cores = {goal: core for goal, core in cores.items() if goal not in gone}
     search.collect()
+    return True
 
 
 def _instead(search: Search, said: Candidate) -> bool:

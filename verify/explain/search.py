@@ -1,8 +1,8 @@
-"""Few small clauses instead of many large ones: which of those that are true does induction need?
+"""Few small clauses instead of many large ones: those that induction needs, of all that are true.
 
-Beginning with the property, each thing that has to be kept by every step is given the clauses that keep it. A state from
-which a step breaks it all the same is excluded by true clauses (IC3's blocking, Bradley 2011, but what is true is known
-beforehand); of those that together suffice, only the ones that are needed are kept, and have to be kept in their turn.
+Beginning with the property, each thing that every step has to keep is given the clauses that keep it, and these have to
+be kept in their turn. What excludes all states from which a step breaks it is found a state at a time (implicit hitting
+sets; the states as in IC3, Bradley 2011, but what is true is known beforehand).
 """
 
 from __future__ import annotations

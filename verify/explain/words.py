@@ -170,8 +170,7 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
         case Binary("==" | "!=" as op, Binary("&", place, Const(bit)), Const(0)):
             return f"bit {bit:#x} of {_place(wording, place, here, owners)} is {'clear' if op == '==' else 'set'}"
         case Binary("==" | "!=" as op, left, Const(value)):
-            said, value = _value(left, op, value, wording)
-            return f"{_place(wording, left, here, owners)} {said} {value}"
+            return f"{_place(wording, left, here, owners)} {_value(left, op, value, wording)}"
         case Binary("==" | "!=" as op, Local(name), Bound(owner)) if owner == THREAD:
             called = _name(wording, name, here)
             if called:
@@ -186,15 +185,15 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             return str(test)
 
 
-def _value(place: Expr, op: str, value: int, wording: Wording) -> tuple[str, str]:
-    """Of a variable with two values it is said which it has."""
+def _value(place: Expr, op: str, value: int, wording: Wording) -> str:
+    """That a variable has a value, or has not; of one with two values it is said which it has."""
     assert isinstance(place, Global | Local | Field)  # noqa: S101 - of a test
     domain = wording.system.var(place).domain
     if not isinstance(domain, Range):
-        return ("is" if op == "==" else "is not"), "NULL"
+        return "is NULL" if op == "==" else "is not NULL"
     if op == "!=" and domain.hi - domain.lo == 1:
         op, value = "==", domain.lo + domain.hi - value
-    return ("is" if op == "==" else "is not"), str(value)
+    return f"is {value}" if op == "==" else f"is not {value}"
 
 
 def _who(expr: Expr, owners: Owners) -> str:

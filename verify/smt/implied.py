@@ -1,4 +1,4 @@
-"""What a universal invariant implies of few cells: asked again and again, of cubes of tests, in one solver for each kind.
+"""What a universal invariant implies of few cells: asked again and again, of some tests, in a solver for each kind.
 
 What an invariant implies is true wherever it is. An answer counts for nothing by itself: a judge sees what is made of
 it.
@@ -15,9 +15,9 @@ from verify.instances import THREAD, Slot
 from verify.ir import PC, Expr, System
 from verify.smt.frame import value_in
 from verify.smt.ground import Ground, Pair, all_pairs
-from verify.smt.integers import Num, binary, constant, limits, negation, truth, variable
+from verify.smt.integers import Num, binary, constant, limits, truth, variable
 from verify.smt.patch import PatchReader, free_values, patch
-from verify.smt.solver import assume, check, formula, solver
+from verify.smt.solver import check, formula, solver
 from verify.smt.terms import Terms
 from verify.universal import OBJECT, Clause
 from verify.universal import THREAD as THE_THREAD
