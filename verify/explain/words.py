@@ -156,12 +156,13 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             if right == Const(0):
                 who = "nobody" if op == "==" else "somebody"
             else:
-                who = _who(right, owners) if right != Bound(THREAD) or THREAD in owners else "itself"
+                who = "itself" if right == Bound(owner) else _who(right, owners)
                 deed = deed if op == "==" else deed.replace("is ", "is not ")
             return f"{_subject(owner, owners)} {deed} {who}"
         case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == START:
-            sent = f"is sent to {wording.system.locations[value].name}" if value > 0 else "is sent to its start"
-            return f"{_subject(owner, owners)} {sent if (op == '!=') == (value <= 0) else 'is not ' + sent[3:]}"
+            told = (op == "==") == (value > 0)
+            at = f" at `{wording.system.locations[value].name}`" if value > 0 else ""
+            return f"{_subject(owner, owners)} {'is' if told else 'is not'} told to begin{at}"
         case Binary("==" | "!=" as op, Global() | Field() as place, right) if wording.system.var(place).lock:
             named = _place(wording, place, here, owners)
             if right == Const(0):
@@ -232,11 +233,18 @@ def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) 
 def _name(wording: Wording, local: str, here: frozenset[int]) -> str:
     """What the source calls a local at some locations; empty if it is a value in between at one of them."""
     found = {
-        bare(wording.locals[at, local]) for at in wording.places.order if at in here and (at, local) in wording.locals
+        _source_name(wording.locals[at, local])
+        for at in wording.places.order
+        if at in here and (at, local) in wording.locals
     }
     if not found and not wording.locals:
-        found = {bare(local)}
+        found = {_source_name(local)}
     return found.pop() if len(found) == 1 else ""
+
+
+def _source_name(local: str) -> str:
+    """What a local is called where it is declared; empty for one that only exists between two steps."""
+    return "" if "#" in {local[:1], local.partition(".")[2][:1]} else bare(local)
 
 
 def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[str, str]]) -> Iterator[str]:
