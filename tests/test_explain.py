@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.handmade import proved
 from verify.api import Options, check_file
 from verify.engine.verdict import Progress, Proved
 from verify.explain import explain, minimise
@@ -63,10 +64,14 @@ SAID = {
     ),
     "done_is_locked": (
         "every task: if its `l` is free, its `done` is 0",
-        "while a task is from `user` (a.kc:16) to `user` (a.kc:18): if its `t` points to itself, it holds its own `l`; "
-        "if its `t` points to another task, it holds `t->l`",
-        "while a task is at `user` (a.kc:18): if its `t` points to itself, its own `done` is 0; "
-        "if its `t` points to another task, `t->done` is 0",
+        (
+            "while a task is from `user` (a.kc:16) to `user` (a.kc:18): if its `t` points to itself, it holds its own "
+            "`l`; if its `t` points to another task, it holds `t->l`"
+        ),
+        (
+            "while a task is at `user` (a.kc:18): if its `t` points to itself, its own `done` is 0; "
+            "if its `t` points to another task, `t->done` is 0"
+        ),
     ),
 }
 
@@ -110,7 +115,7 @@ def test_a_proof_is_said_in_the_words_of_the_source(file: str, name: str) -> Non
     (claim,) = result.claims
     assert claim.invariant_found == SAID[name]
     shown = plain(claim_lines(claim, 200, 30))
-    assert f"because of {len(SAID[name])} sentences, true at the start and kept by every step; none can be left" in shown
+    assert f"because of {len(SAID[name])} sentences, true at the start and kept by every step; none can be" in shown
     assert all(said in shown for said in SAID[name])
     found = file_object(result)["claims"]
     assert isinstance(found, list)
@@ -122,6 +127,28 @@ def test_what_a_proof_rests_on_is_the_least_that_it_needs(file: str) -> None:
     (claim,) = check_file(file, Options(claims=("done_is_locked",), tasks=None, explain=True)).claims
     assert claim.why is not None
     assert claim.why.rests == ("locks that it rests on: `task.l`", "variables that it rests on: `task.done`")
+
+
+@pytest.mark.parametrize(
+    ("name", "follows"),
+    [
+        ("busy_holds", ["no two tasks are at `user` (a.kc:9) at once: both hold `gl`"]),
+        (
+            "done_is_locked",
+            [
+                (
+                    "no two tasks that work on one other task are from `user` (a.kc:16) to `user` (a.kc:18) at once: "
+                    "both hold its `l`"
+                )
+            ],
+        ),
+    ],
+)
+def test_sections_of_one_lock_exclude_each_other(file: str, name: str, follows: list[str]) -> None:
+    (claim,) = check_file(file, Options(claims=(name,), tasks=None, explain=True)).claims
+    assert claim.why is not None
+    assert list(claim.why.follows) == follows
+    assert f"so {follows[0]}" in plain(claim_lines(claim, 200, 30))
 
 
 def test_nothing_is_explained_unless_it_is_asked_for(file: str) -> None:
@@ -156,16 +183,8 @@ def test_without_time_the_long_proof_is_counted() -> None:
     assert why.sentences == ()
     assert why.clauses == len(found.basis.clauses)
     assert not why.minimal
-    (claim,) = check_file_stub(found)
-    shown = plain(claim_lines(replace(claim, why=why), 100, 30))
+    shown = plain(claim_lines(replace(proved(), why=why), 100, 30))
     assert f"because of {why.clauses} clauses; no shorter proof was found in time" in shown
-
-
-def check_file_stub(found: Proved) -> tuple[object, ...]:
-    """A claim that was proved."""
-    from handmade import proved  # noqa: PLC0415 - of this test alone
-
-    return (replace(proved(), scope=found.scope),)
 
 
 def test_an_invariant_that_is_none_explains_nothing() -> None:

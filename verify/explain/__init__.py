@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 from verify.engine.verdict import Basis
+from verify.explain.lemmas import exclusions
 from verify.explain.minimise import shortened
+from verify.explain.places import places
 from verify.explain.words import rests_on, sentences
-from verify.ir import Expr, System
+from verify.ir import FALSE, Expr, System
 from verify.lower.history import of_history, with_history
 from verify.report.result import Explanation
 from verify.unbounded import Guess, Passes, names_for_proof, narrower, small_for_proof
@@ -31,8 +33,10 @@ def explain(system: System, whole: Expr, prop: Expr, basis: Basis, *, deadline: 
     small = with_history(small_for_proof(system, said, guess, passes))
     short = shortened(small, clauses, of_history(small, prop), deadline)
     if short is None:
-        return Explanation((), tuple(rests_on(small, clauses, guess.keys)), len(clauses), minimal=False)
+        return Explanation((), tuple(rests_on(small, clauses, guess.keys)), (), len(clauses), minimal=False)
     names = names_for_proof(system, said, guess, passes)
     words = sentences(small, short.clauses, names)
     rests = tuple(rests_on(small, short.clauses, guess.keys))
-    return Explanation(tuple(words), rests, len(short.clauses), short.minimal)
+    never = frozenset[int]().union(*(c.locations or () for c in short.clauses if c.body == FALSE))
+    follows = tuple(exclusions(small, short.clauses, places(small, never)))
+    return Explanation(tuple(words), rests, follows, len(short.clauses), short.minimal)

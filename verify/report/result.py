@@ -24,6 +24,7 @@ class Explanation:
 
     sentences: tuple[str, ...]
     rests: tuple[str, ...]  # on which locks and variables
+    follows: tuple[str, ...]  # what the sentences say together
     clauses: int  # how many the proof has
     minimal: bool  # whether none of them can be left out
 

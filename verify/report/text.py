@@ -64,7 +64,7 @@ def _why(why: Explanation, width: int) -> Iterator[Styled]:
         rows = textwrap.wrap(said, max(NARROW, width - len(INDENT) - len(head)), break_on_hyphens=False)
         for row, before in zip(rows, (head, *([" " * len(head)] * len(rows))), strict=False):
             yield ((f"{INDENT}{before}{row}", ""),)
-    for said in why.rests:
+    for said in (*(f"so {text}" for text in why.follows), *why.rests):
         for row in textwrap.wrap(said, max(NARROW, width - len(INDENT)), subsequent_indent="  "):
             yield ((INDENT + row, "dim"),)
 
