@@ -42,10 +42,10 @@ def shortened(system: System, clauses: Sequence[Clause], prop: Expr, deadline: f
         search.run()
         known.deadline = search.pool.deadline = _share(deadline, SEARCHING)
         groups, minimal = _fewest(search)
+        found = [_joined(search, group) for group in groups.values()]
+        judgement = judge_universal(system, found, prop, deadline=deadline)
     except (OutOfTimeError, StuckError, EncodingError):
         return None
-    found = [_joined(search, group) for group in groups.values()]
-    judgement = judge_universal(system, found, prop, deadline=deadline)
     return Short(found, minimal) if judgement.ok else None
 
 

@@ -24,6 +24,7 @@ from verify.ir import (
     Local,
     Range,
     System,
+    Threads,
     Unary,
     Wrap,
 )
@@ -147,9 +148,8 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             return f"{_who(right, owners)} is not among the readers of {_place(wording, left, here, owners)}"
         case Binary("has", left, right):
             return f"{_who(right, owners)} is among the readers of {_place(wording, left, here, owners)}"
-        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), right) if name == LIFE:
-            assert isinstance(right, Const)  # noqa: S101 - it is no pointer
-            words = (LIVES if op == "==" else NOT_LIVES)[right.value]
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == LIFE:
+            words = (LIVES if op == "==" else NOT_LIVES)[value]
             return f"{_subject(owner, owners)} {words}"
         case Binary("==" | "!=" as op, Field(Bound(owner), _, name), right) if name in (MAKER, STARTER):
             deed = "is being made by" if name == MAKER else "is to be started by"
@@ -190,6 +190,8 @@ def _value(place: Expr, op: str, value: int, wording: Wording) -> str:
     """That a variable has a value, or has not; of one with two values it is said which it has."""
     assert isinstance(place, Global | Local | Field)  # noqa: S101 - of a test
     domain = wording.system.var(place).domain
+    if isinstance(domain, Threads):
+        return "is empty" if op == "==" else "is not empty"
     if not isinstance(domain, Range):
         return "is NULL" if op == "==" else "is not NULL"
     if op == "!=" and domain.hi - domain.lo == 1:
