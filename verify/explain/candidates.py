@@ -254,7 +254,8 @@ def _candidate(pool: Pool, cls: str, cube: Sequence[Literal], places: frozenset[
     if everywhere and other != thread and all(of_object(test, OBJECT) for test in tests):
         return Candidate(Clause(False, other, None, body), (False, other), mask, reads, cost)
     clause = Clause(True, other, None if everywhere else places, body)
-    return Candidate(clause, (True, other), mask, reads, cost + PAIR * bool(other) + PLACES * (bool(cube) and not everywhere))
+    cost += PAIR * bool(other) + PLACES * (bool(cube) and not everywhere)
+    return Candidate(clause, (True, other), mask, reads, cost)
 
 
 def _mentions(test: Expr, name: str) -> bool:

@@ -22,6 +22,7 @@ from verify.ir import (
     Field,
     Global,
     Local,
+    Ptr,
     Range,
     System,
     Threads,
@@ -163,7 +164,7 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             told = (op == "==") == (value > 0)
             at = f" at `{wording.system.locations[value].name}`" if value > 0 else ""
             return f"{_subject(owner, owners)} {'is' if told else 'is not'} told to begin{at}"
-        case Binary("==" | "!=" as op, Global() | Field() as place, right) if wording.system.var(place).lock:
+        case Binary("==" | "!=" as op, Global() | Field() as place, right) if _is_lock(wording.system, place):
             named = _place(wording, place, here, owners)
             if right == Const(0):
                 return f"{named} is {'free' if op == '==' else 'taken'}"
@@ -184,6 +185,11 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             return f"{a} {'is' if op == '==' else 'is not'} {b}"
         case _:
             return str(test)
+
+
+def _is_lock(system: System, place: Global | Field) -> bool:
+    var = system.var(place)
+    return var.lock and isinstance(var.domain, Ptr)
 
 
 def _value(place: Expr, op: str, value: int, wording: Wording) -> str:
