@@ -308,3 +308,13 @@ def test_the_lock_of_the_core_makes_its_two_parts_exclude_each_other() -> None:
     (claim,) = check_file("core.kc", options).claims
     assert claim.why is not None
     assert any("`kernel_thread.unlock`" in said and "`ptrace_attach.flag`" in said for said in claim.why.follows)
+
+
+@pytest.mark.slow
+def test_the_fix_is_explained_or_its_proof_is_counted() -> None:
+    options = Options(claims=("prove no_traced_kernel_thread",), tasks=None, budget=60, explain=True)
+    claim, *_ = check_file("fix.kc", options).claims
+    assert claim.why is not None
+    assert claim.why.clauses > 0
+    assert bool(claim.why.sentences) == (claim.invariant_found is not None)
+    assert any("task.task_dumpable" in said for said in claim.why.rests)
