@@ -90,11 +90,13 @@ def test_options_reach_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(api, "check_file", check_file)
     args = ["prove", "a.kc", "--claim", "x", "--claim", "y", "--without", "f.g", "-D", "A=1=2", "-D", "B",
-            "--system", "s", "--tasks", "2", "--engine", "bmc", "--budget", "1.5", "--no-reduce", "--no-slice"]
+            "--system", "s", "--tasks", "2", "--engine", "bmc", "--budget", "1.5", "--no-reduce", "--no-slice",
+            "--explain"]
     assert main(args) == 0
     assert main(["prove", "a.kc", "--json"]) == 0
     assert seen[0] == api.Options(
-        ("x", "y"), ("f.g",), {"A": "1=2", "B": "1"}, "s", 2, "bmc", 1.5, reduce=False, slice=False
+        ("x", "y"), ("f.g",), {"A": "1=2", "B": "1"}, "s", 2, "bmc", 1.5, reduce=False, slice=False,
+        explain=True,
     )
     assert seen[1] == api.Options()
 

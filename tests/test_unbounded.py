@@ -184,7 +184,7 @@ def test_a_small_system_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     tried, guess = Tried(), Guess(frozenset({("task", "y")}))
     first = attempt(system, prop, [guess], tried=tried)
     assert first == "a view of one thread and one object violates the property"
-    monkeypatch.setattr("verify.unbounded._prove", lambda *_, **__: pytest.fail("it is known already"))
+    monkeypatch.setattr("verify.unbounded.prove_small", lambda *_, **__: pytest.fail("it is known already"))
     assert attempt(system, prop, [guess], tried=tried) == first
 
 

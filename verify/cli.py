@@ -93,6 +93,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     ] = "auto",
     budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
+    explain: Annotated[bool, typer.Option("--explain", help="Say why, of proofs for any number of tasks.")] = False,  # noqa: FBT002 - a flag
     no_reduce: Annotated[bool, typer.Option("--no-reduce", help="Keep every step apart.")] = False,  # noqa: FBT002 - a flag
     no_slice: Annotated[bool, typer.Option("--no-slice", help="Keep what the claim does not depend on.")] = False,  # noqa: FBT002 - a flag
     certificates: Annotated[
@@ -105,7 +106,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
 
     options = Options(
         tuple(claim or ()), tuple(without or ()), _definitions(define or ()), system, _tasks(tasks), engine, budget,
-        not no_reduce, not no_slice, certificates,
+        not no_reduce, not no_slice, certificates, explain,
     )
     meter = Meter(sys.stderr)
     if as_json:

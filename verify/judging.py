@@ -15,13 +15,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from verify.diagnostics import InputError
-from verify.engine.verdict import Progress, Report, Unknown, Verdict
+from verify.engine.verdict import Progress, Proved, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
 from verify.outcome import Judgement, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, unit
 
 if TYPE_CHECKING:
+    from verify.explain import Explanation
     from verify.lower import Lowered
     from verify.question import Memory, Question, Tools
     from verify.syntax.ast import ClaimDecl
@@ -47,6 +48,7 @@ class Options:
     reduce: bool = True
     slice: bool = True
     certificates: str | None = None  # the folder for those of what is proved for any number of tasks
+    explain: bool = False  # say why, of proofs for any number of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,11 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
                 varied = len({removed(peer) for peer in alike}) > 1
                 together[alike] = proof_of(*bench.questions(alike), varied=varied) if several else None
             if (proof := together[alike]) is not None:
-                return Judgement(proof, together=alike)
+                return Judgement(proof, together=alike, why=bench.why_together(claim, proof, alike))
         return None
 
     def judge(claim: ClaimDecl) -> Judgement:
+        bench.starts[claim.name] = time.monotonic()
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
         group, gone = bench.unit(claim), frozenset(removed(claim))
@@ -116,7 +119,8 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         if key not in known:
             known[key] = decide(question)
         exact = exact_tasks(question.system) is not None
-        return Judgement(known[key], None if claim.kind == "deadlock_free" else question.prop, exact)
+        prop = None if claim.kind == "deadlock_free" else question.prop
+        return Judgement(known[key], prop, exact, why=bench.why(claim, known[key], question))
 
     return judge
 
@@ -130,6 +134,34 @@ class _Bench:
     report: Report
     memories: defaultdict[Unit, Memory]
     tools: Tools
+    starts: dict[str, float] = field(default_factory=dict)  # when a claim was taken up
+    reasons: dict[tuple[int, Expr], Explanation] = field(default_factory=dict)  # by proof and property
+
+    def why_together(self, claim: ClaimDecl, proof: Verdict, alike: Sequence[ClaimDecl]) -> Explanation | None:
+        """Why a claim holds, one of several that share a proof."""
+        from verify.lower.simplify import conj  # noqa: PLC0415 - who only selects needs none of it
+
+        if not self.options.explain:
+            return None
+        questions = self.questions(alike)
+        own = [subject.invariant for subject in subjects(alike)].index(claim.invariant)
+        return self.why(claim, proof, questions[own], conj([question.prop for question in questions]))
+
+    def why(
+        self, claim: ClaimDecl, verdict: Verdict, question: Question, whole: Expr | None = None
+    ) -> Explanation | None:
+        """Why a claim holds, if that is asked for and it has a proof for any number of tasks, of `whole`."""
+        if not self.options.explain or not isinstance(verdict, Proved) or verdict.basis is None:
+            return None
+        from verify.explain import explain  # noqa: PLC0415 - it imports the solver
+
+        key = (id(verdict), question.prop)
+        if key not in self.reasons:
+            deadline = self.starts[claim.name] + self.options.budget
+            self.reasons[key] = explain(
+                question.system, whole or question.prop, question.prop, verdict.basis, deadline=deadline
+            )
+        return self.reasons[key]
 
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
 
 from verify.engine.verdict import Proved, Refuted, Scope, Trace, Unknown, Verdict
 from verify.ir import Expr
-from verify.report.result import ClaimResult
+from verify.report.result import ClaimResult, Explanation
 from verify.semantics import holds
 
 if TYPE_CHECKING:
@@ -22,13 +22,14 @@ class Judgement(NamedTuple):
     prop: Expr | None = None
     exact: bool = False  # whether the system itself says how many tasks there are
     together: tuple[ClaimDecl, ...] = ()  # the claims that the verdict is a proof of, if one does for several
+    why: Explanation | None = None  # a proof for any number of tasks, explained
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact, _ = judgement
+    verdict, prop, exact, _, why = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
@@ -36,11 +37,13 @@ def conclude(
     )
     match verdict:
         case Proved(scope, invariant):
-            found = tuple(invariant.summary) or None
+            found = (tuple(why.sentences) if why else tuple(invariant.summary)) or None
             short = any_asked and not exact and scope.tasks is not None
             good = None if short else wants(claim) == "proved"
             reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
-            return replace(result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason)
+            return replace(
+                result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason, why=why
+            )
         case Refuted(scope, trace):
             trace = to_first_violation(trace, prop)
             scope = Scope(scope.tasks, len(trace.steps))

@@ -71,7 +71,7 @@ def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> 
         locations_in_order(small.system) if small.guess.places else (),
     )  # fmt: skip
     before = tried.outcomes.get(mark)
-    outcome, alike = before or (_prove(small, tried, deadline=deadline, report=report), small)
+    outcome, alike = before or (prove_small(small, tried, deadline=deadline, report=report), small)
     if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
         tried.outcomes[mark] = outcome, alike
     if isinstance(outcome, Proved) and outcome.basis is not None:
@@ -97,7 +97,8 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
     )
 
 
-def _prove(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
+def prove_small(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
+    """Return a proof that is about a small system, or why there is none."""
     system, prop = small.told()
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:

@@ -18,7 +18,7 @@ from verify.lower.flow import live, outgoing, spawned
 from verify.lower.graph import FIXED
 from verify.lower.known import known_at
 from verify.lower.reduce import reduce
-from verify.lower.registers import share_locals
+from verify.lower.registers import named_at, share_locals
 from verify.lower.simplify import conj, conjuncts, contradictory, disj, rebuild
 from verify.lower.slice import slice_for
 from verify.lower.visible import roots, seen
@@ -31,9 +31,18 @@ Environment = tuple[tuple[str, int], ...]  # what the locals that are gone are w
 def compact(system: System, prop: Expr) -> System:
     """The system with as few locals, locations and actions as these passes find, of which `prop` says the same."""
     kept = _kept(system, prop)
-    system = share_locals(slice_for(reduce(_split(system, kept), prop), prop))
+    system = share_locals(_fewer_locals(system, kept, prop))
     actions = [_numbered(action) for action in system.actions]
     return replace(system, actions=tuple(_joined(_merged(actions, kept))))
+
+
+def local_names(system: System, prop: Expr) -> Mapping[tuple[int, str], str]:
+    """What the locals of the compact system are in the system: by location and local, where they are live."""
+    return named_at(_fewer_locals(system, _kept(system, prop), prop))
+
+
+def _fewer_locals(system: System, kept: Collection[int], prop: Expr) -> System:
+    return slice_for(reduce(_split(system, kept), prop), prop)
 
 
 def _kept(system: System, prop: Expr) -> frozenset[int]:

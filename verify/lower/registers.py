@@ -6,7 +6,7 @@ default, so the shared variable means the one that is live.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -18,6 +18,22 @@ from verify.lower.simplify import rebuild
 def share_locals(system: System) -> System:
     """The system with its locals coloured: as few variables as are live at once, kind by kind."""
     alive = live(system.actions)
+    colour, shared = _coloured(system, alive)
+    actions = tuple(_renamed(action, colour, alive) for action in system.actions)
+    return replace(system, locals=(system.locals[0], *shared), actions=actions)
+
+
+def named_at(system: System) -> Mapping[tuple[int, str], str]:
+    """What `share_locals` calls the locals that are live at a location: by that and the shared variable, the local."""
+    alive = live(system.actions)
+    colour, _ = _coloured(system, alive)
+    return {(location, colour[name]): name for location, names in alive.items() for name in names}
+
+
+def _coloured(
+    system: System, alive: Mapping[int, frozenset[str]]
+) -> tuple[Mapping[str, str], Sequence[Var]]:
+    """The shared variable of each local, and all of these."""
     together: dict[str, set[str]] = {var.name: set() for var in system.locals}
     for names in alive.values():
         for name in names:
@@ -33,8 +49,7 @@ def share_locals(system: System) -> System:
             home = Var(f"{_kind(var)}#{len(shared)}", var.domain, var.default)
             shared.append(home)
         colour[var.name] = home.name
-    actions = tuple(_renamed(action, colour, alive) for action in system.actions)
-    return replace(system, locals=(system.locals[0], *shared), actions=actions)
+    return colour, shared
 
 
 def _kind(var: Var) -> str:

@@ -6,10 +6,11 @@ who has the source and a `Guess` comes to the same system again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from verify.ir import Expr, System
-from verify.lower.compact import compact
+from verify.lower.compact import compact, local_names
 from verify.lower.history import of_history, with_history
 from verify.lower.localize import localize
 from verify.lower.loosen import loosen
@@ -51,6 +52,11 @@ class Small:
     prop: Expr
     guess: Guess
     passes: Passes
+    sliced: System  # before its locations were made few
+
+    def names(self) -> Mapping[tuple[int, str], str]:
+        """What its locals are in the source, by location and local; those that are not there keep theirs."""
+        return local_names(self.sliced, self.prop) if self.passes.reduce and self.passes.slice else {}
 
     def told(self) -> tuple[System, Expr]:
         """The system with its history variables, which the clauses are about, and the property of that."""
@@ -69,6 +75,7 @@ def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) ->
         system = reduce(system, prop)
     if passes.slice:
         system = slice_for(system, prop, spins=guess.spins)
+    sliced = system
     if passes.reduce and passes.slice:
         system = compact(system, prop)
-    return Small(with_pending(system) if guess.pending else system, prop, guess, passes)
+    return Small(with_pending(system) if guess.pending else system, prop, guess, passes, sliced)

@@ -19,6 +19,17 @@ Word = Literal["proved", "refuted", "unknown", "vacuous"]
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a property holds: what is true in every reachable state, kept by every step; no sentences if that is long."""
+
+    sentences: tuple[str, ...]
+    rests: tuple[str, ...]  # on which locks and variables
+    follows: tuple[str, ...]  # what the sentences say together
+    clauses: int  # how many the proof has
+    minimal: bool  # whether none of them can be left out
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimResult:
     """One claim, judged. `verdict` is about the property behind the claim; `holds` is about the claim."""
 
@@ -35,6 +46,7 @@ class ClaimResult:
     removed: tuple[str, ...] = ()  # the guards that were removed
     trace: Trace | None = None
     invariant_found: tuple[str, ...] | None = None  # clauses in source terms
+    why: Explanation | None = field(default=None, repr=False)
     certificate: str | None = None  # path
     reason: str = ""  # why unknown
     shown: str = ""  # the strongest thing that was shown all the same

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from verify.diagnostics import Diagnostic
-from verify.report.result import ClaimResult, FileResult
+from verify.report.result import ClaimResult, Explanation, FileResult
 from verify.report.run import Styled, run
 
 MARKS = {True: ("✓", "holds", "green"), False: ("✗", "fails", "bold red"), None: ("?", "unknown", "yellow")}
@@ -42,10 +42,31 @@ def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = Fa
     for text in _because(claim):
         for row in textwrap.wrap(text, max(NARROW, width - len(INDENT)), break_on_hyphens=False):
             yield ((INDENT + row, style if claim.holds is not True else "dim"),)
+    if claim.why is not None:
+        yield from _why(claim.why, width)
     if claim.trace is not None and (claim.holds is not True or claim.kind in FINITE_RUNS or chosen):
         yield ()
         yield from run(claim, width)
         yield ()
+
+
+def _why(why: Explanation, width: int) -> Iterator[Styled]:
+    """The sentences of a proof, and what it rests on."""
+    if why.sentences:
+        count = f"{len(why.sentences)} sentence{'s' * (len(why.sentences) != 1)}"
+        least = "; none can be left out" if why.minimal else ""
+        yield ((f"{INDENT}because of {count}, true at the start and kept by every step{least}:", "dim"),)
+    else:
+        count = f"{why.clauses} clause{'s' * (why.clauses != 1)}"
+        yield ((f"{INDENT}because of {count}; no shorter proof was found in time", "dim"),)
+    for number, said in enumerate(why.sentences, start=1):
+        head = f"{number:>2}. "
+        rows = textwrap.wrap(said, max(NARROW, width - len(INDENT) - len(head)), break_on_hyphens=False)
+        for row, before in zip(rows, (head, *([" " * len(head)] * len(rows))), strict=False):
+            yield ((f"{INDENT}{before}{row}", ""),)
+    for said in (*(f"so {text}" for text in why.follows), *why.rests):
+        for row in textwrap.wrap(said, max(NARROW, width - len(INDENT)), subsequent_indent="  "):
+            yield ((INDENT + row, "dim"),)
 
 
 def scope(claim: ClaimResult) -> str:

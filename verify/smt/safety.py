@@ -29,14 +29,14 @@ def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: floa
         refuse_property(system, binders, matrix)
         further = followed(matrix) - {Bound(binder.name) for binder in binders}
         size = (max(len(binders), 1), len(further))
-        of = grounds.setdefault(size, _ground(system, *size))
-        cases[size].append(Case("safety", _false(of, binders, matrix), [(str(number), constant(1))]))
+        of = grounds.setdefault(size, cells_of(system, *size))
+        cases[size].append(Case("safety", false_of(of, binders, matrix), [(str(number), constant(1))]))
     for size, found in cases.items():
         of = grounds[size]
         yield from together(Invariant(of, clauses), [of.typed], [list(all_pairs(of))], found, deadline)
 
 
-def _ground(system: System, threads: int, further: int) -> Ground:
+def cells_of(system: System, threads: int, further: int) -> Ground:
     """Threads with their objects, and as many objects of each class and `further`; only the first has to be there."""
     z, every = Terms(), range(1, threads + further + 1)
     inst = patch(system, dict.fromkeys(system.classes, every), range(1, threads + 1), 0)
@@ -49,7 +49,7 @@ def _ground(system: System, threads: int, further: int) -> Ground:
     return Ground(z, inst, PatchReader(z, inst, free_values(z, inst, "0")), real)
 
 
-def _false(of: Ground, binders: Sequence[Binder], matrix: Expr) -> Num:
+def false_of(of: Ground, binders: Sequence[Binder], matrix: Expr) -> Num:
     """That a conjunct is false of cells that are there."""
     z, cells = of.z, range(of.inst.threads[0], of.inst.threads[-1] + 1)
     reader = PatchReader(z, of.inst, of.reader.values)

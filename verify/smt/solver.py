@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import z3
+from z3 import z3core
 
 from verify.smt.integers import Num, conjunction
 from verify.smt.terms import Ast, Terms
@@ -33,6 +35,16 @@ def solver(z: Terms, *assumed: Num) -> z3.Solver:
 def assume(z: Terms, into: z3.Solver, *assumed: Num) -> None:
     """Add assumptions to a solver."""
     into.add(z.formula(formula(z, conjunction(z, assumed))))
+
+
+def check_many(z: Terms, what: z3.Solver, deadline: float, literals: Sequence[Ast]) -> z3.CheckSatResult:
+    """What `check` says, of many literals: Z3's Python interface would take longer to pass them on than to answer."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return z3.unknown
+    what.set("timeout", max(1, int(left * 1000)))
+    passed = (z3core.Ast * len(literals))(*literals)
+    return z3.CheckSatResult(z3core.Z3_solver_check_assumptions(z.context.ref(), what.solver, len(literals), passed))
 
 
 def check(what: z3.Solver, deadline: float | None, *literals: z3.BoolRef) -> z3.CheckSatResult:

@@ -1,0 +1,325 @@
+"""Explanations: short proofs that Z3 has accepted, in sentences of the source."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.handmade import proved
+from verify.api import Options, check_file
+from verify.engine.verdict import Basis, Progress, Proved
+from verify.explain import explain, minimise
+from verify.explain.literals import literals, meaning, negated
+from verify.explain.places import places
+from verify.explain.words import sentences
+from verify.instances import Slot
+from verify.ir import FALSE, Binary, Bound, Const, Expr, Field, Local, System, Unary
+from verify.lower import lower
+from verify.lower.claims import invariant
+from verify.lower.history import with_history
+from verify.lower.small import Guess, Passes, Small, small_for_proof
+from verify.report.json_object import file_object
+from verify.report.text import claim_lines, plain
+from verify.smt.judge import FailedObligation, Judgement
+from verify.smt.universal import judge_universal
+from verify.syntax import load_text
+from verify.unbounded import Tried, guesses, prove_unbounded
+from verify.universal import OBJECT, THREAD, Clause
+
+PROGRAM = """\
+struct task { spinlock_t l; rwlock_t rw; bool busy; bool done; struct task *up; };
+spinlock_t gl;
+void user(void)
+{
+    for (;;)
+        choose {
+            {
+take>           spin_lock(&gl);
+                current->busy = true;
+drop>           current->busy = false;
+                spin_unlock(&gl);
+            }
+            {
+                struct task *t = any(struct task);
+look>           spin_lock(&t->l);
+                t->done = true;
+undo>           t->done = false;
+                spin_unlock(&t->l);
+            }
+        }
+}
+system { task user[*] runs user; }
+invariant busy_holds = forall (struct task *t) !(t->busy && !held(gl));
+invariant done_is_locked unless held(t->l) = forall (struct task *t) !t->done;
+prove busy_holds;
+prove done_is_locked;
+"""
+SAID = {
+    "busy_holds": (
+        "every task: if its `busy` is 1, it holds `gl`",
+        "while a task is at `user` (a.kc:9): it holds `gl`",
+        "while a task is at `user` (a.kc:11): its own `busy` is 0",
+    ),
+    "done_is_locked": (
+        "every task: if its `l` is free, its `done` is 0",
+        (
+            "while a task is from `user` (a.kc:16) to `user` (a.kc:18): if its `t` points to itself, it holds its own "
+            "`l`; if its `t` points to another task, it holds `t->l`"
+        ),
+        (
+            "while a task is at `user` (a.kc:18): if its `t` points to itself, its own `done` is 0; "
+            "if its `t` points to another task, `t->done` is 0"
+        ),
+    ),
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "a.kc"
+    path.write_text(PROGRAM)
+    return str(path)
+
+
+def quiet(_: Progress) -> None:
+    """Hear nothing."""
+
+
+def proof(name: str) -> tuple[System, Expr, Proved]:
+    """A proof of an invariant of the program."""
+    program = load_text(PROGRAM)
+    low = lower(program, "system")
+    prop = invariant(program, low, name)
+    known = guesses(low.system, prop)
+    found = prove_unbounded(
+        low.system, prop, known, Tried(), Passes(), deadline=time.monotonic() + 20, report=quiet
+    )
+    assert isinstance(found, Proved)
+    return low.system, prop, found
+
+
+def made(system: System, prop: Expr, basis: Basis) -> Small:
+    """The small system that a proof is about."""
+    guess = Guess(basis.keys, basis.pending, basis.spins, basis.places)
+    return small_for_proof(system, prop, guess, Passes(basis.reduce, basis.slice))
+
+
+def short(name: str, *, late: float = 20.0) -> tuple[System, Expr, minimise.Short | None]:
+    """The system and the property that a short proof is of, and that proof."""
+    system, prop, found = proof(name)
+    assert found.basis is not None
+    small, said = made(system, prop, found.basis).told()
+    return small, said, minimise.shortened(small, found.basis.clauses, said, time.monotonic() + late)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_proof_is_said_in_the_words_of_the_source(file: str, name: str) -> None:
+    result = check_file(file, Options(claims=(name,), tasks=None, explain=True))
+    (claim,) = result.claims
+    assert claim.invariant_found == SAID[name]
+    shown = plain(claim_lines(claim, 200, 30))
+    assert f"because of {len(SAID[name])} sentences, true at the start and kept by every step; none can be" in shown
+    assert all(said in shown for said in SAID[name])
+    found = file_object(result)["claims"]
+    assert isinstance(found, list)
+    assert isinstance(found[0], dict)
+    assert found[0]["invariant_found"] == list(SAID[name])
+
+
+def test_what_a_proof_rests_on_is_the_least_that_it_needs(file: str) -> None:
+    (claim,) = check_file(file, Options(claims=("done_is_locked",), tasks=None, explain=True)).claims
+    assert claim.why is not None
+    assert claim.why.rests == ("locks that it rests on: `task.l`", "variables that it rests on: `task.done`")
+
+
+@pytest.mark.parametrize(
+    ("name", "follows"),
+    [
+        ("busy_holds", ["no two tasks are at `user` (a.kc:9) at once: both hold `gl`"]),
+        (
+            "done_is_locked",
+            [
+                (
+                    "no two tasks that work on one other task are from `user` (a.kc:16) to `user` (a.kc:18) at once: "
+                    "both hold its `l`"
+                )
+            ],
+        ),
+    ],
+)
+def test_sections_of_one_lock_exclude_each_other(file: str, name: str, follows: list[str]) -> None:
+    (claim,) = check_file(file, Options(claims=(name,), tasks=None, explain=True)).claims
+    assert claim.why is not None
+    assert list(claim.why.follows) == follows
+    assert f"so {follows[0]}" in plain(claim_lines(claim, 200, 30))
+
+
+def test_nothing_is_explained_unless_it_is_asked_for(file: str) -> None:
+    (claim,) = check_file(file, Options(claims=("busy_holds",), tasks=None)).claims
+    assert claim.invariant_found is None
+    assert claim.why is None
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_no_clause_of_a_minimal_proof_can_be_left_out(name: str) -> None:
+    system, prop, found = short(name)
+    assert found is not None
+    assert found.minimal
+    assert judge_universal(system, found.clauses, prop).ok
+    for clause in found.clauses:
+        rest = [other for other in found.clauses if other is not clause]
+        assert not judge_universal(system, rest, prop).ok
+
+
+def test_a_short_proof_that_the_judge_refuses_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Judgement:
+        return Judgement(ok=False, count=0, failed=(FailedObligation("safety", "sat", None),))
+
+    monkeypatch.setattr(minimise, "judge_universal", refuse)
+    assert short("busy_holds")[2] is None
+
+
+def test_without_time_the_long_proof_is_counted() -> None:
+    system, prop, found = proof("busy_holds")
+    assert found.basis is not None
+    why = explain(system, prop, prop, found.basis, deadline=time.monotonic() - 1)
+    assert why.sentences == ()
+    assert why.clauses == len(found.basis.clauses)
+    assert not why.minimal
+    shown = plain(claim_lines(replace(proved(), why=why), 100, 30))
+    assert f"because of {why.clauses} clauses; no shorter proof was found in time" in shown
+
+
+def test_an_invariant_that_is_none_explains_nothing() -> None:
+    system, prop, found = proof("busy_holds")
+    assert found.basis is not None
+    small, said = made(system, prop, found.basis).told()
+    assert minimise.shortened(small, (), said, time.monotonic() + 20) is None
+
+
+# ---- words ---------------------------------------------------------------------------------------
+
+
+def own(name: str) -> Field:
+    return Field(Bound(THREAD), "task", name)
+
+
+def its(name: str) -> Field:
+    return Field(Bound(OBJECT), "task", name)
+
+
+def word(body: Expr, *, thread: bool = False, cls: str = "task") -> str:
+    """The sentence of a clause about the program."""
+    system = with_history(lower(load_text(PROGRAM), "system").system)
+    (said,) = sentences(system, [Clause(thread, cls, None, body)], {})
+    return said
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (Binary("==", its("#life"), Const(2)), "every task: it is published"),
+        (Binary("!=", its("#life"), Const(0)), "every task: it exists"),
+        (Binary("==", its("l"), Const(0)), "every task: its `l` is free"),
+        (Binary("!=", its("l"), Const(0)), "every task: its `l` is taken"),
+        (Binary("!=", its("l"), Bound(OBJECT)), "every task: it does not hold its `l`"),
+        (Binary("==", its("up"), Const(0)), "every task: its `up` is NULL"),
+        (Binary("!=", its("up"), Bound(OBJECT)), "every task: its `up` is not it"),
+        (Binary("has", its("rw.readers"), Bound(OBJECT)), "every task: it is among the readers of its `rw.readers`"),
+        (Binary("!=", its("busy"), Const(0)), "every task: its `busy` is 1"),
+        (Binary("==", its("rw.readers"), Const(0)), "every task: its `rw.readers` is empty"),
+        (
+            Binary("||", Binary("!=", its("busy"), Const(1)), Binary("==", its("l"), Bound(OBJECT))),
+            "every task: if its `busy` is 1, it holds its `l`",
+        ),
+    ],
+)
+def test_what_is_said_of_every_object(body: Expr, said: str) -> None:
+    assert word(body) == said
+
+
+def test_what_is_said_of_a_thread_and_another_object() -> None:
+    either = Binary("||", Binary("!=", its("l"), Bound(THREAD)), Binary("==", own("busy"), Const(0)))
+    assert word(either, thread=True) == (
+        "every task: if there is another task and it holds the other's `l`, its own `busy` is 0"
+    )
+
+
+def test_where_nobody_is_is_no_part_of_anything_else() -> None:
+    system = with_history(lower(load_text(PROGRAM), "system").system)
+    every = places(system)
+    first, *rest = every.order
+    assert every.within(every.order) == "wherever it is"
+    assert every.within(rest).startswith("anywhere but ")
+    nobody = Clause(True, "", frozenset({first}), FALSE)
+    somebody = Clause(True, "", frozenset(rest), Binary("==", own("busy"), Const(0)))
+    said = sentences(system, [nobody, somebody], {})
+    assert any(text.startswith("no task is ever ") for text in said)
+    assert "every task: its own `busy` is 0" in said
+
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+
+def test_a_test_or_its_opposite_is_true() -> None:
+    system = with_history(lower(load_text(PROGRAM), "system").system)
+    values = {Slot("", 0, var.name): 1 for var in system.globals}
+    values |= {Slot("thread", 1, var.name): 1 for var in system.locals}
+    values |= {Slot("task", i, var.name): i for var in system.classes["task"].fields for i in (1, 2)}
+    found = literals(system, thread=True, cls="task")
+    assert found
+    for literal in found:
+        one, other = meaning(literal.test), meaning(negated(literal.test))
+        assert bool(one(values, 1, 2)) != bool(other(values, 1, 2))
+
+
+def test_the_opposite_of_the_opposite() -> None:
+    for test in (
+        Binary("==", Local("x", Bound(THREAD)), Const(1)),
+        Binary("!=", Local("x", Bound(THREAD)), Const(1)),
+        Binary("has", its("rw.readers"), Bound(THREAD)),
+        Unary("!", Binary("has", its("rw.readers"), Bound(THREAD))),
+    ):
+        assert negated(negated(test)) == test
+
+
+def test_locals_have_their_names_where_they_are_live() -> None:
+    system, prop, found = proof("done_is_locked")
+    assert found.basis is not None
+    assert "user.t" in made(system, prop, found.basis).names().values()
+    assert made(system, prop, replace(found.basis, reduce=False)).names() == {}
+
+
+# ---- the specs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "most"), [("prove no_traced_kernel_thread", 15), ("prove not_dumpable_not_traced", 18)]
+)
+def test_the_core_of_the_fix_is_explained_in_few_sentences(name: str, most: int) -> None:
+    (claim,) = check_file("core.kc", Options(claims=(name,), tasks=None, budget=200, explain=True)).claims
+    assert claim.why is not None
+    assert 0 < len(claim.why.sentences) <= most
+    assert any("task_dumpable" in said for said in claim.why.sentences)
+
+
+@pytest.mark.slow
+def test_the_lock_of_the_core_makes_its_two_parts_exclude_each_other() -> None:
+    options = Options(claims=("prove not_dumpable_not_traced",), tasks=None, budget=200, explain=True)
+    (claim,) = check_file("core.kc", options).claims
+    assert claim.why is not None
+    assert any("`kernel_thread.unlock`" in said and "`ptrace_attach.flag`" in said for said in claim.why.follows)
+
+
+@pytest.mark.slow
+def test_the_fix_is_explained_or_its_proof_is_counted() -> None:
+    options = Options(claims=("prove no_traced_kernel_thread",), tasks=None, budget=60, explain=True)
+    claim, *_ = check_file("fix.kc", options).claims
+    assert claim.why is not None
+    assert claim.why.clauses > 0
+    assert bool(claim.why.sentences) == (claim.invariant_found is not None)
+    assert any("task.task_dumpable" in said for said in claim.why.rests)

@@ -1,0 +1,54 @@
+"""The same proof from less: variables that it can do without are forgotten."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from verify.engine.verdict import Progress, Proved
+from verify.ir import Expr, System
+from verify.lower.localize import first_keys
+from verify.lower.small import Guess, Passes, small_for_proof
+from verify.unbounded import Tried, prove_small
+from verify.universal import Clause
+
+
+def narrower(
+    system: System, prop: Expr, guess: Guess, passes: Passes, *, deadline: float
+) -> tuple[Guess, Sequence[Clause]] | None:
+    """As little as is found in time that a proof has to know of the system, and its clauses; None if nothing less does.
+
+    Variables are left out half of them at a time, then a half of those, and so on (Zeller's delta debugging, 2002).
+    """
+    if not passes.slice:
+        return None
+    best: tuple[Guess, Sequence[Clause]] | None = None
+    fixed = first_keys(system, prop)
+
+    def proves(fewer: Guess) -> bool:
+        nonlocal best
+        small = small_for_proof(system, prop, fewer, passes)
+        outcome = prove_small(small, Tried(), deadline=deadline, report=_silent)
+        if isinstance(outcome, Proved) and outcome.basis is not None:
+            best = fewer, outcome.basis.clauses
+            return True
+        return False
+
+    if guess.pending and proves(replace(guess, pending=False)):
+        guess = replace(guess, pending=False)
+    size = max(1, len(guess.keys - fixed) // 2)
+    while size:
+        rest = sorted(guess.keys - fixed)
+        for first in range(0, len(rest), size):
+            fewer = replace(guess, keys=guess.keys - set(rest[first : first + size]))
+            if time.monotonic() > deadline:
+                return best
+            if proves(fewer):
+                guess = fewer
+        size //= 2
+    return best
+
+
+def _silent(_: Progress) -> None:
+    pass

@@ -1,0 +1,118 @@
+"""Few small clauses instead of many large ones: those that induction needs, of all that are true.
+
+Beginning with the property, each thing that every step has to keep is given the clauses that keep it, and these have to
+be kept in their turn. What excludes all states from which a step breaks it is found a state at a time (implicit hitting
+sets; the states as in IC3, Bradley 2011, but what is true is known beforehand).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from verify.explain.candidates import Candidate, Pool, excluding
+from verify.ir import Expr
+from verify.smt.ground import Key, keys_of
+from verify.smt.induct import DOMAINS, SAFETY, Goal, Induction, Missing
+
+AGAIN = 0.2  # how little it is liked to say the same at one more location
+NEW = 1.5  # how little a variable is liked that nothing else speaks of
+
+
+class StuckError(Exception):
+    """The invariant does not exclude a state from which a step breaks it: it is none."""
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """The clauses looked at so far, all of them true, and which of them are needed."""
+
+    induction: Induction
+    pool: Pool
+    prop: Expr
+    known: dict[Goal, Candidate] = field(default_factory=dict)
+    numbers: dict[Candidate, Goal] = field(default_factory=dict)
+    chosen: set[Goal] = field(default_factory=set)
+    cores: dict[Goal, frozenset[Goal]] = field(default_factory=dict)
+    spoken: set[Key] = field(default_factory=set)
+    banned: set[Candidate] = field(default_factory=set)  # what is not to be said
+    said: set[Candidate] = field(default_factory=set)  # by those chosen, wherever they say it
+
+    def run(self) -> frozenset[Goal]:
+        """Choose clauses until those chosen are inductive and imply the property."""
+        self.chosen, self.cores, self.spoken, self.said = set(), {}, set(keys_of(self.prop)), set()
+        self.complete([SAFETY, DOMAINS])
+        return frozenset(self.chosen)
+
+    def complete(self, todo: list[Goal], most: int | None = None) -> bool:
+        """Choose what keeps these goals, and what keeps that, and so on; no if that says more than `most` things."""
+        while todo:
+            goal = todo.pop(0)
+            self.cores[goal] = core = self.keep(goal)
+            todo += sorted(core - self.chosen)
+            self.chosen |= core
+            for number in core:
+                self.spoken |= self.known[number].reads
+                self.said.add(self.known[number].said)
+            if most is not None and len(self.said) > most:
+                return False
+        return True
+
+    def collect(self) -> None:
+        """Keep only what the property needs."""
+        needed, todo = set[Goal](), [SAFETY, DOMAINS]
+        while todo:
+            for number in self.cores[todo.pop()]:
+                if number not in needed:
+                    needed.add(number)
+                    todo.append(number)
+        self.chosen = needed
+        self.cores = {goal: core for goal, core in self.cores.items() if goal in needed or goal <= 0}
+
+    def keep(self, goal: Goal) -> frozenset[Goal]:
+        """Well liked clauses that keep a goal, as few as possible that nothing else needs."""
+        free = self.chosen | ({goal} if goal > 0 else set())
+        ways: list[dict[Candidate, float]] = []  # for each state that had to be excluded, what excludes it
+        picked: Collection[Candidate] = ()
+        while isinstance(core := self.induction.missing(goal, free.union(map(self.number, picked))), Missing):
+            found = self._allowed(core, more=False) or self._allowed(core, more=True)
+            if not found:
+                raise StuckError
+            ways.append({candidate: self.cost(candidate) for candidate in found})
+            picked = cheapest(ways)
+        return core
+
+    def _allowed(self, missing: Missing, *, more: bool) -> Sequence[Candidate]:
+        found = dict.fromkeys(excluding(self.pool, missing, more=more))
+        return [candidate for candidate in found if candidate.said not in self.banned]
+
+    def number(self, candidate: Candidate) -> Goal:
+        """The number of a clause, which it gets when it is asked for."""
+        if candidate not in self.numbers:
+            number = self.induction.add(candidate.clause)
+            self.known[number], self.numbers[candidate] = candidate, number
+        return self.numbers[candidate]
+
+    def cost(self, candidate: Candidate) -> float:
+        """How little a clause is liked."""
+        if candidate.said in self.said:
+            return AGAIN
+        return candidate.cost + NEW * len(candidate.reads - self.spoken)
+
+
+def cheapest(ways: Sequence[Mapping[Candidate, float]]) -> Collection[Candidate]:
+    """Candidates with one of each way, cheap in sum."""
+    picked: list[Candidate] = []
+    left = list(ways)
+    while left:
+        hits = Counter(candidate for way in left for candidate in way)
+        prices = {candidate: price for way in left for candidate, price in way.items()}
+        best = min(hits, key=lambda c: (prices[c] / hits[c], prices[c]))
+        picked.append(best)
+        left = [way for way in left if best not in way]
+    for candidate in list(picked):
+        rest = [other for other in picked if other != candidate]
+        if all(any(other in way for other in rest) for way in ways):
+            picked = rest
+    return picked

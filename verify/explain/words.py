@@ -1,0 +1,272 @@
+"""Clauses in the words of the source: one sentence for what is said of the same threads at the same places."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from verify.explain.literals import PENDING, negated
+from verify.explain.places import Places, places
+from verify.ir import (
+    FALSE,
+    FREE,
+    LIFE,
+    PRIVATE,
+    PUBLISHED,
+    Binary,
+    Bound,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    Ptr,
+    Range,
+    System,
+    Threads,
+    Unary,
+    Wrap,
+)
+from verify.report.names import bare
+from verify.universal import MAKER, OBJECT, THREAD, Clause, parts
+
+LIVES = {FREE: "does not exist", PRIVATE: "is not yet published", PUBLISHED: "is published"}
+NOT_LIVES = {FREE: "exists", PRIVATE: "is not being made", PUBLISHED: "is not published"}
+STARTER, START = "#starter", "#start"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How variables are called: locals by location and name."""
+
+    system: System
+    places: Places
+    locals: Mapping[tuple[int, str], str]
+
+
+class Said(NamedTuple):
+    """A sentence in parts: of what it speaks, under which conditions, and what it says."""
+
+    subject: str
+    conditions: tuple[str, ...]
+    then: str
+
+
+def sentences(system: System, clauses: Sequence[Clause], names: Mapping[tuple[int, str], str]) -> Sequence[str]:
+    """What the clauses say, those about the same threads at the same places in one sentence."""
+    never = frozenset[int]().union(*(c.locations or () for c in clauses if c.body == FALSE))
+    wording, everywhere = Wording(system, places(system, never), names), places(system)
+    groups = defaultdict[object, list[Said]](list)
+    for clause in sorted(clauses, key=lambda c: (c.thread, c.cls, sorted(c.locations or ()), len(list(parts(c.body))))):
+        if clause.body == FALSE:
+            said = Said(f"no {system.thread} is ever {everywhere.within(clause.locations or ())}", (), "")
+        else:
+            said = _sentence(wording, clause)
+        joins = clause.thread or not said.conditions
+        groups[said.subject if joins else said].append(said)
+    return [_joined(group) for group in groups.values()]
+
+
+def _joined(group: Sequence[Said]) -> str:
+    """One sentence; what has the same conditions is said once under them."""
+    under = defaultdict[tuple[str, ...], list[str]](list)
+    for said in group:
+        under[said.conditions].append(said.then)
+    subject = group[0].subject
+    texts = [
+        (f"if {' and '.join(conditions)}, " if conditions else "") + " and ".join(dict.fromkeys(then))
+        for conditions, then in under.items()
+    ]
+    return f"{subject}: {'; '.join(texts)}" if any(texts) else subject
+
+
+def _sentence(wording: Wording, clause: Clause) -> Said:
+    """Of what a clause speaks, and what it says."""
+    system = wording.system
+    live = frozenset(wording.places.order)
+    here = live if clause.locations is None else clause.locations & live
+    tests = _tests(clause.body)
+    if not clause.thread:
+        return _if(wording, f"every {clause.cls}" if clause.cls else "always", tests, here, {OBJECT: "its "})
+    subject = f"every {system.thread}" if here == live else f"while a {system.thread} is {wording.places.within(here)}"
+    if not clause.cls:
+        return _if(wording, subject, tests, here, {THREAD: "its own "})
+    pointer, other = _pointer(clause), "another" if clause.cls == system.thread else "a"
+    if pointer is None:
+        said = _if(wording, subject, tests, here, {THREAD: "its own ", OBJECT: "the other's "})
+        return said._replace(conditions=(f"there is {other} {clause.cls}", *said.conditions))
+    tie = Binary("!=", Local(pointer, Bound(THREAD)), Bound(OBJECT))
+    rest = [test for test in tests if test != tie]
+    name = _name(wording, pointer, here)
+    owner, to = (f"{name}->", f"its `{name}` points to") if name else (f"that {clause.cls}'s ", "it works on")
+    said = _if(wording, subject, rest, here, {THREAD: "its own ", OBJECT: owner})
+    return said._replace(conditions=(f"{to} {other} {clause.cls}", *said.conditions))
+
+
+def _pointer(clause: Clause) -> str | None:
+    """The local of a clause that says something only where this points to the object."""
+    for test in _tests(clause.body):
+        match test:
+            case Binary("!=", Local(name), Bound(other)) if other == OBJECT:
+                return name
+            case _:
+                pass
+    return None
+
+
+def _tests(body: Expr) -> list[Expr]:
+    match body:
+        case Binary("||", left, right):
+            return [*_tests(left), *_tests(right)]
+        case _:
+            return [body]
+
+
+Owners = Mapping[str, str]
+
+
+def _if(wording: Wording, subject: str, tests: Sequence[Expr], here: frozenset[int], owners: Owners) -> Said:
+    """A disjunction as an implication: of what is most said of other things to what is left."""
+    *conditions, last = sorted(tests, key=_late)
+    said = tuple(_phrase(wording, negated(test), here, owners) for test in conditions)
+    return Said(subject, said, _phrase(wording, last, here, owners))
+
+
+def _late(test: Expr) -> int:
+    """What reads better as a condition comes first: whether something exists, who makes it."""
+    names = {part.name for part in parts(test) if isinstance(part, Field)}
+    if names & {START}:
+        return 0
+    positive = isinstance(test, Binary) and test.op == "==" and test.right != Const(0)
+    return 2 if positive or names & {LIFE} else 1
+
+
+def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) -> str:
+    match test:
+        case Unary("!", Binary("has", left, right)):
+            return f"{_who(right, owners)} is not among the readers of {_place(wording, left, here, owners)}"
+        case Binary("has", left, right):
+            return f"{_who(right, owners)} is among the readers of {_place(wording, left, here, owners)}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == LIFE:
+            words = (LIVES if op == "==" else NOT_LIVES)[value]
+            return f"{_subject(owner, owners)} {words}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), right) if name in (MAKER, STARTER):
+            deed = "is being made by" if name == MAKER else "is to be started by"
+            if right == Const(0):
+                who = "nobody" if op == "==" else "somebody"
+            else:
+                who = "itself" if right == Bound(owner) else _who(right, owners)
+                deed = deed if op == "==" else deed.replace("is ", "is not ")
+            return f"{_subject(owner, owners)} {deed} {who}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == START:
+            told = (op == "==") == (value > 0)
+            at = f" at `{wording.system.locations[value].name}`" if value > 0 else ""
+            return f"{_subject(owner, owners)} {'is' if told else 'is not'} told to begin{at}"
+        case Binary("==" | "!=" as op, Global() | Field() as place, right) if _is_lock(wording.system, place):
+            named = _place(wording, place, here, owners)
+            if right == Const(0):
+                return f"{named} is {'free' if op == '==' else 'taken'}"
+            return f"{_who(right, owners)} {'holds' if op == '==' else 'does not hold'} {named}"
+        case Binary("==" | "!=" as op, Binary("&", place, Const(bit)), Const(0)):
+            return f"bit {bit:#x} of {_place(wording, place, here, owners)} is {'clear' if op == '==' else 'set'}"
+        case Binary("==" | "!=" as op, left, Const(value)):
+            return f"{_place(wording, left, here, owners)} {_value(left, op, value, wording)}"
+        case Binary("==" | "!=" as op, Local(name), Bound(owner)) if owner == THREAD:
+            called = _name(wording, name, here)
+            if called:
+                return f"its `{called}` {'points' if op == '==' else 'does not point'} to itself"
+            return f"it {'works' if op == '==' else 'does not work'} on itself"
+        case Binary("==" | "!=" as op, left, Bound() as right):
+            return f"{_place(wording, left, here, owners)} {'is' if op == '==' else 'is not'} {_who(right, owners)}"
+        case Binary("==" | "!=" as op, left, right):
+            a, b = _place(wording, left, here, owners), _place(wording, right, here, owners)
+            return f"{a} {'is' if op == '==' else 'is not'} {b}"
+        case _:
+            return str(test)
+
+
+def _is_lock(system: System, place: Global | Field) -> bool:
+    var = system.var(place)
+    return var.lock and isinstance(var.domain, Ptr)
+
+
+def _value(place: Expr, op: str, value: int, wording: Wording) -> str:
+    """That a variable has a value, or has not; of one with two values it is said which it has."""
+    assert isinstance(place, Global | Local | Field)  # noqa: S101 - of a test
+    domain = wording.system.var(place).domain
+    if isinstance(domain, Threads):
+        return "is empty" if op == "==" else "is not empty"
+    if not isinstance(domain, Range):
+        return "is NULL" if op == "==" else "is not NULL"
+    if op == "!=" and domain.hi - domain.lo == 1:
+        op, value = "==", domain.lo + domain.hi - value
+    return f"is {value}" if op == "==" else f"is not {value}"
+
+
+def _who(expr: Expr, owners: Owners) -> str:
+    if expr == Bound(THREAD):
+        return "it"
+    owner = owners.get(OBJECT, "its ")
+    if owner.endswith("->"):
+        return f"`{owner[:-2]}`"
+    return "it" if owner == "its " else owner.removesuffix("'s ")
+
+
+def _subject(owner: str, owners: Owners) -> str:
+    return _who(Bound(owner), owners)
+
+
+def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) -> str:
+    match place:
+        case Field(Bound(owner), _, name):
+            prefix = owners.get(owner, "its ")
+            if name.startswith(PENDING):
+                return f"what {prefix.strip()} thread is to store in `{name.removeprefix(PENDING)}`, plus one,"
+            return f"`{prefix}{name}`" if prefix.endswith("->") else f"{prefix}`{name}`"
+        case Local(name, _):
+            called = _name(wording, name, here)
+            return f"its local `{called}`" if called else "what it has read"
+        case Global(name):
+            return f"`{name}`"
+        case Binary("+", left, Const(value)):
+            return f"{_place(wording, left, here, owners)} + {value}"
+        case Wrap(_, _, arg):
+            return _place(wording, arg, here, owners)
+        case _:
+            return str(place)
+
+
+def _name(wording: Wording, local: str, here: frozenset[int]) -> str:
+    """What the source calls a local at some locations; empty if it is a value in between at one of them."""
+    found = {
+        _source_name(wording.locals[at, local])
+        for at in wording.places.order
+        if at in here and (at, local) in wording.locals
+    }
+    if not found and not wording.locals:
+        found = {_source_name(local)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _source_name(local: str) -> str:
+    """What a local is called where it is declared; empty for one that only exists between two steps."""
+    return "" if "#" in {local[:1], local.partition(".")[2][:1]} else bare(local)
+
+
+def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[str, str]]) -> Iterator[str]:
+    """The locks and the variables that a proof knows of; all others might have any value."""
+    said = {(p.cls, p.name) for c in clauses for p in parts(c.body) if isinstance(p, Field)}
+    said |= {("", p.name) for c in clauses for p in parts(c.body) if isinstance(p, Global)}
+    variables = {(cls, var.name): var for cls, found in system.classes.items() for var in found.fields}
+    variables |= {("", var.name): var for var in system.globals}
+    known = [key for key in sorted(keys | said) if key in variables and not key[1].startswith("#")]
+    locks = [key for key in known if variables[key].lock or key[1].endswith(".readers")]
+    for what, some in (("locks", locks), ("variables", [key for key in known if key not in locks])):
+        if some:
+            yield f"{what} that it rests on: {', '.join(_dotted(key) for key in some)}"
+
+
+def _dotted(key: tuple[str, str]) -> str:
+    return f"`{key[0]}.{key[1]}`" if key[0] else f"`{key[1]}`"
