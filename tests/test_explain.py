@@ -21,6 +21,7 @@ from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import with_history
 from verify.lower.small import Guess, Passes, Small, small_for_proof
+from verify.lower.whereabouts import with_whereabouts
 from verify.report.json_object import file_object
 from verify.report.text import claim_lines, plain
 from verify.smt.judge import FailedObligation, Judgement
@@ -284,6 +285,16 @@ def test_the_opposite_of_the_opposite() -> None:
         Unary("!", Binary("has", its("rw.readers"), Bound(THREAD))),
     ):
         assert negated(negated(test)) == test
+
+
+def test_where_a_thread_is_is_said_of_the_thread() -> None:
+    system = with_whereabouts(with_history(lower(load_text(PROGRAM), "system").system))
+    entry = Const(system.groups[0].entry)
+    told = [Clause(False, "task", None, Binary("==", its("#at.pc"), entry))]
+    told.append(Clause(False, "task", None, Binary("==", its("#at.user.t"), Const(0))))
+    at, local = (sentences(system, [clause], {})[0] for clause in told)
+    assert at.startswith("every task: its thread is at `user`")
+    assert local == "every task: its thread's `t` is NULL"
 
 
 def test_locals_have_their_names_where_they_are_live() -> None:

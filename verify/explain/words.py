@@ -13,6 +13,7 @@ from verify.ir import (
     FALSE,
     FREE,
     LIFE,
+    PC,
     PRIVATE,
     PUBLISHED,
     Binary,
@@ -30,11 +31,12 @@ from verify.ir import (
     Wrap,
 )
 from verify.report.names import bare
-from verify.universal import MAKER, OBJECT, THREAD, Clause, parts
+from verify.universal import MAKER, OBJECT, THREAD, Clause, parts, told_in
 
 LIVES = {FREE: "does not exist", PRIVATE: "is not yet published", PUBLISHED: "is published"}
 NOT_LIVES = {FREE: "exists", PRIVATE: "is not being made", PUBLISHED: "is not published"}
 STARTER, START = "#starter", "#start"
+TOLD = told_in("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,9 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
             told = (op == "==") == (value > 0)
             at = f" at `{wording.system.locations[value].name}`" if value > 0 else ""
             return f"{_subject(owner, owners)} {'is' if told else 'is not'} told to begin{at}"
+        case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == told_in(PC):
+            thread = f"{_thread_of(owner, owners)} thread {'is' if op == '==' else 'is not'}"
+            return f"{thread} {wording.places.within([value])}"
         case Binary("==" | "!=" as op, Global() | Field() as place, right) if _is_lock(wording.system, place):
             named = _place(wording, place, here, owners)
             if right == Const(0):
@@ -214,6 +219,11 @@ def _who(expr: Expr, owners: Owners) -> str:
     return "it" if owner == "its " else owner.removesuffix("'s ")
 
 
+def _thread_of(owner: str, owners: Owners) -> str:
+    prefix = owners.get(owner, "its ")
+    return f"{prefix}task's" if prefix.endswith("->") else prefix.strip()
+
+
 def _subject(owner: str, owners: Owners) -> str:
     return _who(Bound(owner), owners)
 
@@ -224,6 +234,10 @@ def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) 
             prefix = owners.get(owner, "its ")
             if name.startswith(PENDING):
                 return f"what {prefix.strip()} thread is to store in `{name.removeprefix(PENDING)}`, plus one,"
+            if name.startswith(TOLD):
+                local = name.removeprefix(TOLD)
+                thread = f"{_thread_of(owner, owners)} thread"
+                return f"what {thread} has read" if "#" in local else f"{thread}'s `{bare(local)}`"
             return f"`{prefix}{name}`" if prefix.endswith("->") else f"{prefix}`{name}`"
         case Local(name, _):
             called = _name(wording, name, here)
