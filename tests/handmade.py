@@ -226,6 +226,17 @@ def unknown() -> ClaimResult:
     )
 
 
+COUNTED = """
+struct task { bool in; };
+struct room { unsigned n : 2; };
+struct room room;
+void user(void) {
+    for (;;) { atomic { assume(room.n < 3); room.n++; } current->in = true; current->in = false; atomic { room.n--; } }
+}
+system { task t[*] runs user; }
+invariant counted = forall (struct task *t) !t->in || room.n;
+"""
+
 KC = """\
 struct task { bool flag = false; ghost bool seen = false; };
 

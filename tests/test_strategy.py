@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.handmade import COUNTED
 from verify.api import Options, check_file
 from verify.engine.verdict import Proved, Refuted, Scope, Unknown, Verdict
 from verify.lower import lower
@@ -34,18 +35,6 @@ system bad { task t[2] runs wrong; }
 invariant safe = !b;
 invariant unsafe = forall (struct task *t) !t->on;
 """
-
-COUNTED = """
-struct task { bool in; };
-struct room { unsigned n : 2; };
-struct room room;
-void user(void) {
-    for (;;) { atomic { assume(room.n < 3); room.n++; } current->in = true; current->in = false; atomic { room.n--; } }
-}
-system { task t[*] runs user; }
-invariant counted = forall (struct task *t) !t->in || room.n;
-"""
-
 
 def question(
     name: str, system: str = "main", *, engine: Engine = "auto", seconds: float = 60, **more: bool
