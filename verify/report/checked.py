@@ -48,7 +48,7 @@ def exit_code(results: Sequence[Checked]) -> int:
 def checked_lines(result: Checked, width: int) -> Iterator[Styled]:
     """What is said of one certificate."""
     mark, style = MARKS[result.verdict]
-    yield ((f"{mark} {result.verdict:10}", style), (result.file, ""))
+    yield ((f"{mark} {result.verdict:9} ", style), (result.file, ""))
     said = [result.reason] if result.reason else []
     if result.claim:
         said.insert(0, f"{result.claim}   ({result.source})")
