@@ -8,20 +8,18 @@ before those that speak of the object's thread too.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
 from verify.engine.horn import NoClausesError, universal_invariant
-from verify.engine.verdict import Invariant, Progress, Proved, Report, Scope
+from verify.engine.verdict import Progress, Proved, Report
 from verify.ir import Expr, System
 from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import shared_keys
 from verify.lower.small import Guess, Passes, Small, small_for_proof
-from verify.smt.universal import judge_universal
-from verify.smt.widths import EncodingError
-from verify.unbounded import Tried, basis_of, guesses
-from verify.universal import as_property
+from verify.unbounded import Tried, guesses, proof_by
+from verify.universal import Clause
 
 MOST = 0.5  # of the time that is left, for one system
 
@@ -61,20 +59,15 @@ def _guesses(system: System, prop: Expr, passes: Passes) -> Iterator[tuple[Guess
 
 
 def _prove(small: Small, *, deadline: float, report: Report) -> Proved | str:
-    plain, said = replace(small, guess=replace(small.guess, places=False)).told()
-    system, _ = small.told()
-    if small.guess.places and system == plain:
+    plain, _ = replace(small, guess=replace(small.guess, places=False)).told()
+    two = small.guess.places
+    if two and small.told()[0] == plain:
         return "the system is too large to tell where two threads are"
 
-    def tell(phase: str, figures: Mapping[str, int]) -> None:
-        report(Progress(phase, figures))
+    def horn(_: System, prop: Expr) -> Sequence[Clause]:
+        return universal_invariant(plain, prop, two=two, deadline=deadline, report=report)
 
     try:
-        clauses = universal_invariant(plain, said, two=small.guess.places, deadline=deadline, report=report)
-        judgement = judge_universal(system, clauses, said, deadline=deadline, report=tell)
-    except (NoClausesError, EncodingError) as error:
+        return proof_by(horn, "chc", small, deadline=deadline, report=report)
+    except NoClausesError as error:
         return str(error)
-    if not judgement.ok:
-        return f"Z3 did not discharge `{judgement.failed[0].name}`"
-    invariant = Invariant([as_property(system, clause) for clause in clauses])
-    return Proved(Scope(None, None), invariant, "chc", judgement.count, basis_of(small, clauses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -90,3 +91,9 @@ class Shown:
             return "nothing"
         steps = "any number of steps" if self.complete else f"up to {self.depth} steps"
         return f"no violation in any run of {steps} with {self.tasks} task{'s' * (self.tasks != 1)}"
+
+
+def share(deadline: float, part: float = 0.5) -> float:
+    """A part of the time that is left."""
+    now = time.monotonic()
+    return now + max(0.0, deadline - now) * part

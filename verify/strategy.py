@@ -11,12 +11,12 @@ Nothing is proved on a finder's word, and nothing refuted without the run of the
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
 from typing import assert_never
 
-from verify.chc import prove_by_clauses
+from verify.any_number import any_number, by_clauses, counted
 from verify.engine.search import search
 from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Scope, Unknown, Verdict
 from verify.engine.views import find_invariant
@@ -27,17 +27,15 @@ from verify.lower.claims import never_stuck
 from verify.lower.expand import Expansion, expand
 from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import first_keys, localize, looked_at, shared_keys
-from verify.lower.lock_order import ordered_locks
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.simplify import conj
 from verify.lower.slice import slice_for
-from verify.lower.small import Guess, Passes
 from verify.lower.visible import Key
-from verify.question import Question, Shown
+from verify.question import Question, Shown, share
 from verify.semantics import holds, replay, stuck
 from verify.smt import accepts, accepts_deadlock, bmc, judge
-from verify.unbounded import close_together, guesses, prove_unbounded
+from verify.unbounded import close_together, guesses
 
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold
@@ -58,11 +56,11 @@ def decide(question: Question) -> Verdict:
         case "bfs":
             return _bfs(question)
         case "views":
-            everywhere = _unbounded(question, guesses(question.system, question.prop), _share(question.deadline))
+            everywhere = any_number(question, guesses(question.system, question.prop), share(question.deadline))
             proof = everywhere or _proof(question, _reduced(question), question.deadline)
             return proof or Unknown("no inductive invariant was found", "nothing", "views")
         case "chc":
-            return _clauses(question, question.deadline)
+            return by_clauses(question, question.deadline)
         case "bmc":
             return _bmc(question)
         case _:
@@ -83,7 +81,7 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
     known = guesses(whole.system, whole.prop)
     several = len(questions) > 1
     rungs = islice(known, int(several) if varied else SMALL, SMALL + 2 * several)
-    return _unbounded(whole, rungs, _share(whole.deadline, MOST))
+    return any_number(whole, rungs, share(whole.deadline, MOST))
 
 
 def deadlock_question(question: Question) -> Question:
@@ -106,63 +104,21 @@ def _auto(question: Question) -> Verdict:
     """A run first where one is expected, else a proof; each at first only where it would be found soon."""
     small = guesses(question.system, question.prop)
     if question.hunt:
-        verdict = _hunt(question, _share(question.deadline)) or _unbounded(question, small, _share(question.deadline))
+        verdict = _hunt(question, share(question.deadline)) or any_number(question, small, share(question.deadline))
     else:
         verdict = (
-            _unbounded(question, islice(small, SMALL), _share(question.deadline))
-            or _hunt(question, _share(question.deadline), GLANCE)
-            or _unbounded(question, small, _share(question.deadline, MOST))
-            or _counted(question)
+            any_number(question, islice(small, SMALL), share(question.deadline))
+            or _hunt(question, share(question.deadline), GLANCE)
+            or any_number(question, small, share(question.deadline, MOST))
+            or counted(question)
         )
     if verdict is not None:
         return verdict
     refined = _refine(question)
     if isinstance(refined, Unknown) and not question.hunt and question.deadline > time.monotonic():
-        proof = _clauses(question, _share(question.deadline))
+        proof = by_clauses(question, share(question.deadline))
         return proof if isinstance(proof, Proved) else _hunt(question, question.deadline) or refined
     return refined
-
-
-def _unbounded(question: Question, known: Iterable[Guess], deadline: float) -> Proved | None:
-    """A proof for any number of tasks that knows no more of the system than one of these."""
-    if question.deadlock:
-        return _never_stuck(question, deadline)
-    outcome = prove_unbounded(
-        question.system, question.prop, known, question.memory.tried, Passes(question.reduce, question.slice),
-        deadline=deadline, report=question.report,
-    )  # fmt: skip
-    return outcome if isinstance(outcome, Proved) else None
-
-
-def _never_stuck(question: Question, deadline: float) -> Proved | None:
-    """A proof for any number of tasks that an order of the locks keeps threads from getting stuck."""
-    owned = ordered_locks(question.system)
-    if owned is None:
-        return None
-    outcome = prove_unbounded(
-        question.system, owned, guesses(question.system, owned), question.memory.tried, Passes(reduce=False),
-        deadline=deadline, report=question.report,
-    )  # fmt: skip
-    return replace(outcome, basis=None) if isinstance(outcome, Proved) else None  # it is of the locks' owners alone
-
-
-def _counted(question: Question) -> Proved | None:
-    """A proof by Horn clauses, where views cannot tell all values of a variable apart."""
-    if question.deadlock or not question.memory.tried.wide:
-        return None
-    outcome = _clauses(question, _share(question.deadline))
-    return outcome if isinstance(outcome, Proved) else None
-
-
-def _clauses(question: Question, deadline: float) -> Proved | Unknown:
-    """A proof for any number of tasks by Horn clauses, or why there is none."""
-    if question.deadlock:
-        return Unknown("that some thread can step is no matter of a few cells", "nothing", "chc")
-    outcome = prove_by_clauses(
-        question.system, question.prop, question.memory.tried, Passes(question.reduce, question.slice),
-        deadline=deadline, report=question.report,
-    )  # fmt: skip
-    return outcome if isinstance(outcome, Proved) else Unknown(outcome, "nothing", "chc")
 
 
 def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
@@ -212,7 +168,7 @@ def _refine(question: Question) -> Verdict:
                 question = replace(question, slice=False)  # the slice goes past loops that may never end
             keys = keys | (more or shared_keys(system))
             continue
-        proof = _proof(question, small, _share(question.deadline))
+        proof = _proof(question, small, share(question.deadline))
         if proof is not None:
             question.memory.keys[prop] = keys
             return proof
@@ -221,12 +177,6 @@ def _refine(question: Question) -> Verdict:
             return Unknown(reason, str(shown), "bfs")
         states *= GROWTH
     return Unknown("out of time", str(shown), "auto")
-
-
-def _share(deadline: float, part: float = 0.5) -> float:
-    """A part of the time that is left."""
-    now = time.monotonic()
-    return now + max(0.0, deadline - now) * part
 
 
 def _search(question: Question, small: System, states: int, shown: Shown) -> Trace | bool:

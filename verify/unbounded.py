@@ -7,7 +7,7 @@ the locks and pointers around them. A guess that is too small costs a set of vie
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
@@ -31,6 +31,8 @@ from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import Clause, as_property
+
+Finder = Callable[[System, Expr], Sequence[Clause]]  # from a system with history to clauses that imply the property
 
 FEW = 2  # variables more to know that are worth a proof of their own
 
@@ -98,22 +100,37 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
 
 
 def prove_small(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
-    """Return a proof that is about a small system, or why there is none."""
+    """Return a proof by views that is about a small system, or why there is none."""
+
+    def views(system: System, prop: Expr) -> Sequence[Clause]:
+        return universal_invariant(system, prop, deadline=deadline, report=report)
+
+    try:
+        return proof_by(views, "views", small, deadline=deadline, report=report)
+    except NoViewsError as error:
+        tried.wide |= isinstance(error.__cause__, TooWideError)
+        return str(error)
+
+
+def proof_by(find: Finder, engine: str, small: Small, *, deadline: float, report: Report) -> Proved | str:
+    """Return a proof about a small system from the clauses that a finder makes of it, if Z3 accepts them; or why not.
+
+    What the finder raises is passed on, but for EncodingError.
+    """
     system, prop = small.told()
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
         report(Progress(phase, figures))
 
     try:
-        clauses = universal_invariant(system, prop, deadline=deadline, report=report)
+        clauses = find(system, prop)
         judgement = judge_universal(system, clauses, prop, deadline=deadline, report=tell)
-    except (NoViewsError, EncodingError) as error:
-        tried.wide |= isinstance(error.__cause__, TooWideError)
+    except EncodingError as error:
         return str(error)
     if not judgement.ok:
         return f"Z3 did not discharge `{judgement.failed[0].name}`"
     invariant = Invariant([as_property(system, clause) for clause in clauses])
-    return Proved(Scope(None, None), invariant, "views", judgement.count, basis_of(small, clauses))
+    return Proved(Scope(None, None), invariant, engine, judgement.count, basis_of(small, clauses))
 
 
 def guesses(system: System, prop: Expr) -> Iterator[Guess]:
