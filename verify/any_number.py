@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from verify.chc import prove_by_clauses
-from verify.engine.verdict import Proved, Unknown
+from verify.engine.verdict import Counterexample, Proved, Unknown, Verdict
+from verify.explain.induction import counterexample
 from verify.lower.lock_order import ordered_locks
 from verify.lower.small import Guess, Passes
 from verify.question import Question, share
-from verify.unbounded import guesses, prove_unbounded
+from verify.unbounded import Failed, guesses, prove_unbounded
 
 
 def any_number(question: Question, known: Iterable[Guess], deadline: float) -> Proved | None:
@@ -53,3 +54,19 @@ def by_clauses(question: Question, deadline: float) -> Proved | Unknown:
         deadline=deadline, report=question.report,
     )  # fmt: skip
     return outcome if isinstance(outcome, Proved) else Unknown(outcome, "nothing", "chc")
+
+
+def with_counterexample(verdict: Verdict, failed: Failed | None) -> Verdict:
+    """The verdict with a counterexample to induction, where an invariant failed that any number of tasks needs."""
+    match verdict:
+        case Proved(scope) if failed is not None and scope.tasks is not None:
+            return replace(verdict, cti=_told(failed))
+        case Unknown() if failed is not None:
+            return replace(verdict, cti=_told(failed))
+        case _:
+            return verdict
+
+
+def _told(failed: Failed) -> Counterexample:
+    system, _ = failed.small.told()
+    return counterexample(system, failed.broken, failed.small.names())

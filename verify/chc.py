@@ -41,7 +41,7 @@ def prove_by_clauses(  # noqa: PLR0913 - what to prove, and how far to go
         if mark in tried.outcomes:
             continue
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.system.actions)}))
-        outcome = _prove(small, deadline=now + (deadline - now) * MOST, report=report)
+        outcome = _prove(small, tried, deadline=now + (deadline - now) * MOST, report=report)
         if isinstance(outcome, Proved):
             return outcome
         if outcome != "out of time":  # with more time there may be a proof
@@ -58,7 +58,7 @@ def _guesses(system: System, prop: Expr, passes: Passes) -> Iterator[tuple[Guess
     yield Guess(frozenset(shared_keys(system)), spins=True), passes
 
 
-def _prove(small: Small, *, deadline: float, report: Report) -> Proved | str:
+def _prove(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
     plain, _ = replace(small, guess=replace(small.guess, places=False)).told()
     two = small.guess.places
     if two and small.told()[0] == plain:
@@ -68,6 +68,6 @@ def _prove(small: Small, *, deadline: float, report: Report) -> Proved | str:
         return universal_invariant(plain, prop, two=two, deadline=deadline, report=report)
 
     try:
-        return proof_by(horn, "chc", small, deadline=deadline, report=report)
+        return proof_by(horn, "chc", small, tried, deadline=deadline, report=report)
     except NoClausesError as error:
         return str(error)

@@ -36,21 +36,22 @@ def conclude(
         span=claim.span, fault=fault,
     )
     match verdict:
-        case Proved(scope, invariant):
+        case Proved(scope, invariant, cti=cti):
             found = (tuple(why.sentences) if why else tuple(invariant.summary)) or None
             short = any_asked and not exact and scope.tasks is not None
             good = None if short else wants(claim) == "proved"
             reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
             return replace(
-                result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason, why=why
-            )
+                result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason, why=why,
+                cti=cti if short else None,
+            )  # fmt: skip
         case Refuted(scope, trace):
             trace = to_first_violation(trace, prop)
             scope = Scope(scope.tasks, len(trace.steps))
             good = wants(claim) == "refuted"
             return replace(result, verdict="refuted", holds=good, scope=scope, trace=trace, broken=prop)
-        case Unknown(reason, shown):
-            return replace(result, reason=reason, shown=shown)
+        case Unknown(reason, shown, cti=cti):
+            return replace(result, reason=reason, shown=shown, cti=cti)
         case _:
             assert_never(verdict)
 

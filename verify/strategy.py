@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import assert_never
 
-from verify.any_number import any_number, by_clauses, counted
+from verify.any_number import any_number, by_clauses, counted, with_counterexample
 from verify.engine.search import search
 from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Scope, Unknown, Verdict
 from verify.engine.views import find_invariant
@@ -47,6 +47,12 @@ BMC_STEPS = 64
 
 def decide(question: Question) -> Verdict:
     """Prove or refute the property for the given number of tasks and any number of steps, or say how far it got."""
+    question.memory.tried.failed = None
+    verdict = _decide(question)
+    return with_counterexample(verdict, question.memory.tried.failed)
+
+
+def _decide(question: Question) -> Verdict:
     least = least_tasks(question.system)
     if question.tasks < least:
         return Unknown(f"the system starts with {least} tasks", "nothing", question.engine)

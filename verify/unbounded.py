@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.valuesets import TooWideError
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
+from verify.induction import Broken
 from verify.ir import Expr, Ptr, Range, System
 from verify.lower.fingerprint import fingerprint, locations_in_order
 from verify.lower.history import with_history
@@ -37,11 +38,20 @@ Finder = Callable[[System, Expr], Sequence[Clause]]  # from a system with histor
 FEW = 2  # variables more to know that are worth a proof of their own
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An invariant of a small system that Z3 finds to be none, and where."""
+
+    small: Small
+    broken: Broken
+
+
 @dataclass(slots=True)
 class Tried:
     """What came of the small systems so far, a proof or why there is none, and of which it came."""
 
     outcomes: dict[object, tuple[Proved | str, Small]] = field(default_factory=dict)
+    failed: Failed | None = None  # the last that a finder found and the judge did not accept
     wide: bool = False  # some variable of some of them has more values than views tell apart
 
 
@@ -106,16 +116,18 @@ def prove_small(small: Small, tried: Tried, *, deadline: float, report: Report) 
         return universal_invariant(system, prop, deadline=deadline, report=report)
 
     try:
-        return proof_by(views, "views", small, deadline=deadline, report=report)
+        return proof_by(views, "views", small, tried, deadline=deadline, report=report)
     except NoViewsError as error:
         tried.wide |= isinstance(error.__cause__, TooWideError)
         return str(error)
 
 
-def proof_by(find: Finder, engine: str, small: Small, *, deadline: float, report: Report) -> Proved | str:
+def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to go
+    find: Finder, engine: str, small: Small, tried: Tried, *, deadline: float, report: Report
+) -> Proved | str:
     """Return a proof about a small system from the clauses that a finder makes of it, if Z3 accepts them; or why not.
 
-    What the finder raises is passed on, but for EncodingError.
+    `tried` gets to know where they fail. What the finder raises is passed on, but for EncodingError.
     """
     system, prop = small.told()
 
@@ -128,7 +140,9 @@ def proof_by(find: Finder, engine: str, small: Small, *, deadline: float, report
     except EncodingError as error:
         return str(error)
     if not judgement.ok:
-        return f"Z3 did not discharge `{judgement.failed[0].name}`"
+        failed = judgement.failed[0]
+        tried.failed = Failed(small, failed.broken) if failed.broken is not None else tried.failed
+        return f"Z3 did not discharge `{failed.name}`"
     invariant = Invariant([as_property(system, clause) for clause in clauses])
     return Proved(Scope(None, None), invariant, engine, judgement.count, basis_of(small, clauses))
 

@@ -37,9 +37,10 @@ from verify.certificates.statement import (
 )
 from verify.certificates.words import TooWideError
 from verify.diagnostics import InputError
-from verify.ir import Expr, System
+from verify.engine.verdict import Counterexample
+from verify.explain.induction import counterexample
 from verify.judging import UNDECIDED, default_system
-from verify.lower.small import Guess, Passes
+from verify.lower.small import Guess, Passes, Small
 from verify.outcome import adapted, removed, wants
 from verify.report.checked import Checked
 from verify.schedule import WITHOUT_GUARDS
@@ -80,7 +81,9 @@ def check(path: str, tools: Tools) -> Checked:
         met = _check(found, Path(path).parent, tools)
     except NoCertificateError as error:
         return replace(result, verdict="unreadable", reason=str(error))
-    except (BadCertificateError, NotCoveredError, TooWideError, EncodingError) as error:
+    except BadCertificateError as error:
+        return replace(result, reason=str(error), cti=error.cti, seconds=time.perf_counter() - start)
+    except (NotCoveredError, TooWideError, EncodingError) as error:
         return replace(result, reason=str(error), seconds=time.perf_counter() - start)
     except InputError as error:
         first = error.diagnostics[0]
@@ -119,7 +122,8 @@ def _check(found: Certificate, folder: Path, tools: Tools) -> Met:
 
 def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], tools: Tools) -> Met:
     """Check that the clauses prove what these claims say."""
-    system, prop = _system(found, program, about)
+    small = _small(found, program, about)
+    system, prop = small.told()
     if system_hash(system, prop) != found.basis.system:
         versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
         raise BadCertificateError(f"the proof is about another system than that of the source (made with {versions})")
@@ -127,7 +131,7 @@ def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], too
     refuse(system)
     for binders, matrix in prenex(prop) or [((), prop)]:
         refuse_property(system, binders, matrix)
-    return _answered(list(queries(system, clauses, prop)), tools)
+    return _answered(list(queries(system, clauses, prop)), small, tools)
 
 
 # ---- the source and the claim --------------------------------------------------------------------
@@ -192,7 +196,7 @@ def _system_of(claim: ClaimDecl, program: Program) -> str:
     return claim.system or default_system(program)
 
 
-def _system(found: Certificate, program: Program, about: Sequence[ClaimDecl]) -> tuple[System, Expr]:
+def _small(found: Certificate, program: Program, about: Sequence[ClaimDecl]) -> Small:
     """The small system that the clauses have to be about, and what they have to show of it."""
     from verify.lower import lower  # noqa: PLC0415 - see `_program`
     from verify.lower.localize import shared_keys  # noqa: PLC0415 - the same
@@ -210,7 +214,7 @@ def _system(found: Certificate, program: Program, about: Sequence[ClaimDecl]) ->
 # ---- the solvers ---------------------------------------------------------------------------------
 
 
-def _answered(asked: Sequence[Query], tools: Tools) -> Met:
+def _answered(asked: Sequence[Query], small: Small, tools: Tools) -> Met:
     """Put the obligations to the solvers. Raises BadCertificateError unless both find all of them met."""
     scripts = [query.script() for query in asked]
     waiting = [tools.bench.ask(solver, scripts, tools.seconds) for solver in SOLVERS]
@@ -218,18 +222,31 @@ def _answered(asked: Sequence[Query], tools: Tools) -> Met:
     for answer in (future.result() for future in waiting):
         for query, word in zip(asked, answer.words, strict=False):
             if word != "unsat":
-                name, why = _culprit(query, answer.solver, word, tools)
-                raise BadCertificateError(f"{answer.solver} does not find `{name}` met: {why}")
+                culprit, why = _culprit(query, answer.solver, word, tools)
+                reason = f"{answer.solver} does not find `{culprit.name}` met: {why}"
+                raise BadCertificateError(reason, _counterexample(culprit, why, small, tools))
         if len(answer.words) != len(asked):
             raise BadCertificateError(f"{answer.solver} did not answer all questions")
         versions[answer.solver] = answer.version
     return Met(sum(query.count for query in asked), versions)
 
 
-def _culprit(query: Query, solver: Solver, word: str, tools: Tools) -> tuple[str, str]:
+def _culprit(query: Query, solver: Solver, word: str, tools: Tools) -> tuple[Query, str]:
     """The one obligation that a solver does not find met, and its answer."""
     for half in query.halves() if word == "sat" else ():
         again = tools.bench.ask(solver, [half.script()], tools.seconds).result().words[-1]
         if again != "unsat":
             return _culprit(half, solver, again, tools)
-    return query.name, word
+    return query, word
+
+
+def _counterexample(query: Query, word: str, small: Small, tools: Tools) -> Counterexample | None:
+    """Where Z3 says that the one obligation is not met, in words."""
+    if word != "sat" or query.count > 1:
+        return None
+    witness = query.pose()
+    said = tools.bench.ask("z3", [witness.asking()], tools.seconds).result().words[-1]
+    if said.partition(" ")[0] != "sat":
+        return None
+    system, _ = small.told()
+    return counterexample(system, witness.broken(query.name, said), small.names())

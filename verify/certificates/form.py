@@ -8,7 +8,10 @@ import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from verify.engine.verdict import Counterexample
 
 SCHEMA = "verify-certificate/1"
 MOST_BYTES = 64 << 20
@@ -20,7 +23,12 @@ class NoCertificateError(Exception):
 
 
 class BadCertificateError(Exception):
-    """A certificate that does not show what it claims to show, and why."""
+    """A certificate that does not show what it claims to show, and why; of an obligation that is not met, where."""
+
+    def __init__(self, reason: str, cti: Counterexample | None = None) -> None:
+        """Keep both."""
+        super().__init__(reason)
+        self.cti = cti
 
 
 @dataclass(frozen=True, slots=True)

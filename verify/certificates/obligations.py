@@ -24,9 +24,10 @@ from verify.certificates.cells import (
 from verify.certificates.said import Pair, Said, is_about, keys, objects_of, parts_of
 from verify.certificates.starts import initiation
 from verify.certificates.steps import enough, step
+from verify.certificates.witness import Witness
 from verify.certificates.words import Term, Words
 from verify.ir import PC, Action, Binary, Bound, Expr, Field, Me, Ptr, Quant, System
-from verify.universal import Clause
+from verify.universal import OBJECT, THREAD, Clause
 
 ACTOR, OTHER, VIEWED, FURTHER = 1, 2, 3, 4
 
@@ -37,15 +38,31 @@ class Query:
 
     name: str
     count: int
-    script: Callable[[], str]
+    pose: Callable[[], Witness]
     halves: Callable[[], Sequence[Query]] = tuple
+
+    def script(self) -> str:
+        """The question as text."""
+        return self.pose().script()
 
 
 def queries(system: System, clauses: Sequence[Clause], prop: Expr) -> Iterator[Query]:
     """All that has to be shown. Raises NotCoveredError for what few cells do not tell."""
     yield from _safety(system, clauses, prop)
-    yield Query("initiation", len(clauses), partial(initiation, system, clauses))
+    if clauses:
+        yield _begins(system, list(enumerate(clauses, start=1)), "initiation")
     yield from _consecution(system, clauses)
+
+
+def _begins(system: System, some: Sequence[tuple[int, Clause]], name: str) -> Query:
+    """That some clauses hold at the start."""
+
+    def halves() -> Sequence[Query]:
+        middle = len(some) // 2
+        parts = [some[:middle], some[middle:]] if middle else []
+        return [_begins(system, part, f"initiation x {part[0][0]}") for part in parts]
+
+    return Query(name, len(some), partial(initiation, system, [clause for _, clause in some]), halves)
 
 
 # ---- consecution and typing ----------------------------------------------------------------------
@@ -112,7 +129,7 @@ def _steps(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequenc
     return Query(name, count, partial(_broken, system, clauses, pair, risks), halves)
 
 
-def _broken(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequence[Risk]) -> str:
+def _broken(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequence[Risk]) -> Witness:
     """That all clauses hold, one of the actions is taken, and breaks a clause of the pair or leaves a domain."""
     words, tasks = Words(), system.thread
     fixed = {(tasks, ACTOR), *objects_of(system, pair)}
@@ -139,7 +156,15 @@ def _broken(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequen
         broken = [words.inverse(later.body(clause, pair)) for _, clause in lost]
         kept = words.both([*same, words.some(broken)])
         cases.append(words.both([does.can, words.some([kept, does.strays if stray else 0])]))
-    return words.script(words.both([*Said(clauses, Reader(before)).known(), words.some(cases)]))
+    asserted = words.both([*Said(clauses, Reader(before)).known(), words.some(cases)])
+    if len(risks) > 1 or len(lost) + stray > 1:
+        return Witness(words, asserted, before.values)
+    clause = lost[0][1] if lost else None
+    bound = {THREAD: words.number(pair[0]), OBJECT: words.number(pair[2])}
+    return Witness(
+        words, asserted, before.values, does.stores, does.choices, bound, action, clause,
+        clause.body if clause is not None else None,
+    )  # fmt: skip
 
 
 def _followed(action: Action, cls: str) -> set[Expr]:
@@ -171,9 +196,9 @@ def _safety(system: System, clauses: Sequence[Clause], prop: Expr) -> Iterator[Q
         yield Query(f"safety x {number}", 1, partial(_violated, system, clauses, part))
 
 
-def _violated(system: System, clauses: Sequence[Clause], prop: Expr) -> str:
+def _violated(system: System, clauses: Sequence[Clause], prop: Expr) -> Witness:
     """That all clauses hold of some cells, and the property is false of them."""
-    words, chosen = Words(), list[tuple[str, Term]]()
+    words, chosen, bound = Words(), list[tuple[str, Term]](), dict[str, Term]()
     count = max(sum(isinstance(part, Quant) and isinstance(part.binder.domain, Ptr) for part in parts_of(prop)), 1)
     further = count + len(_through(prop))
     objects = {cls: range(1, further + 1) for cls in system.classes}
@@ -189,6 +214,7 @@ def _violated(system: System, clauses: Sequence[Clause], prop: Expr) -> str:
                     chosen.append((binder.domain.cls, term))
                 else:
                     term = words.variable(binder.domain.lo, binder.domain.hi)
+                bound[binder.name] = term
                 return false(body, (*env, (binder.name, term)))
             case Binary("&&", left, right) if _quantified(part):
                 return words.some([false(left, env), false(right, env)])
@@ -205,7 +231,19 @@ def _violated(system: System, clauses: Sequence[Clause], prop: Expr) -> str:
         leads = [words.equal(pointer, words.number(index)) for index in objects[cls]]
         needs.append(words.some([words.inverse(words.truth(pointer)), *leads]))
         needs += [words.some([words.inverse(leads[i - 1]), cells.exists(cls, i)]) for i in objects[cls]]
-    return words.script(words.both([*Said(clauses, Reader(cells)).known(), *needs]))
+    asserted = words.both([*Said(clauses, Reader(cells)).known(), *needs])
+    return Witness(words, asserted, cells.values, bound=bound, body=_matrix(prop))
+
+
+def _matrix(prop: Expr) -> Expr:
+    """A property without its quantifiers."""
+    match prop:
+        case Quant(_, _, body):
+            return _matrix(body)
+        case Binary(op, left, right) if _quantified(prop):
+            return Binary(op, _matrix(left), _matrix(right))
+        case _:
+            return prop
 
 
 def _through(prop: Expr) -> set[Expr]:

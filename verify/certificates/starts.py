@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from verify.certificates.cells import THREADS, Cells, NotCoveredError, Reader, Slot, at_hand
 from verify.certificates.said import Said, is_about
+from verify.certificates.witness import Witness
 from verify.certificates.words import Term, Words
 from verify.instances import spare
 from verify.ir import PC, PUBLISHED, Fresh, Group, InitValue, Range, System, Var
-from verify.universal import Clause
+from verify.universal import OBJECT, THREAD, Clause
 
 TASK, VIEWED = 1, 3
 
 
-def initiation(system: System, clauses: Sequence[Clause]) -> str:
+def initiation(system: System, clauses: Sequence[Clause]) -> Witness:
     """That some clause does not hold of a thread and an object there are at the start."""
     words, tasks = Words(), system.thread
     objects = {cls: [TASK, VIEWED] if cls == tasks else [VIEWED] for cls in system.classes}
@@ -31,7 +32,11 @@ def initiation(system: System, clauses: Sequence[Clause]) -> str:
             pairs = [(who, cls, VIEWED if cls else 0) for who in (TASK, 0)]
             lost = [words.inverse(said.body(c, pair)) for pair in pairs for c in clauses if is_about(c, pair)]
             cases.append(words.both([*begins, there, words.some(lost)]))
-    return words.script(words.some(cases))
+    if len(clauses) > 1:
+        return Witness(words, words.some(cases), cells.values)
+    (clause,) = clauses
+    bound = {THREAD: words.number(TASK), OBJECT: words.number(VIEWED)}
+    return Witness(words, words.some(cases), cells.values, bound=bound, clause=clause, body=clause.body)
 
 
 def _births(cells: Cells, cls: str) -> Iterator[Term]:

@@ -9,8 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from verify.certificates.form import File, Statement
-from verify.ir import Expr, System
-from verify.lower.small import Guess, Passes, small_for_proof
+from verify.lower.small import Guess, Passes, Small, small_for_proof
 from verify.outcome import removed, subjects
 from verify.resources import specs_root
 
@@ -63,7 +62,7 @@ def statement(claims: Sequence[ClaimDecl]) -> Statement:
 
 def proved(
     program: Program, lowered: Lowered, claims: Sequence[ClaimDecl], guess: Guess, passes: Passes
-) -> tuple[System, Expr]:
+) -> Small:
     """The small system that a proof is about, with what it has to show of that.
 
     `lowered` is without the guards that the statement removes, and with those that it leaves open there or not.
@@ -73,7 +72,7 @@ def proved(
 
     props = [property_of(claim, program, lowered) for claim in subjects(claims)]
     prop = conj(props) if len(claims) > 1 else props[0]
-    return small_for_proof(lowered.system, prop, guess, passes).told()
+    return small_for_proof(lowered.system, prop, guess, passes)
 
 
 def by_name(claims: Sequence[ClaimDecl]) -> Mapping[str, ClaimDecl]:

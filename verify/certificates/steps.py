@@ -33,6 +33,7 @@ class Step(NamedTuple):
     can: Term
     stores: Mapping[Slot, Term]
     strays: Term
+    choices: Mapping[str, Term]
 
 
 def step(cells: Cells, action: Action) -> Step:
@@ -66,7 +67,7 @@ def step(cells: Cells, action: Action) -> Step:
         needs.append(words.some([words.inverse(words.truth(target)), *leads]))
         for index, there in zip(cells.objects[cls], leads, strict=True):
             needs.append(words.some([words.inverse(there), cells.exists(cls, index)]))
-    return Step(words.both(needs), stores, words.some(strays))
+    return Step(words.both(needs), stores, words.some(strays), dict(env))
 
 
 def _stores(cells: Cells, me: Reader, update: Update, env: Env) -> Iterator[tuple[Slot, Term, Term]]:

@@ -6,6 +6,7 @@ bounds, from which the width follows when everything is said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ Term = int
 Bounds = tuple[int, int]
 Node = tuple[object, ...]  # an operator of SMT-LIB and terms, or what a leaf is
 
+SHOWN = re.compile(r"\(n([0-9]+) (#b[01]+|#x[0-9a-f]+|true|false)\)")
 MAX_BITS = 512
 MAX_SHIFT = 63  # a shift by less than 0 or more than this gives 0
 COMPARED = {"<": "bvslt", "<=": "bvsle", ">": "bvsgt", ">=": "bvsge"}
@@ -168,8 +170,11 @@ class Words:
 
     # ---- text ------------------------------------------------------------------------------------
 
-    def script(self, asserted: Term) -> str:
-        """The question whether `asserted` can be true of variables within their bounds, as an SMT-LIB 2 script."""
+    def script(self, asserted: Term, shown: Iterable[Term] = ()) -> str:
+        """The question whether `asserted` can be true of variables within their bounds, as an SMT-LIB 2 script.
+
+        It asks also for the values of those terms `shown` that it speaks of.
+        """
         claims = [asserted]
         needed = self._below(claims)
         within = [limit for variable, limit in self.limits.items() if variable in needed]
@@ -179,7 +184,13 @@ class Words:
         lines = ["(set-logic QF_BV)"]
         lines += [self._line(term, width) for term in sorted(needed) if self.nodes[term][0] != "number"]
         lines += [f"(assert {self._name(claim, width)})" for claim in claims]
-        return "\n".join([*lines, "(check-sat)", ""])
+        names = [f"n{term}" for term in sorted(needed.intersection(shown)) if self.nodes[term][0] != "number"]
+        asked = [f"(get-value ({' '.join(names)}))"] if names else []
+        return "\n".join([*lines, "(check-sat)", *asked, ""])
+
+    def values(self, said: str) -> Mapping[Term, int]:
+        """The values of terms that a solver said, a truth as 0 or 1."""
+        return {int(name): _numeral(value) for name, value in SHOWN.findall(said)}
 
     def _below(self, terms: Iterable[Term]) -> set[Term]:
         """All that some terms are made of."""
@@ -205,6 +216,15 @@ class Words:
             return f"(declare-const n{term} {sort})"
         parts = " ".join(self._name(part, width) for part in self._parts(term)) if word not in LEAVES else ""
         return f"(define-fun n{term} () {sort} {f'({word} {parts})' if parts else word})"
+
+
+def _numeral(value: str) -> int:
+    """The number that a numeral in two's complement is, or a truth."""
+    if value in ("true", "false"):
+        return int(value == "true")
+    bits = (len(value) - 2) * (1 if value[1] == "b" else 4)
+    number = int(value[2:], 2 if value[1] == "b" else 16)
+    return number - (1 << bits) if number >> bits - 1 else number
 
 
 LEAVES = frozenset({"number", "variable", "flag", "false", "true"})

@@ -81,7 +81,7 @@ def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: 
     key = (selection.system(claim), about, guess, passes)
     if key not in known:
         lowered = selection.lower((selection.system(claim), frozenset(about.removed), frozenset(about.optional)))
-        known[key] = system_hash(*proved(selection.program, lowered, claims, guess, passes))
+        known[key] = system_hash(*proved(selection.program, lowered, claims, guess, passes).told())
     return Rests(
         tuple(sorted(basis.keys)), basis.pending, basis.spins, basis.places, basis.reduce, basis.slice, known[key]
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from verify.instances import Step, Trace
-from verify.ir import Expr
+from verify.ir import Expr, Micro
 from verify.universal import Clause
 
 
@@ -54,6 +54,21 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A counterexample to induction, in words: why an invariant that was found is none.
+
+    Task 1 takes a step, from a state that the invariant allows to one that it does not; without a step it is how the
+    system starts, or what the invariant allows and the property does not.
+    """
+
+    obligation: str
+    step: tuple[Micro, ...]  # what the step is made of
+    before: tuple[str, ...]  # of what the step and the clause look at
+    after: tuple[str, ...]  # of what the clause looks at, as far as the step changed it
+    false: str  # what does not hold then
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """Z3 discharged every obligation in a fresh solver."""
 
@@ -62,6 +77,7 @@ class Proved:
     engine: str
     obligations: int = 0
     basis: Basis | None = None  # of a proof for any number of tasks
+    cti: Counterexample | None = None  # why there is no proof for any number of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,7 @@ class Unknown:
     reason: str
     shown: str
     engine: str
+    cti: Counterexample | None = None  # why an invariant that was found is none
 
 
 Verdict = Proved | Refuted | Unknown
@@ -97,6 +114,7 @@ Report = Callable[[Progress], None]
 
 __all__ = [
     "Basis",
+    "Counterexample",
     "Invariant",
     "Progress",
     "Proved",

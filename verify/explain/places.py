@@ -31,6 +31,8 @@ class Places:
         return self._listed(here)
 
     def _listed(self, some: Sequence[int]) -> str:
+        if not some:
+            return "nowhere"
         said = list(dict.fromkeys(self._said(part) for part in self._ranges(some)))
         return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} or {said[-1]}"
 

@@ -89,7 +89,7 @@ def _sentence(wording: Wording, clause: Clause) -> Said:
     system = wording.system
     live = frozenset(wording.places.order)
     here = live if clause.locations is None else clause.locations & live
-    tests = _tests(clause.body)
+    tests = tests_of(clause.body)
     if not clause.thread:
         return _if(wording, f"every {clause.cls}" if clause.cls else "always", tests, here, {OBJECT: "its "})
     subject = f"every {system.thread}" if here == live else f"while a {system.thread} is {wording.places.within(here)}"
@@ -101,7 +101,7 @@ def _sentence(wording: Wording, clause: Clause) -> Said:
         return said._replace(conditions=(f"there is {other} {clause.cls}", *said.conditions))
     tie = Binary("!=", Local(pointer, Bound(THREAD)), Bound(OBJECT))
     rest = [test for test in tests if test != tie]
-    name = _name(wording, pointer, here)
+    name = local_name(wording, pointer, here)
     owner, to = (f"{name}->", f"its `{name}` points to") if name else (f"that {clause.cls}'s ", "it works on")
     said = _if(wording, subject, rest, here, {THREAD: "its own ", OBJECT: owner})
     return said._replace(conditions=(f"{to} {other} {clause.cls}", *said.conditions))
@@ -109,7 +109,7 @@ def _sentence(wording: Wording, clause: Clause) -> Said:
 
 def _pointer(clause: Clause) -> str | None:
     """The local of a clause that says something only where this points to the object."""
-    for test in _tests(clause.body):
+    for test in tests_of(clause.body):
         match test:
             case Binary("!=", Local(name), Bound(other)) if other == OBJECT:
                 return name
@@ -118,10 +118,11 @@ def _pointer(clause: Clause) -> str | None:
     return None
 
 
-def _tests(body: Expr) -> list[Expr]:
+def tests_of(body: Expr) -> list[Expr]:
+    """What a body is a disjunction of."""
     match body:
         case Binary("||", left, right):
-            return [*_tests(left), *_tests(right)]
+            return [*tests_of(left), *tests_of(right)]
         case _:
             return [body]
 
@@ -132,8 +133,8 @@ Owners = Mapping[str, str]
 def _if(wording: Wording, subject: str, tests: Sequence[Expr], here: frozenset[int], owners: Owners) -> Said:
     """A disjunction as an implication: of what is most said of other things to what is left."""
     *conditions, last = sorted(tests, key=_late)
-    said = tuple(_phrase(wording, negated(test), here, owners) for test in conditions)
-    return Said(subject, said, _phrase(wording, last, here, owners))
+    said = tuple(phrase(wording, negated(test), here, owners) for test in conditions)
+    return Said(subject, said, phrase(wording, last, here, owners))
 
 
 def _late(test: Expr) -> int:
@@ -145,7 +146,8 @@ def _late(test: Expr) -> int:
     return 2 if positive or names & {LIFE} else 1
 
 
-def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) -> str:
+def phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) -> str:
+    """A literal in words; `owners` says whose the variables of `t` and of `o` are: "its own ", "task 2's "."""
     match test:
         case Unary("!", Binary("has", left, right)):
             return f"{_who(right, owners)} is not among the readers of {_place(wording, left, here, owners)}"
@@ -179,7 +181,7 @@ def _phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) 
         case Binary("==" | "!=" as op, left, Const(value)):
             return f"{_place(wording, left, here, owners)} {_value(left, op, value, wording)}"
         case Binary("==" | "!=" as op, Local(name), Bound(owner)) if owner == THREAD:
-            called = _name(wording, name, here)
+            called = local_name(wording, name, here)
             if called:
                 return f"its `{called}` {'points' if op == '==' else 'does not point'} to itself"
             return f"it {'works' if op == '==' else 'does not work'} on itself"
@@ -212,7 +214,8 @@ def _value(place: Expr, op: str, value: int, wording: Wording) -> str:
 
 def _who(expr: Expr, owners: Owners) -> str:
     if expr == Bound(THREAD):
-        return "it"
+        mine = owners.get(THREAD, "its own ")
+        return "it" if mine.startswith("its ") else mine.removesuffix("'s ")
     owner = owners.get(OBJECT, "its ")
     if owner.endswith("->"):
         return f"`{owner[:-2]}`"
@@ -240,7 +243,7 @@ def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) 
                 return f"what {thread} has read" if "#" in local else f"{thread}'s `{bare(local)}`"
             return f"`{prefix}{name}`" if prefix.endswith("->") else f"{prefix}`{name}`"
         case Local(name, _):
-            called = _name(wording, name, here)
+            called = local_name(wording, name, here)
             return f"its local `{called}`" if called else "what it has read"
         case Global(name):
             return f"`{name}`"
@@ -252,7 +255,7 @@ def _place(wording: Wording, place: Expr, here: frozenset[int], owners: Owners) 
             return str(place)
 
 
-def _name(wording: Wording, local: str, here: frozenset[int]) -> str:
+def local_name(wording: Wording, local: str, here: frozenset[int]) -> str:
     """What the source calls a local at some locations; empty if it is a value in between at one of them."""
     found = {
         _source_name(wording.locals[at, local])

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from verify.engine.verdict import Counterexample
+from verify.report.cti import Json, cti_object, cti_rows
 from verify.report.run import Styled
 
 SCHEMA = "verify-check/1"
@@ -37,6 +39,7 @@ class Checked:
     obligations: int = 0
     solvers: Mapping[str, str] = field(default_factory=dict, hash=False)  # versions
     seconds: float = field(default=0.0, compare=False)
+    cti: Counterexample | None = None  # where an obligation is not met
 
 
 def exit_code(results: Sequence[Checked]) -> int:
@@ -59,6 +62,8 @@ def checked_lines(result: Checked, width: int) -> Iterator[Styled]:
     for text in said:
         for row in textwrap.wrap(text, width - len(INDENT), break_on_hyphens=False, subsequent_indent="  "):
             yield ((INDENT + row, style if text is result.reason else ""),)
+    for row in cti_rows(result.cti, width - len(INDENT)) if result.cti is not None else ():
+        yield ((INDENT + row, ""),)
 
 
 def trusted_lines(width: int) -> Iterator[Styled]:
@@ -70,12 +75,12 @@ def trusted_lines(width: int) -> Iterator[Styled]:
 
 def checked_text(results: Sequence[Checked]) -> str:
     """All of it as one JSON object."""
-    found = [
+    found: list[Json] = [
         {
             "file": result.file, "verdict": result.verdict, "reason": result.reason, "claim": result.claim or None,
             "source": result.source or None, "holds": result.holds, "scope": result.scope or None,
             "obligations": result.obligations, "solvers": dict(result.solvers),
-            "seconds": round(result.seconds, 3),
+            "seconds": round(result.seconds, 3), "cti": None if result.cti is None else cti_object(result.cti),
         }
         for result in results
     ]  # fmt: skip

@@ -11,12 +11,12 @@ from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Scope, Trace
 from verify.instances import THREAD
 from verify.ir import LIFE, Domain, Ptr, Range, System, Threads
+from verify.report.cti import Json, cti_object
 from verify.report.names import cell_name, members
-from verify.report.result import ClaimResult, FileResult
+from verify.report.result import ClaimResult, Explanation, FileResult
 from verify.report.steps import LIFE_NAMES, Change, Line, steps
 
 SCHEMA = "verify/1"
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
 def text(result: FileResult) -> str:
@@ -72,6 +72,18 @@ def _claim(claim: ClaimResult) -> Json:
         "certificate": claim.certificate,
         "reason": claim.reason,
         "shown": claim.shown,
+        "why": None if claim.why is None else _why(claim.why),
+        "cti": None if claim.cti is None else cti_object(claim.cti),
+    }
+
+
+def _why(why: Explanation) -> Json:
+    return {
+        "sentences": list(why.sentences),
+        "follows": list(why.follows),
+        "rests": list(why.rests),
+        "clauses": why.clauses,
+        "minimal": why.minimal,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from verify.diagnostics import Diagnostic
-from verify.engine.verdict import Scope, Trace
+from verify.engine.verdict import Counterexample, Scope, Trace
 from verify.ir import Expr
 from verify.source import NOWHERE, Span
 
@@ -53,6 +53,7 @@ class ClaimResult:
     expected: str = ""  # the claim in a sentence
     broken: Expr | None = field(default=None, repr=False)  # the property that the last state of `trace` violates
     span: Span = field(default=NOWHERE, compare=False)
+    cti: Counterexample | None = field(default=None, repr=False)  # why an invariant that was found is none
     fault: str = field(default="", repr=False)  # what broke in `verify` itself, and where; then nothing is known
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from verify.diagnostics import Diagnostic
+from verify.report.cti import cti_rows
 from verify.report.result import ClaimResult, Explanation, FileResult
 from verify.report.run import Styled, run
 
@@ -42,6 +43,10 @@ def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = Fa
     for text in _because(claim):
         for row in textwrap.wrap(text, max(NARROW, width - len(INDENT)), break_on_hyphens=False):
             yield ((INDENT + row, style if claim.holds is not True else "dim"),)
+    if claim.cti is not None:
+        yield ((f"{INDENT}Z3 did not discharge `{claim.cti.obligation}`:", "dim"),)
+        for row in cti_rows(claim.cti, width - len(INDENT)):
+            yield ((INDENT + row, "dim"),)
     if claim.why is not None:
         yield from _why(claim.why, width)
     if claim.trace is not None and (claim.holds is not True or claim.kind in FINITE_RUNS or chosen):

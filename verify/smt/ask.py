@@ -1,7 +1,8 @@
 """Ask Z3 or cvc5 whether SMT-LIB 2 scripts are satisfiable, in a process that does nothing else.
 
 This file is also what runs in that process: `ask.py SOLVER` reads a JSON list of scripts and prints the solver's
-version and an answer for each, up to the first that is not `unsat`. It imports nothing but the solver.
+version and an answer for each, up to the first that is not `unsat`: a word, and behind it on the same line the values
+that the script asks for. It imports nothing but the solver.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ WORDS = frozenset({"sat", "unsat", "unknown"})
 
 
 class Answer(NamedTuple):
-    """What a solver said of some scripts: `unsat`, `sat`, or why neither; nothing after the first not `unsat`."""
+    """What a solver said of some scripts: `unsat`, `sat`, or why neither; nothing after the first not `unsat`.
+
+    Where a script asks for values, they stand behind the `sat`.
+    """
 
     solver: Solver
     version: str
@@ -79,7 +83,7 @@ class Bench:
                 with self._lock:
                     self._running.discard(process)
         version, *lines = out.decode(errors="replace").splitlines() or [""]
-        words = list(takewhile(WORDS.__contains__, lines))
+        words = list(takewhile(lambda line: line.partition(" ")[0] in WORDS, lines))
         if len(words) < len(scripts) and words[-1:] in ([], ["unsat"]):
             said = [*err.decode(errors="replace").strip().splitlines()[-1:], *lines[len(words) :], "no answer"]
             words.append("out of time" if late else f"broke: {said[0][:200]}")
@@ -102,7 +106,7 @@ def _z3(scripts: Sequence[str]) -> Iterator[str]:
     yield z3.get_version_string()
     for script in scripts:
         context = z3.Context()
-        yield z3.Z3_eval_smtlib2_string(context.ref(), script).strip()
+        yield " ".join(z3.Z3_eval_smtlib2_string(context.ref(), script).split())
 
 
 def _cvc5(scripts: Sequence[str]) -> Iterator[str]:
@@ -117,7 +121,7 @@ def _cvc5(scripts: Sequence[str]) -> Iterator[str]:
         said = []
         while not (command := parser.nextCommand()).isNull():
             said.append(str(command.invoke(solver, parser.getSymbolManager())))
-        yield "".join(said).strip()
+        yield " ".join("".join(said).split())
 
 
 def main(solver: str) -> None:

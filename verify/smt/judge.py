@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import z3
 
+from verify.induction import Broken
 from verify.instances import Instance, State
 from verify.ir import Expr
 from verify.smt.bmc import Report
@@ -19,11 +20,15 @@ from verify.smt.solver import assume, check, solver
 
 @dataclass(frozen=True, slots=True)
 class FailedObligation:
-    """An obligation that Z3 did not refute; `state` is where it fails, if Z3 says so."""
+    """An obligation that Z3 did not refute; `state` is where it fails, if Z3 says so.
+
+    Of a proof for any number of tasks, `broken` is that, of few cells.
+    """
 
     name: str
     reason: str  # "sat" or "unknown"
     state: State | None
+    broken: Broken | None = None
 
 
 @dataclass(frozen=True, slots=True)

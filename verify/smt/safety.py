@@ -12,8 +12,9 @@ from verify.smt.covered import refuse_property
 from verify.smt.ground import Ground, all_pairs, followed
 from verify.smt.integers import Num, binary, conjunction, constant, disjunction, limits, negation, variable
 from verify.smt.patch import PatchReader, free_values, patch
+from verify.smt.reader import Scope
 from verify.smt.terms import Terms
-from verify.smt.together import Answer, Case, Invariant, together
+from verify.smt.together import Answer, Case, Invariant, Part, together
 from verify.universal import Clause, prenex
 
 
@@ -21,7 +22,7 @@ def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: floa
     """The answer for each conjunct of the property; unknown if it is no universal one."""
     conjuncts = prenex(prop)
     if conjuncts is None:
-        yield "safety", z3.unknown
+        yield Answer("safety", z3.unknown)
         return
     grounds: dict[tuple[int, int], Ground] = {}
     cases = defaultdict[tuple[int, int], list[Case]](list)
@@ -30,7 +31,8 @@ def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: floa
         further = followed(matrix) - {Bound(binder.name) for binder in binders}
         size = (max(len(binders), 1), len(further))
         of = grounds.setdefault(size, cells_of(system, *size))
-        cases[size].append(Case("safety", false_of(of, binders, matrix), [(str(number), constant(1))]))
+        false = Part(str(number), constant(1), body=matrix, bound=_scope(of, binders))
+        cases[size].append(Case("safety", false_of(of, binders, matrix), [false]))
     for size, found in cases.items():
         of = grounds[size]
         yield from together(Invariant(of, clauses), [of.typed], [list(all_pairs(of))], found, deadline)
@@ -51,9 +53,8 @@ def cells_of(system: System, threads: int, further: int) -> Ground:
 
 def false_of(of: Ground, binders: Sequence[Binder], matrix: Expr) -> Num:
     """That a conjunct is false of cells that are there."""
-    z, cells = of.z, range(of.inst.threads[0], of.inst.threads[-1] + 1)
+    z, scope = of.z, _scope(of, binders)
     reader = PatchReader(z, of.inst, of.reader.values)
-    scope = tuple((binder.name, _chosen(z, binder, cells)) for binder in binders)
     false = negation(z, reader.read(matrix, scope))
     numbers = [(binder.domain, number) for binder, (_, number) in zip(binders, scope, strict=True)]
     needed = []
@@ -62,6 +63,12 @@ def false_of(of: Ground, binders: Sequence[Binder], matrix: Expr) -> Num:
         asked = disjunction(z, (reader.goes_to(cls, i), *chosen))
         needed.append(disjunction(z, (negation(z, asked), there)))
     return conjunction(z, (false, reader.named(), *needed, *(limits(z, number) for _, number in numbers)))
+
+
+def _scope(of: Ground, binders: Sequence[Binder]) -> Scope:
+    """The same values of the binders whenever it is asked."""
+    cells = range(of.inst.threads[0], of.inst.threads[-1] + 1)
+    return tuple((binder.name, _chosen(of.z, binder, cells)) for binder in binders)
 
 
 def _chosen(z: Terms, binder: Binder, cells: range) -> Num:

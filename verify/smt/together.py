@@ -9,20 +9,41 @@ from typing import NamedTuple
 
 import z3
 
-from verify.smt.ground import Ground, Pair
+from verify.induction import Broken
+from verify.ir import Expr
+from verify.smt.frame import value_in
+from verify.smt.ground import Ground, Pair, Step
 from verify.smt.integers import Num, conjunction, disjunction
 from verify.smt.solver import check, solver
-from verify.universal import Clause
+from verify.universal import OBJECT, THREAD, Clause
 
-Answer = tuple[str, z3.CheckSatResult]
+
+class Answer(NamedTuple):
+    """What Z3 said of an obligation, and where it is not met."""
+
+    name: str
+    found: z3.CheckSatResult
+    broken: Broken | None = None
+
+
+class Part(NamedTuple):
+    """What must not be: `failed`. It is that a clause is false, or what else cells with these names have to satisfy."""
+
+    name: str
+    failed: Num
+    clause: Clause | None = None
+    body: Expr | None = None
+    bound: Sequence[tuple[str, Num]] = ()
 
 
 class Case(NamedTuple):
-    """The obligations of one action, or of none: that it does none of these."""
+    """The obligations of one action, or of none: that it does none of these to a pair."""
 
     label: str
     does: Num
-    parts: Sequence[tuple[str, Num]]
+    parts: Sequence[Part]
+    step: Step | None = None
+    pair: Pair = (0, "", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +71,35 @@ def together(
     That all are met at once is tried from each of `pairs`, then one by one from the last; in solvers of their own.
     """
     z = invariant.of.z
-    broken = [conjunction(z, (does, disjunction(z, [what for _, what in parts]))) for _, does, parts in cases]
+    broken = [conjunction(z, (case.does, disjunction(z, [part.failed for part in case.parts]))) for case in cases]
     found, assumed = z3.sat, here
     for some in pairs:
         if found == z3.sat:
             assumed = [*here, *invariant.says(some)]
             found = check(solver(z, *assumed, disjunction(z, broken)), deadline)
-    for label, does, parts in cases:
-        for name, what in parts:
-            alone = found if found != z3.sat else check(solver(z, *assumed, does, what), deadline)
-            yield f"{label} x {name}", alone
+    for case in cases:
+        for part in case.parts:
+            name = f"{case.label} x {part.name}"
+            if found != z3.sat:
+                yield Answer(name, found)
+                continue
+            own = solver(z, *assumed, case.does, part.failed)
+            alone = check(own, deadline)
+            yield Answer(name, alone, _broken(name, invariant.of, case, part, own.model()) if alone == z3.sat else None)
+
+
+def _broken(name: str, of: Ground, case: Case, part: Part, model: z3.ModelRef) -> Broken:
+    """Where an obligation is not met."""
+    z, does = of.z, case.step
+    before = {slot: value_in(z, model, value) for slot, value in of.reader.values.items()}
+    bound = {called: value_in(z, model, number) for called, number in part.bound}
+    if does is None:
+        return Broken(name, None, {}, part.clause, part.body, bound, before, before)
+    after = {**before, **{slot: value_in(z, model, value) for slot, value in does.writes.items()}}
+    choices = {called: value_in(z, model, number) for called, number in does.notes.items()}
+    if part.clause is None:
+        return Broken(name, does.action, choices, None, None, {}, before, after)
+    thread, _, index = case.pair
+    return Broken(
+        name, does.action, choices, part.clause, part.clause.body, {THREAD: thread, OBJECT: index}, before, after
+    )

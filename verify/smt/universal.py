@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import z3
 
+from verify.induction import Broken
 from verify.instances import THREAD, Slot, spare
 from verify.ir import PC, PUBLISHED, Expr, Fresh, Group, InitValue, System
 from verify.smt.covered import refuse, refuse_clauses
+from verify.smt.frame import value_in
 from verify.smt.ground import (
     ACTOR,
     VIEWED,
@@ -44,8 +46,9 @@ from verify.smt.judge import FailedObligation, Judgement
 from verify.smt.patch import PatchReader
 from verify.smt.safety import safety
 from verify.smt.solver import check, solver
-from verify.smt.together import Answer, Case, Invariant, together
-from verify.universal import Clause
+from verify.smt.together import Answer, Case, Invariant, Part, together
+from verify.universal import OBJECT, Clause
+from verify.universal import THREAD as THE_THREAD
 
 Report = Callable[[str, Mapping[str, int]], None]
 
@@ -67,9 +70,9 @@ def judge_universal(
     refuse(system)
     refuse_clauses(system, clauses)
     count = 0
-    for name, found in _answers(system, clauses, prop, deadline):
+    for name, found, broken in _answers(system, clauses, prop, deadline):
         if found != z3.unsat:
-            return Judgement(ok=False, count=count, failed=(FailedObligation(name, str(found), None),))
+            return Judgement(ok=False, count=count, failed=(FailedObligation(name, str(found), None, broken),))
         count += 1
         if report is not None:
             report("judging", {"obligations": count})
@@ -98,12 +101,13 @@ def _consecution(system: System, clauses: Sequence[Clause], deadline: float | No
         if does is None:
             continue
         if not does.typed.lo:
-            cases[ACTOR, "", 0].append(Case(action.label, does.enabled, [("domains", negation(of.z, does.typed))]))
+            untyped = Part("domains", negation(of.z, does.typed))
+            cases[ACTOR, "", 0].append(Case(action.label, does.enabled, [untyped], does))
         for shared, found in ((False, own(after, does, every)), (True, others(after, does, every))):
             does_so = conjunction(of.z, (does.enabled, after.leaves(does, shared=shared))) if found else NO
             for pair, lost in found.items():
-                parts = [(f"{said.number}{_watcher(pair)}", failed) for said, failed in lost]
-                cases[pair].append(Case(action.label, does_so, parts))
+                parts = [Part(f"{said.number}{_watcher(pair)}", failed, said.clause) for said, failed in lost]
+                cases[pair].append(Case(action.label, does_so, parts, does, pair))
     invariant = Invariant(of, clauses)
     for pair, some in cases.items():
         cells = around(of, pair)
@@ -150,11 +154,21 @@ def _initiation(system: System, clauses: Sequence[Clause], deadline: float | Non
             elif cls in fresh:
                 objects.append(_born(of, cls, VIEWED, {}))
             pair = (ACTOR, cls, VIEWED if cls else 0)
-            said = [of.body(c, pair, start) for c in clauses if c.cls == cls and _covers(c, entry)]
-            lost = negation(z, conjunction(z, said))
+            said = [(c, of.body(c, pair, start)) for c in clauses if c.cls == cls and _covers(c, entry)]
+            lost = negation(z, conjunction(z, [holds for _, holds in said]))
             if lost.hi:
                 where = solver(z, of.typed, own, disjunction(z, objects), lost)
-                yield f"initiation x {name}{', ' * bool(cls)}{cls}", check(where, deadline)
+                called, found = f"initiation x {name}{', ' * bool(cls)}{cls}", check(where, deadline)
+                yield Answer(called, found, _begun(called, start, said, pair, where) if found == z3.sat else None)
+
+
+def _begun(called: str, start: PatchReader, said: Sequence[tuple[Clause, Num]], pair: Pair, at: z3.Solver) -> Broken:
+    """How a start is in which some clause is false."""
+    z, model = start.z, at.model()
+    values = {slot: value_in(z, model, value) for slot, value in start.values.items()}
+    clause = next(clause for clause, holds in said if not value_in(z, model, holds))
+    bound = {THE_THREAD: pair[0], OBJECT: pair[2]}
+    return Broken(called, None, {}, clause, clause.body, bound, values, values)
 
 
 def _covers(clause: Clause, location: int) -> bool:
