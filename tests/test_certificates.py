@@ -411,7 +411,7 @@ OF_ORDERED: dict[Callable[[Object], None], str] = {
     in_two: "another system",
     all_dropped: "does not find `",
     all_true: "does not find `",
-    all_false: "`initiation` met: sat",
+    all_false: "`initiation x 1` met: sat",
     at_no_location: "does not find `",
     one_dropped: "does not find `",
     one_weaker: "does not find `",

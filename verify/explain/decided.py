@@ -89,9 +89,9 @@ def _decide(expr: Expr, at: Known) -> Generator[Expr, Decided, Decided]:
         case Binary("&&" | "||" as op, left, right):
             one = yield left
             if _decides(op, one):
-                return one
+                return one._replace(value=int(DECISIVE[op]))
             other = yield right
-            return other if _decides(op, other) else _joined(op, one, other)
+            return other._replace(value=int(DECISIVE[op])) if _decides(op, other) else _joined(op, one, other)
         case Binary(op, left, right):
             return _joined(op, (yield left), (yield right))
         case Ite(cond, then, other_):
