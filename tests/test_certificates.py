@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from verify.certificates.check import Tools, check
 from verify.certificates.form import seal
 from verify.ir import Const, Expr, Location, Unary
 from verify.report.checked import Checked, checked_lines, checked_text, exit_code
+from verify.report.cti import cti_rows
+from verify.report.text import plain
 from verify.smt.ask import SOLVERS, Bench
 from verify.source import NOWHERE
 
@@ -510,6 +513,59 @@ def test_an_edit_of_the_source_is_noticed(name: str, tmp_path: Path, tools: Tool
     assert check(result.certificate, tools).verdict == "rejected"
     (tmp_path / name).unlink()
     assert check(result.certificate, tools).verdict == "rejected"
+
+
+def no_kernel_thread(found: Object) -> None:
+    is_one = body(found, "(field o task is_kernel_thread)")
+    never = body(found, f"(not {is_one})")
+    found["clauses"].append({"thread": False, "object": "task", "locations": None, "body": never})
+
+
+def test_the_step_that_breaks_a_clause_is_shown_as_the_document_says(tmp_path: Path, tools: Tools) -> None:
+    options = Options(("prove no_traced_kernel_thread",), certificates=str(tmp_path))
+    (claim,) = check_file("core.kc", options).claims
+    assert claim.certificate is not None
+    result = check(str(edited(Path(claim.certificate), no_kernel_thread, sealed=True)), tools)
+    assert result.verdict == "rejected"
+    shown = textwrap.dedent(plain(checked_lines(result, 100)).partition(")\n")[2])
+    text = (Path(__file__).parent.parent / "docs" / "certificates.md").read_text()
+    assert re.sub(r"x \d+", "x N", f"```text\n{shown}\n```") in re.sub(r"x \d+", "x N", text)
+    cti = json.loads(checked_text([result]))["certificates"][0]["cti"]
+    assert (cti["step"]["label"], cti["step"]["line"]) == ("arch_kernel_thread.publish", 44)
+    assert cti["after"] == ["task 2's `is_kernel_thread` is 1"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "lines"),
+    [
+        (
+            one_elsewhere,
+            [
+                "before  task 1 is at `work` (small.kc:10); task 1's `begun` is 0",
+                "step    task 1, work (small.kc:10): current->busy = false;",
+                "after   task 1 is at `work` (small.kc:11)",
+                "false   while a task is at `work` (small.kc:9) or at `work` (small.kc:11): its own `begun` is 1",
+            ],
+        ),
+        (one_stronger, ["start   task 1's `begun` is 0", "false   every task: its `begun` is 1"]),
+        (
+            one_dropped,
+            [
+                "state   task 1 is published; task 1's `begun` is 0; task 1's `busy` is 1",
+                "false   what is to be proved",
+            ],
+        ),
+    ],
+    ids=lambda row: row.__name__ if callable(row) else "",
+)
+def test_where_an_obligation_is_not_met_is_shown(
+    edit: Callable[[Object], None], lines: list[str], written: dict[str, Path], tools: Tools
+) -> None:
+    copy = edited(written["prove ordered"], edit, sealed=True)
+    result = check(str(copy), tools)
+    copy.unlink()
+    assert result.cti is not None
+    assert [row.strip() for row in cti_rows(result.cti, 200)] == lines
 
 
 # ---- what is no certificate ----------------------------------------------------------------------

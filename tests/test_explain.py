@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from verify.lower.claims import invariant
 from verify.lower.history import with_history
 from verify.lower.small import Guess, Passes, Small, small_for_proof
 from verify.lower.whereabouts import with_whereabouts
-from verify.report.json_object import file_object
+from verify.report.json_object import file_object, text
 from verify.report.text import claim_lines, plain
 from verify.smt.judge import FailedObligation, Judgement
 from verify.smt.universal import judge_universal
@@ -152,10 +153,12 @@ def test_what_a_proof_rests_on_is_the_least_that_it_needs(file: str) -> None:
     ],
 )
 def test_sections_of_one_lock_exclude_each_other(file: str, name: str, follows: list[str]) -> None:
-    (claim,) = check_file(file, Options(claims=(name,), tasks=None, explain=True)).claims
+    result = check_file(file, Options(claims=(name,), tasks=None, explain=True))
+    (claim,) = result.claims
     assert claim.why is not None
     assert list(claim.why.follows) == follows
     assert f"so {follows[0]}" in plain(claim_lines(claim, 200, 30))
+    assert json.loads(text(result))["claims"][0]["why"]["follows"] == follows
 
 
 def test_nothing_is_explained_unless_it_is_asked_for(file: str) -> None:

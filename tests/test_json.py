@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator, ValidationError
 from tests.handmade import SOURCE, linked, proved, refuted, unknown
 from verify.api import versions
 from verify.diagnostics import Diagnostic
-from verify.engine.verdict import Scope, Trace
+from verify.engine.verdict import Counterexample, Scope, Trace
 from verify.instances import Slot
-from verify.ir import Static
+from verify.ir import Micro, Static
 from verify.report.json_object import file_object, schema, text
-from verify.report.result import FileResult
+from verify.report.result import Explanation, FileResult
 from verify.source import Span
 
 ERROR = Diagnostic("KC102", "unlock of `x`", Span(SOURCE, 30, 33), hint="try harder")
@@ -52,6 +52,34 @@ def test_a_claim_has_the_fields_of_the_contract() -> None:
         "invariant_found": ["!a || !b"], "certificate": "a.json", "reason": "", "shown": "",
         "why": None, "cti": None,
     }
+
+
+def test_an_explanation_has_its_lemmas_and_what_it_rests_on() -> None:
+    why = Explanation(
+        ("every task: `x` is 0",), ("locks that it rests on: `l`",), ("no two are at `f.a`",), 2, minimal=True
+    )
+    found = json.loads(text(FileResult("a.kc", versions(), claims=(replace(proved(), why=why),))))
+    validate(found)
+    assert found["claims"][0]["why"] == {
+        "sentences": ["every task: `x` is 0"], "follows": ["no two are at `f.a`"],
+        "rests": ["locks that it rests on: `l`"], "clauses": 2, "minimal": True,
+    }  # fmt: skip
+
+
+def test_a_counterexample_to_induction_has_its_step_or_none() -> None:
+    step = (Micro("", "f", Span(SOURCE, 0, 1)), Micro("f.set", "f", Span(SOURCE, 30, 33)))
+    before, after = ("task 1 is at `f.set`",), ("task 1's `x` is 1",)
+    cti = Counterexample("f.set x 1", step, before, after, "every task: its `x` is 0")
+    for part in (cti, replace(cti, step=(), after=())):
+        found = json.loads(text(FileResult("a.kc", versions(), claims=(replace(unknown(), cti=part),))))
+        validate(found)
+        shown = found["claims"][0]["cti"]
+        assert (shown["obligation"], shown["false"]) == ("f.set x 1", "every task: its `x` is 0")
+        assert (shown["before"], shown["after"]) == (list(part.before), list(part.after))
+        if part.step:
+            assert (shown["step"]["label"], shown["step"]["line"]) == ("f.set", Span(SOURCE, 30, 33).line)
+        else:
+            assert shown["step"] is None
 
 
 def test_a_trace_has_one_object_for_each_step() -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 
 from verify.explain.decided import Known, decided
 from verify.explain.words import LIVES, START, tests_of
-from verify.ir import FALSE, LIFE, Binary, Bound, Const, Expr, Field, Global, Local, System, Unary
+from verify.ir import FALSE, LIFE, Binary, Bound, Const, Expr, Field, Global, Ite, Local, System, Unary
 from verify.universal import Clause, parts
 
 MOST_PARTS = 60  # of a clause that a sentence is made of
@@ -15,9 +15,16 @@ MOST_PARTS = 60  # of a clause that a sentence is made of
 
 def sayable(system: System, clause: Clause, at: Known) -> Clause | None:
     """What is false of a clause that is false in a state, as a disjunction of tests; None if it is not so simple."""
-    if len(list(islice(parts(clause.body), MOST_PARTS + 1))) > MOST_PARTS:
+    body = clause.body
+    for _ in range(MOST_PARTS):
+        match body:
+            case Binary("&&", one, other):
+                body = one if decided(one, at).value == 0 else other
+            case _:
+                break
+    if len(list(islice(parts(body), MOST_PARTS + 1))) > MOST_PARTS:
         return None
-    part = replace(clause, body=_part(clause.body, at, right=True))
+    part = replace(clause, body=_part(body, at, right=True))
     return part if _is_sayable(system, part) else None
 
 
@@ -31,6 +38,10 @@ def _part(expr: Expr, at: Known, *, right: bool) -> Expr:
             return _part(one if is_false else other, at, right=right)
         case Binary("&&" | "||", one, other):
             return Binary("||", _part(one, at, right=right), _part(other, at, right=right))
+        case Ite(test, then, other):
+            taken = bool(decided(test, at).value)
+            way = _part(then if taken else other, at, right=right)
+            return Binary("||", _part(test, at, right=not taken), way)
         case Binary("==" | "!=" as op, one, other):
             return Binary(op if right else "!=" if op == "==" else "==", one, other)
         case Global() | Local() | Field() | Binary("&"):
