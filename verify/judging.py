@@ -18,7 +18,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
-from verify.outcome import Judgement, removed, subjects, wants
+from verify.outcome import Judgement, named, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, unit
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
 
     def judge(claim: ClaimDecl) -> Judgement:
         bench.starts[claim.name] = time.monotonic()
+        found = decided(claim)
+        return found._replace(unreached=bench.unreached(claim, found.verdict))
+
+    def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
             return Judgement(Unknown("not decided by this engine", "", ""))
         group, gone = bench.unit(claim), frozenset(removed(claim))
@@ -135,6 +139,7 @@ class _Bench:
     memories: defaultdict[Unit, Memory]
     tools: Tools
     starts: dict[str, float] = field(default_factory=dict)  # when a claim was taken up
+    never: dict[tuple[str, frozenset[str], tuple[str, ...]], bool] = field(default_factory=dict)  # guards reached
     reasons: dict[tuple[int, Expr], Explanation] = field(default_factory=dict)  # by proof and property
 
     def why_together(self, claim: ClaimDecl, proof: Verdict, alike: Sequence[ClaimDecl]) -> Explanation | None:
@@ -162,6 +167,20 @@ class _Bench:
                 question.system, whole or question.prop, question.prop, verdict.basis, deadline=deadline
             )
         return self.reasons[key]
+
+    def unreached(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
+        """The guards that a claim that is proved is about, if no run of the system with them comes to any."""
+        from verify.vacuity import never_reached  # noqa: PLC0415 - it imports the solver
+
+        guards = named(claim, self.options.without)
+        if not guards or not isinstance(verdict, Proved):
+            return ()
+        gone = frozenset(removed(claim)) - set(guards)
+        key = (self.selection.system(claim), gone, guards)
+        if key not in self.never:
+            lowered = self.selection.lower((self.selection.system(claim), gone, frozenset()))
+            self.never[key] = never_reached(self.question(claim, gone), lowered, guards)
+        return guards if self.never[key] else ()
 
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""

@@ -23,19 +23,23 @@ class Judgement(NamedTuple):
     exact: bool = False  # whether the system itself says how many tasks there are
     together: tuple[ClaimDecl, ...] = ()  # the claims that the verdict is a proof of, if one does for several
     why: Explanation | None = None  # a proof for any number of tasks, explained
+    unreached: tuple[str, ...] = ()  # the guards that the claim is about, if no run comes to any of them
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact, _, why = judgement
+    verdict, prop, exact, _, why, unreached = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
         span=claim.span, fault=fault,
     )
     match verdict:
+        case Proved(scope) if unreached:
+            reason = f"no run comes to `{', '.join(unreached)}`"
+            return replace(result, verdict="vacuous", holds=False, scope=scope, reason=reason)
         case Proved(scope, invariant, cti=cti):
             found = (tuple(why.sentences) if why else tuple(invariant.summary)) or None
             short = any_asked and not exact and scope.tasks is not None
@@ -83,6 +87,19 @@ def subjects(claims: Sequence[ClaimDecl]) -> list[ClaimDecl]:
 def removed(claim: ClaimDecl) -> tuple[str, ...]:
     """The guards that the claim is judged without."""
     return (*(claim.targets if claim.kind in ("redundant", "necessary") else ()), *claim.without)
+
+
+def named(claim: ClaimDecl, besides: Sequence[str]) -> tuple[str, ...]:
+    """The guards that a claim is about: if its proof is to say anything, some run has to come to one of them.
+
+    None for a claim that holds because of a run.
+    `besides` are removed from all claims, whatever they are about.
+    """
+    if wants(claim) == "refuted":
+        return ()
+    if claim.kind in ("redundant", "dead"):
+        return claim.targets
+    return tuple(guard for guard in claim.without if guard not in besides)
 
 
 def expectation(claim: ClaimDecl) -> str:

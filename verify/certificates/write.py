@@ -38,7 +38,7 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
     `known` keeps what is worked out once for claims that share a proof. Raises OSError.
     """
     verdict = judgement.verdict
-    if not isinstance(verdict, Proved) or verdict.basis is None:
+    if not isinstance(verdict, Proved) or verdict.basis is None or judgement.unreached:
         return None
     name = file_name(selection, options, claim)
     main = selection.program.sources[0].path

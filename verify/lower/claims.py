@@ -41,9 +41,9 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
     """The property behind a claim: what must hold in every reachable state, or be shown not to."""
     match claim.kind:
         case "reach":
-            return never_at(lowered.system, lowered.labels[claim.targets[0]])
+            return never_at(lowered.system, lowered.labels.get(claim.targets[0], frozenset()))
         case "dead":
-            return never_at(lowered.system, lowered.fires[claim.targets[0]])
+            return never_at(lowered.system, lowered.fires.get(claim.targets[0], frozenset()))
         case "lock_balanced":
             return balanced(lowered.system)
         case "deadlock_free":
