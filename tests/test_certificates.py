@@ -143,6 +143,62 @@ def test_a_claim_that_is_proved_for_a_number_has_none(tmp_path: Path) -> None:
     assert list((tmp_path / "made").iterdir()) == []
 
 
+ONE = """struct task { bool a; };
+void user(void) { for (;;) { if (%s) current->a = true; } }
+system { task init[*] runs user; }
+invariant inv = forall (struct task *t) !t->a;
+prove inv;
+"""
+
+
+def proved_or_not(folder: Path, cond: str, **more: Any) -> Path | None:
+    """The certificate that is written of the claim of a small program."""
+    (folder / "one.kc").write_text(ONE % cond)
+    (claim,) = check_file(str(folder / "one.kc"), Options(certificates=str(folder / "made"), **more)).claims
+    return None if claim.certificate is None else Path(claim.certificate)
+
+
+def test_the_certificate_of_a_claim_that_is_proved_no_more_goes(tmp_path: Path) -> None:
+    path = proved_or_not(tmp_path, "false")
+    assert path is not None
+    assert path.exists()
+    assert proved_or_not(tmp_path, "true") is None
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_is_not_a_certificate_of_that_claim_stays(tmp_path: Path) -> None:
+    path = proved_or_not(tmp_path, "false")
+    assert path is not None
+    text = path.read_text()
+    found = json.loads(text)
+    other = dict(found, claim=dict(found["claim"], name="prove other"))
+    other.pop("sha256")
+    beside = path.parent / "beside.json"
+    sealed = json.dumps({**other, "sha256": seal(other)})
+    for said in ("my notes", text + "}", text.replace("one.kc", "two.kc"), sealed):
+        path.write_text(said)
+        beside.write_text(text)
+        assert proved_or_not(tmp_path, "true") is None
+        assert path.read_text() == said
+        assert beside.read_text() == text
+
+
+def test_a_certificate_with_other_options_stays(tmp_path: Path) -> None:
+    path = proved_or_not(tmp_path, "false")
+    assert path is not None
+    assert proved_or_not(tmp_path, "true", defines={"MORE": "1"}) is None
+    assert path.exists()
+
+
+def test_a_certificate_of_the_same_source_stays_while_the_claim_is_open(tmp_path: Path) -> None:
+    path = proved_or_not(tmp_path, "false")
+    assert path is not None
+    assert proved_or_not(tmp_path, "false", engine="bfs") is None
+    assert path.exists()
+    assert proved_or_not(tmp_path, "0", engine="bfs") is None
+    assert not path.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = check_file("core.kc", Options(("prove",), certificates=str(tmp_path / "file" / "made")))

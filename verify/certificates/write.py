@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING
 
 from verify.certificates.bodies import Writer
 from verify.certificates.canonical import system_hash
-from verify.certificates.form import SCHEMA, Certificate, Claimed, Given, Rests, Scope
+from verify.certificates.form import (
+    SCHEMA,
+    BadCertificateError,
+    Certificate,
+    Claimed,
+    Given,
+    NoCertificateError,
+    Rests,
+    Scope,
+    certificate,
+)
 from verify.certificates.statement import is_bundled, proved, source_files, statement
-from verify.engine.verdict import Basis, Proved
+from verify.engine.verdict import Basis, Proved, Unknown
 from verify.lower.small import Guess, Passes
 from verify.outcome import Judgement, removed, wants
 from verify.resources import specs_root
@@ -35,11 +45,10 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
 ) -> Path | None:  # fmt: skip
     """Write the certificate of a claim into a folder; return its path, None if there is none to write.
 
-    `known` keeps what is worked out once for claims that share a proof. Raises OSError.
+    Then one that was written of this claim before goes, unless it may still show what it claims to show. `known` keeps
+    what is worked out once for claims that share a proof. Raises OSError.
     """
     verdict = judgement.verdict
-    if not isinstance(verdict, Proved) or verdict.basis is None or judgement.unreached:
-        return None
     name = file_name(selection, options, claim)
     main = selection.program.sources[0].path
     given = Given(
@@ -49,6 +58,9 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
         claim.name, claim.kind, claim.invariant, result.guard, selection.system(claim), removed(claim),
         wants(claim) == "proved",
     )
+    if not isinstance(verdict, Proved) or verdict.basis is None or judgement.unreached:
+        _withdraw(folder / name, given, said, open_still=isinstance(verdict, Unknown))
+        return None
     lines = Writer()
     clauses = tuple(lines.said(clause) for clause in verdict.basis.clauses)
     found = Certificate(
@@ -58,6 +70,25 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
     )  # fmt: skip
     _replace(folder / name, found.text())
     return folder / name
+
+
+def _withdraw(path: Path, given: Given, said: Claimed, *, open_still: bool) -> None:
+    """Delete the certificate of a claim that has no proof now; nothing else, whatever has its name.
+
+    If it is still open whether there is one, a certificate of the same sources may well show it, and stays.
+    """
+    try:
+        found = certificate(path.read_bytes())
+    except (OSError, NoCertificateError, BadCertificateError):
+        return
+    alike = (_asked(found.given), found.claim.name, found.claim.system) == (_asked(given), said.name, said.system)
+    if alike and not (open_still and found.given.files == given.files):
+        path.unlink()
+
+
+def _asked(given: Given) -> tuple[object, ...]:
+    """Which file, and with which options."""
+    return [file.path for file in given.files[:1]], dict(given.defines), given.system, given.without
 
 
 def prepare(folder: Path) -> None:
