@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import partial, reduce
 
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -127,18 +127,23 @@ def _places(scope: Scope, accept: Callable[[Domain], bool]) -> list[Callable[[st
     return ways
 
 
+def _always(expr: Expr, _: st.DrawFn) -> Expr:
+    return expr
+
+
 def pointers(draw: st.DrawFn, scope: Scope, cls: str, depth: int = 2) -> Expr:
     """A pointer to an object of class `cls`, or NULL."""
     ways: list[Callable[[st.DrawFn], Expr]] = [lambda _: Const(0)]
     bound = [name for name, domain in scope.bound if domain == Ptr(cls)]
-    ways += [lambda _, name=name: Bound(name) for name in bound * 3]  # type: ignore[misc]
+    ways += [partial(_always, Bound(name)) for name in bound * 3]
     if cls == TASK and scope.me:
         ways += [lambda _: Me()] * 3
     if scope.statics.get(cls):
         ways.append(lambda draw: Const(draw(st.integers(1, scope.statics[cls]))))
     simple = [Global(var.name) for var in scope.globals if var.domain == Ptr(cls)]
     own = [Local(var.name) for var in scope.locals if var.domain == Ptr(cls) and scope.me]
-    ways += [lambda _, place=place: place for place in [*simple, *own, *own]]  # type: ignore[misc]
+    places: list[Expr] = [*simple, *own, *own]
+    ways += [partial(_always, place) for place in places]
     if depth > 0:
         ways += _places(scope, lambda domain: domain == Ptr(cls)) if depth > 1 else []
         ways.append(

@@ -177,7 +177,7 @@ def test_usage_errors_are_code_2_and_an_object(args: list[str], capsys: pytest.C
         assert main([*args, "--json"]) == 2
         value = as_json(capsys)
         assert value["claims"] == []
-        assert len(value["errors"]) == 1  # type: ignore[arg-type]
+        assert len(value["errors"]) == 1  # type: ignore[arg-type] # JSON
 
 
 # ---- failures ------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_internal_errors_are_short(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "please report it" in err
     assert "Traceback" not in err
     assert main(["prove", "a.kc", "--json"]) == 70
-    assert as_json(capsys)["errors"][0]["code"] == "KC970"  # type: ignore[index]
+    assert as_json(capsys)["errors"][0]["code"] == "KC970"  # type: ignore[index] # the same
     monkeypatch.setenv("VERIFY_DEBUG", "1")
     assert main(["prove", "a.kc"]) == 70
     assert "Traceback" in capsys.readouterr().err
@@ -229,7 +229,7 @@ def test_an_interrupt_shows_what_is_known(monkeypatch: pytest.MonkeyPatch, capsy
     assert "4 claims: 2 hold, 2 unknown" in out
     assert err == "verify: interrupted\n"
     assert main(["prove", "a.kc", "--json"]) == 130
-    assert [claim["holds"] for claim in as_json(capsys)["claims"]] == [True, True, None, None]  # type: ignore[attr-defined]
+    assert [claim["holds"] for claim in as_json(capsys)["claims"]] == [True, True, None, None]  # type: ignore[attr-defined] # the same
 
 
 def test_an_interrupt_elsewhere_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

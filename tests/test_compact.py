@@ -68,7 +68,7 @@ def test_a_contradiction_is_seen() -> None:
 
 
 @pytest.mark.parametrize(("show", "mm_is_private"), [("", True), ("publish(q);", False), ("g = q;", False)])
-def test_what_is_shown_is_shown_class_by_class(show: str, mm_is_private: bool) -> None:  # noqa: FBT001
+def test_what_is_shown_is_shown_class_by_class(show: str, mm_is_private: bool) -> None:  # noqa: FBT001 - a parameter
     make = "struct task *t = new struct task; struct mm *q = new struct mm;"
     make += f"if (t && q) {{ {show} t->x = 1; q->a = 1; }}"
     look = "struct task *o = any(struct task); if (o->x) n = 1; struct mm *m = any(struct mm); if (m->a) n = 2;"

@@ -75,7 +75,7 @@ def lark_values(text: str, terminals: list[str]) -> list[tuple[str, list[object]
     run = lark.parse_interactive(start="unit")
     for word, terminal in zip(text.split(), terminals, strict=True):
         run.feed_token(Token(terminal, word))
-    tree: Tree[Token] = run.feed_eof(Token("$END", ""))  # type: ignore[no-untyped-call]
+    tree: Tree[Token] = run.feed_eof(Token("$END", ""))  # type: ignore[no-untyped-call] # of Lark
     return [(str(node.data), [plain(child) for child in node.children]) for node in tree.iter_subtrees()]
 
 

@@ -438,7 +438,7 @@ def test_the_exit_tag_of_the_mail_is_the_body_of_its_if() -> None:
     ],
 )
 def test_types(text: str, expected: object) -> None:
-    assert decls(f"{text} x;") == (GlobalDecl("x", expected, None),)  # type: ignore[arg-type]
+    assert decls(f"{text} x;") == (GlobalDecl("x", expected, None),)  # type: ignore[arg-type] # a type
 
 
 def test_structs_and_enums() -> None:

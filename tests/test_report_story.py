@@ -107,7 +107,7 @@ def test_an_error_of_the_thread_is_told(kind: str, deed: str) -> None:
     pc = state[Slot(THREAD, 1, PC)]
     whole = trace.instance.system
     locations = list(whole.locations)
-    locations[pc] = Location(kind, kind)  # type: ignore[arg-type]
+    locations[pc] = Location(kind, kind)  # type: ignore[arg-type] # one of them
     inst = replace(trace.instance, system=replace(whole, locations=tuple(locations)))
     claim = replace(refuted(Trace(inst, trace.states, trace.steps)), broken=None)
     assert story(claim).startswith(f"task 1 {deed} in `old = task->task_dumpable;` (kernel_thread, kernel.kc:4)")

@@ -48,7 +48,7 @@ def test_a_claim_that_is_unknown_says_why_and_what_is_known() -> None:
     ("reach", True, True),
 ])
 def test_which_expected_runs_are_shown(kind: str, chosen: bool, run: bool) -> None:  # noqa: FBT001 - parameters
-    claim = replace(refuted(), kind=kind, holds=True)  # type: ignore[arg-type]
+    claim = replace(refuted(), kind=kind, holds=True)  # type: ignore[arg-type] # one of them
     assert (len(shown(claim, chosen=chosen)) > 1) is run
 
 

@@ -151,7 +151,7 @@ def test_everything_in_one_block_is_exactly_the_reachable_states(data: st.DataOb
 
 @COMMON
 @given(st.data(), st.booleans())
-def test_relations_hold_in_every_reachable_state(data: st.DataObject, ordered: bool) -> None:  # noqa: FBT001
+def test_relations_hold_in_every_reachable_state(data: st.DataObject, ordered: bool) -> None:  # noqa: FBT001 - drawn
     explored: Explored = data.draw(spaces(limit=200, ordered=ordered))
     inst = explored.instance
     shape = data.draw(st.sampled_from(shapes(inst)))
@@ -162,7 +162,7 @@ def test_relations_hold_in_every_reachable_state(data: st.DataObject, ordered: b
 
 @COMMON
 @given(st.data(), st.booleans())
-def test_what_is_found_is_inductive_and_implies_the_property(data: st.DataObject, ordered: bool) -> None:  # noqa: FBT001
+def test_what_is_found_is_inductive_and_implies_the_property(data: st.DataObject, ordered: bool) -> None:  # noqa: FBT001 - drawn
     explored: Explored = data.draw(spaces(limit=200, ordered=ordered))
     inst = explored.instance
     prop = data.draw(properties(inst.system, ordered=ordered))

@@ -92,7 +92,7 @@ def test_a_message_that_breaks_off_is_none(tmp_path: Path) -> None:
     written = tmp_path / "written"
 
     def work(_: Unit, send: Callable[[int], None]) -> None:
-        pipe = send.__self__  # type: ignore[attr-defined]
+        pipe = send.__self__  # type: ignore[attr-defined] # a bound method
         os.write(pipe.fileno(), (100).to_bytes(4, "big") + b"half")
         written.touch()
 

@@ -16,8 +16,7 @@ from verify.ir import PC, TRUE, Action, Local, Ptr
 from verify.lower.flow import live, outgoing
 from verify.lower.localize import reads, shared_keys
 from verify.lower.simplify import conjuncts
-from verify.lower.slice import key_of
-from verify.lower.visible import Key
+from verify.lower.visible import Key, key_of
 from verify.semantics import Context, SemanticsError, apply, contexts, evaluate
 
 MOST_STATES = 4_000  # how many states the search for one step may take from its queue

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from verify.ir import LIFE, PC, Expr, Field, Global, Local, Ptr, Range, Referenced, System, Update
 from verify.lower.simplify import parts
-from verify.lower.slice import key_of, pointers_to
-from verify.lower.visible import Key
+from verify.lower.slice import pointers_to
+from verify.lower.visible import Key, key_of
 
 WIDEST_GUESS = 64
 NOTHING = frozenset[Key]()

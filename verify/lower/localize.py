@@ -36,8 +36,7 @@ from verify.ir import (
 from verify.lower.facts import outcomes
 from verify.lower.hidden import closed, reads
 from verify.lower.simplify import conj, conjuncts, ite, parts
-from verify.lower.slice import key_of
-from verify.lower.visible import Key, seen
+from verify.lower.visible import Key, key_of, seen
 
 __all__ = [
     "changed_by_others", "closely_read", "decisive", "first_keys", "localize", "looked_at", "often_tested",

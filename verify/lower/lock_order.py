@@ -26,7 +26,6 @@ from verify.ir import (
     Field,
     Global,
     Local,
-    Me,
     Ptr,
     Quant,
     Range,
@@ -35,11 +34,10 @@ from verify.ir import (
     Unary,
 )
 from verify.lower.choices import always
-from verify.lower.flow import forward
+from verify.lower.holding import may_hold
 from verify.lower.simplify import binary, conj, conjuncts, disj, negate, rebuild
 from verify.lower.simplify import parts as parts_of
-from verify.lower.slice import key_of
-from verify.lower.visible import Key
+from verify.lower.visible import Key, key_of
 from verify.semantics import FINISHED
 
 THREAD, OBJECT = "thread", "object"
@@ -58,7 +56,7 @@ def ordered_locks(system: System) -> Expr | None:
     ends = {action.target for action in system.actions} | {group.entry for group in system.groups}
     if any(system.locations[end].kind not in FINISHED and end not in out for end in ends):
         return None
-    held = _may_hold(system)
+    held = may_hold(system, tried=True)
     waits: dict[int, frozenset[Key]] = {}
     somebody = _some(Ptr(system.thread), [Binary("==", Field(CHOSEN, system.thread, LIFE), Const(PUBLISHED))])
     asked = False
@@ -82,26 +80,6 @@ def ordered_locks(system: System) -> Expr | None:
         return None
     owned = [_owned(system, key, _places(held, waits, key)) for key in sorted(before)]
     return conj([*owned, *([_published(system)] if asked else [])])
-
-
-def _may_hold(system: System) -> Mapping[int, frozenset[Key]]:
-    """The locks that a thread may hold at each location, those too that it may have failed to take."""
-
-    def after(action: Action, before: frozenset[Key]) -> frozenset[Key]:
-        for update in action.updates:
-            if isinstance(update.place, Global | Field) and _is_lock(system, update.place):
-                key = {key_of(update.place)}
-                takes = Me() in parts_of(update.value) and not _is_without(update.value)
-                before = before | key if takes else before - key
-        return before
-
-    starts = dict.fromkeys((action.source for action in system.actions), frozenset[Key]())
-    return forward(system.actions, starts, after, lambda old, new: old | new)
-
-
-def _is_without(value: Expr) -> bool:
-    """Whether it is a set of readers that the thread has left."""
-    return isinstance(value, Binary) and value.op == "without"
 
 
 def _places(held: Mapping[int, Collection[Key]], waits: Collection[int], key: Key) -> frozenset[int]:

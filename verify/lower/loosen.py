@@ -13,8 +13,8 @@ from dataclasses import replace
 from verify.ir import TRUE, Action, Binder, Bound, Expr, Field, Global, Local, Ptr, Referenced, System, Update
 from verify.lower.hidden import reads
 from verify.lower.simplify import conj, parts
-from verify.lower.slice import key_of, pointers_to
-from verify.lower.visible import Key
+from verify.lower.slice import pointers_to
+from verify.lower.visible import Key, key_of
 
 
 def loosen(system: System) -> System:

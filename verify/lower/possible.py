@@ -32,8 +32,7 @@ from verify.ir import (
 from verify.lower.flow import live, spawned
 from verify.lower.readings import WIDEST, Reading, Values, choices, objects, reading, truths
 from verify.lower.simplify import parts
-from verify.lower.slice import key_of
-from verify.lower.visible import Key, roots
+from verify.lower.visible import Key, key_of, roots
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,7 @@ from verify.ir import (
     Wrap,
 )
 from verify.lower.simplify import is_boolean
-from verify.lower.slice import key_of
-from verify.lower.visible import Key
+from verify.lower.visible import Key, key_of
 from verify.semantics import operate, wrap
 
 Values = frozenset[int] | None  # None: anything

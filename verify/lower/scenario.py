@@ -16,8 +16,7 @@ from verify.ir import Action, Expr, Field, Me, System
 from verify.lower.flow import reachable
 from verify.lower.graph import END
 from verify.lower.possible import World, nothing_yet
-from verify.lower.slice import key_of
-from verify.lower.visible import roots, seen
+from verify.lower.visible import key_of, roots, seen
 
 Branch = tuple[int, ...]
 Branches = frozenset[Branch]

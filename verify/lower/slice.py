@@ -27,7 +27,6 @@ from verify.ir import (
     Global,
     Group,
     Local,
-    Place,
     Ptr,
     Referenced,
     System,
@@ -36,11 +35,12 @@ from verify.ir import (
 )
 from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
-from verify.lower.flow import distinct, forward, outgoing, postorder, reachable, spawned
+from verify.lower.flow import distinct, outgoing, postorder, reachable, spawned
 from verify.lower.graph import END, ERRORS, FIXED
+from verify.lower.holding import may_hold
 from verify.lower.known import settle_locals
 from verify.lower.simplify import conj, conjuncts, operands, parts
-from verify.lower.visible import Key, roots, seen
+from verify.lower.visible import Key, key_of, roots, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def slice_for(system: System, prop: Expr, *, spins: bool = False) -> System:
     entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
     kept = {*entries, *range(len(FIXED)), *to.locations}
     out = outgoing(system.actions)
-    held = _may_hold(system)
+    held = may_hold(system)
     twins = _twins(system)
     leaving = {n: [_step(action, held) for action in out[n]] for n in postorder(out, out) if n in out}
     passable = frozenset(n for n, found in out.items() if n not in kept and _passable(system, found))
@@ -110,17 +110,6 @@ def slice_for(system: System, prop: Expr, *, spins: bool = False) -> System:
         if grown == relevant:
             return _built(system, cut)
         relevant = grown
-
-
-def key_of(place: Place) -> Key:
-    """The variable of a place, in any cell."""
-    match place:
-        case Global(name):
-            return ("", name)
-        case Local(name):
-            return ("thread", name)
-        case Field(_, cls, name):
-            return (cls, name)
 
 
 def _step(action: Action, held: Mapping[int, Collection[Key]]) -> Step:
@@ -204,22 +193,6 @@ def _twins(system: System) -> Mapping[Key, Key]:
     pool += [(name, var.name) for name, cls in system.classes.items() for var in cls.fields]
     halves = [((cell, name.removesuffix(".readers")), (cell, name)) for cell, name in pool if name.endswith(".readers")]
     return {one: other for pair in halves for one, other in (pair, pair[::-1])}
-
-
-def _may_hold(system: System) -> Mapping[int, Collection[Key]]:
-    """The locks that a thread may hold at each location."""
-    nothing = frozenset[Key]()
-
-    def after(action: Action, before: frozenset[Key]) -> frozenset[Key]:
-        for update in action.updates:
-            place = update.place
-            if isinstance(place, Global | Field) and system.var(place).lock:
-                taken = acquires(action, place, update.value) is not None
-                before = before | {key_of(place)} if taken else before - {key_of(place)}
-        return before
-
-    starts = dict.fromkeys((action.source for action in system.actions), nothing)
-    return forward(system.actions, starts, after, lambda old, new: old | new)
 
 
 # ---- building the slice ------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ class WithoutStatics:
 
 def without_statics(system: System, prop: Expr) -> WithoutStatics:
     """Return the system in which the fields of static objects are globals, of all classes that allow it."""
+    if not system.statics:
+        return WithoutStatics(system, {})
     asked = {part.cls for expr in (prop, *_exprs(system)) for part in parts(expr) if isinstance(part, Referenced)}
     fresh = {value.cls for group in system.groups for value in group.values.values() if isinstance(value, Fresh)}
     names: dict[str, tuple[str, ...]] = {}

@@ -12,6 +12,17 @@ from verify.lower.simplify import operands
 Key = tuple[str, str]  # ("", global), ("thread", local) or (class, field)
 
 
+def key_of(place: Place) -> Key:
+    """The variable of a place, in any cell."""
+    match place:
+        case Global(name):
+            return ("", name)
+        case Local(name):
+            return ("thread", name)
+        case Field(_, cls, name):
+            return (cls, name)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The variables that a property reads and the locations that it names."""
