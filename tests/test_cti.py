@@ -167,6 +167,29 @@ def test_what_is_false_is_said_where_it_is_simple_enough(body: Expr, false: str)
     assert counterexample(system, where, {}).false == false
 
 
+AT = """\
+struct task { bool busy; };
+void user(void)
+{
+        for (;;) {
+enter>      current->busy = true;
+leave>      current->busy = false;
+        }
+}
+system { task user[*] runs user; }
+invariant alone = forall (struct task *t, struct task *u) t == u || !(at(t, user.leave) && at(u, user.leave));
+prove alone;
+"""
+
+
+def test_where_threads_are_is_told_if_the_property_asks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "at.kc").write_text(AT)
+    (claim,) = check_file(str(tmp_path / "at.kc"), Options(engine="views")).claims
+    assert claim.cti is not None
+    places = [fact for fact in claim.cti.before if " is at " in fact]
+    assert places == [f"task {n} is at `user.leave` (at.kc:6)" for n in (1, 2)]
+
+
 # ---- the core of the fix -------------------------------------------------------------------------
 
 

@@ -43,7 +43,8 @@ def counterexample(system: System, broken: Broken, names: Mapping[tuple[int, str
     action, after = broken.action, about.looked(broken.after)
     looked = after | about.looked(broken.before)
     if action is not None:
-        looked |= _looked_at(action, Known(broken.before, ACTOR, broken.choices), after if broken.body else None)
+        stored = after if broken.body is not None else None
+        looked |= _looked_at(action, Known(broken.before, ACTOR, broken.choices), stored)
     before = [*about.stands(broken.before), *about.facts(broken.before, looked), *about.chosen()]
     return Counterexample(
         broken.obligation, action.micro if action is not None else (), tuple(before), tuple(about.changed()),
@@ -93,7 +94,8 @@ class _About:
         if clause is not None:
             cells += [(tasks, bound[THREAD])] * clause.thread + [(clause.cls, bound[OBJECT])] * bool(clause.cls)
         else:
-            cells += sorted({(slot.cell, slot.index) for slot in self.looked(self.broken.after) if slot.cell})
+            slots = sorted(slot for slot in self.looked(self.broken.after) if slot.cell)
+            cells += [(tasks if slot.cell == CELL else slot.cell, slot.index) for slot in slots]
         for cell in cells:
             self.called(cell)
 
@@ -111,10 +113,11 @@ class _About:
         return NOTHING if body is None else decided(body, Known(values, bound=self.broken.bound)).slots
 
     def stands(self, values: Mapping[Slot, int]) -> Iterator[str]:
-        """Where the threads are that take the step, or that the clause speaks of."""
+        """Where the threads are that take the step, that the clause speaks of, or of which the body asks it."""
         threads = [ACTOR] if self.broken.action is not None else []
         if self.broken.clause is not None and self.broken.clause.thread:
             threads.append(self.broken.bound[THREAD])
+        threads += sorted(slot.index for slot in self.looked(values) if slot.name == PC)
         for thread in dict.fromkeys(threads):
             if (at := values.get(Slot(CELL, thread, PC))) is not None:
                 yield f"{self.called((self.system.thread, thread))} is {self._place(at)}"
