@@ -21,7 +21,7 @@ def shown(system: System, clauses: Sequence[Clause], prop: Expr) -> bool:
         return False
 
 
-def culprit(system: System, clauses: Sequence[Clause], prop: Expr) -> str | None:
+def culprit(system: System, clauses: Sequence[Clause], prop: Expr) -> Query | None:
     """The first obligation that Z3 does not find met."""
     refuse(system)
     refuse_clauses(system, clauses)
@@ -31,7 +31,7 @@ def culprit(system: System, clauses: Sequence[Clause], prop: Expr) -> str | None
     while broken is not None:
         half = next((half for half in broken.halves() if not _met(half)), None)
         if half is None:
-            return broken.name
+            return broken
         broken = half
     return None
 

@@ -8,16 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import z3
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.test_explain import PROGRAM, made, proof, short
+from tests.independent import culprit
+from tests.test_explain import PROGRAM, SAID, made, proof, short
 from tests.test_smt_reader import INSTANCE, RUN, exprs, states
 from verify.api import Options, check_file
 from verify.engine.parametric import finder
 from verify.engine.verdict import Counterexample, Progress, Proved
 from verify.explain.decided import Known, decided
 from verify.explain.induction import counterexample
+from verify.explain.literals import literals
 from verify.induction import Broken
 from verify.instances import THREAD as CELL
 from verify.instances import Slot, State
@@ -271,6 +274,77 @@ def test_a_proof_that_is_found_later_has_none(tmp_path: Path) -> None:
     (tmp_path / "a.kc").write_text(PROGRAM)
     for claim in check_file(str(tmp_path / "a.kc"), Options()).claims:
         assert (claim.holds, claim.cti) == (True, None)
+
+
+# ---- any system ----------------------------------------------------------------------------------
+
+
+@st.composite
+def guesses_at(draw: st.DrawFn, system: System) -> Clause:
+    """A clause of one or two tests, at some locations or anywhere."""
+    thread = draw(st.booleans())
+    cls = draw(st.sampled_from([*system.classes, *([""] if thread else [])]))
+    tests = [literal.test for literal in literals(system, thread=thread, cls=cls)]
+    body = draw(st.sampled_from(tests))
+    if draw(st.booleans()):
+        body = Binary(draw(st.sampled_from(["||", "&&"])), body, draw(st.sampled_from(tests)))
+    places = st.frozensets(st.integers(0, len(system.locations) - 1), min_size=1)
+    return Clause(thread, cls, draw(st.none() | places) if thread else None, body)
+
+
+@pytest.fixture(scope="module")
+def known() -> Sequence[tuple[Small, Sequence[Clause]]]:
+    """Small systems, with what is true of them."""
+    found = []
+    for name in SAID:
+        system, prop, proved = proof(name)
+        assert proved.basis is not None
+        found.append((made(system, prop, proved.basis), proved.basis.clauses))
+    return [*found, core()]
+
+
+FEWER = settings(RUN, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+
+
+@FEWER
+@given(st.data())
+def test_whatever_breaks_is_broken_and_can_be_said(
+    known: Sequence[tuple[Small, Sequence[Clause]]], data: st.DataObject
+) -> None:
+    small, true = data.draw(st.sampled_from(known))
+    system, _ = small.told()
+    some = [*true, *(data.draw(guesses_at(system)) for _ in range(data.draw(st.integers(1, 3))))]
+    judgement = judge_universal(system, some, TRUE)
+    if judgement.ok:
+        return
+    where = judgement.failed[0].broken
+    assert where is not None
+    cti = counterexample(system, where, small.names())
+    assert "\n".join(cti_rows(cti, 80))
+    assert bool(cti.step) == (where.action is not None)
+    assert is_one(where, some)
+
+
+@FEWER
+@given(st.data())
+def test_the_obligations_of_certificates_are_broken_by_what_the_solver_says(
+    known: Sequence[tuple[Small, Sequence[Clause]]], data: st.DataObject
+) -> None:
+    small, true = known[data.draw(st.integers(0, len(SAID) - 1))]
+    system, _ = small.told()
+    some = [*true, data.draw(guesses_at(system))]
+    query = culprit(system, some, TRUE)
+    if query is None:
+        return
+    witness = query.pose()
+    context = z3.Context()
+    answer = z3.Z3_eval_smtlib2_string(context.ref(), witness.asking())
+    assert answer.startswith("sat")
+    where = witness.broken(query.name, answer)
+    assert where.clause in some
+    assert where.clause is not None
+    assert said(where.clause, where, where.after) == 0
+    assert counterexample(system, where, small.names()).false
 
 
 # ---- what decides an expression ------------------------------------------------------------------
