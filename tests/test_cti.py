@@ -189,7 +189,7 @@ def quiet(_: Progress) -> None:
 
 def test_a_kernel_thread_is_one_from_the_statement_on_that_makes_it_one() -> None:
     small, clauses = core()
-    system, prop = small.told()
+    system, prop, _ = small.told()
     none = Clause(False, "task", None, Binary("==", Field(Bound(OBJECT), "task", "is_kernel_thread"), Const(0)))
     found = broken(system, [*clauses, none], prop)
     cti = counterexample(system, found, small.names())
@@ -205,7 +205,7 @@ def test_a_kernel_thread_is_one_from_the_statement_on_that_makes_it_one() -> Non
 @pytest.mark.slow
 def test_each_clause_of_the_core_that_is_missed_is_missed_somewhere() -> None:
     small, clauses = core()
-    (system, prop), missed = small.told(), 0
+    (system, prop, _), missed = small.told(), 0
     for dropped in range(0, len(clauses), 3):
         rest = [clause for number, clause in enumerate(clauses) if number != dropped]
         judgement = judge_universal(system, rest, prop)
