@@ -30,11 +30,15 @@ def attempts(name: str, system: System, prop: Expr, budget: float) -> None:
         small = small_for_proof(system, prop, guess, Passes())
         made = time.process_time()
         line = f"{name}  {len(guess.keys)} variables  {len(small.system.actions)} actions  small {made - began:.2f} s"
-        told, said = small.told()
+        told = small.told()
         try:
-            clauses = universal_invariant(told, said, deadline=time.monotonic() + budget)
+            clauses = universal_invariant(
+                told.system, told.prop, axioms=told.axioms, deadline=time.monotonic() + budget
+            )
             found = time.process_time()
-            answer = judge_universal(told, clauses, said, deadline=time.monotonic() + budget)
+            answer = judge_universal(
+                told.system, clauses, told.prop, axioms=told.axioms, deadline=time.monotonic() + budget
+            )
         except (NoViewsError, EncodingError) as error:
             sys.stdout.write(f"{line}  views {time.process_time() - made:.2f} s: {error}\n")
             continue

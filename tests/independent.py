@@ -13,21 +13,23 @@ from verify.smt.covered import refuse, refuse_clauses, refuse_property
 from verify.universal import Clause, prenex
 
 
-def shown(system: System, clauses: Sequence[Clause], prop: Expr) -> bool:
+def shown(system: System, clauses: Sequence[Clause], prop: Expr, axioms: Sequence[Clause] = ()) -> bool:
     """Whether Z3 finds all obligations met. Raises EncodingError for a system that is not covered."""
     try:
-        return culprit(system, clauses, prop) is None
+        return culprit(system, clauses, prop, axioms) is None
     except NotCoveredError:  # a property that is no universal one
         return False
 
 
-def culprit(system: System, clauses: Sequence[Clause], prop: Expr) -> Query | None:
+def culprit(
+    system: System, clauses: Sequence[Clause], prop: Expr, axioms: Sequence[Clause] = ()
+) -> Query | None:
     """The first obligation that Z3 does not find met."""
     refuse(system)
     refuse_clauses(system, clauses)
     for binders, matrix in prenex(prop) or ():
         refuse_property(system, binders, matrix)
-    broken = next((query for query in queries(system, clauses, prop) if not _met(query)), None)
+    broken = next((query for query in queries(system, clauses, prop, axioms) if not _met(query)), None)
     while broken is not None:
         half = next((half for half in broken.halves() if not _met(half)), None)
         if half is None:

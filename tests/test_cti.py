@@ -215,7 +215,7 @@ def quiet(_: Progress) -> None:
 
 def test_a_kernel_thread_is_one_from_the_statement_on_that_makes_it_one() -> None:
     small, clauses = core()
-    system, prop = small.told()
+    system, prop, _ = small.told()
     none = Clause(False, "task", None, Binary("==", Field(Bound(OBJECT), "task", "is_kernel_thread"), Const(0)))
     found = broken(system, [*clauses, none], prop)
     cti = counterexample(system, found, small.names())
@@ -231,7 +231,7 @@ def test_a_kernel_thread_is_one_from_the_statement_on_that_makes_it_one() -> Non
 @pytest.mark.slow
 def test_each_clause_of_the_core_that_is_missed_is_missed_somewhere() -> None:
     small, clauses = core()
-    (system, prop), missed = small.told(), 0
+    (system, prop, _), missed = small.told(), 0
     for dropped in range(0, len(clauses), 3):
         rest = [clause for number, clause in enumerate(clauses) if number != dropped]
         judgement = judge_universal(system, rest, prop)
@@ -312,7 +312,7 @@ def test_whatever_breaks_is_broken_and_can_be_said(
     known: Sequence[tuple[Small, Sequence[Clause]]], data: st.DataObject
 ) -> None:
     small, true = data.draw(st.sampled_from(known))
-    system, _ = small.told()
+    system, *_ = small.told()
     some = [*true, *(data.draw(guesses_at(system)) for _ in range(data.draw(st.integers(1, 3))))]
     judgement = judge_universal(system, some, TRUE)
     if judgement.ok:
@@ -331,7 +331,7 @@ def test_the_obligations_of_certificates_are_broken_by_what_the_solver_says(
     known: Sequence[tuple[Small, Sequence[Clause]]], data: st.DataObject
 ) -> None:
     small, true = known[data.draw(st.integers(0, len(SAID) - 1))]
-    system, _ = small.told()
+    system, *_ = small.told()
     some = [*true, data.draw(guesses_at(system))]
     query = culprit(system, some, TRUE)
     if query is None:

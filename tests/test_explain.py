@@ -113,7 +113,7 @@ def short(name: str, *, late: float = 20.0) -> tuple[System, Expr, minimise.Shor
     """The system and the property that a short proof is of, and that proof."""
     system, prop, found = proof(name)
     assert found.basis is not None
-    small, said = made(system, prop, found.basis).told()
+    small, said, _ = made(system, prop, found.basis).told()
     return small, said, minimise.shortened(small, found.basis.clauses, said, time.monotonic() + late)
 
 
@@ -200,7 +200,7 @@ def test_without_time_the_long_proof_is_counted() -> None:
 def test_an_invariant_that_is_none_explains_nothing() -> None:
     system, prop, found = proof("busy_holds")
     assert found.basis is not None
-    small, said = made(system, prop, found.basis).told()
+    small, said, _ = made(system, prop, found.basis).told()
     assert minimise.shortened(small, (), said, time.monotonic() + 20) is None
 
 

@@ -68,5 +68,4 @@ def with_counterexample(verdict: Verdict, failed: Failed | None) -> Verdict:
 
 
 def _told(failed: Failed) -> Counterexample:
-    system, _ = failed.small.told()
-    return counterexample(system, failed.broken, failed.small.names())
+    return counterexample(failed.small.told().system, failed.broken, failed.small.names())

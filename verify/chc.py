@@ -17,7 +17,7 @@ from verify.engine.verdict import Progress, Proved, Report
 from verify.ir import Expr, System
 from verify.lower.fingerprint import fingerprint
 from verify.lower.localize import shared_keys
-from verify.lower.small import Guess, Passes, Small, small_for_proof
+from verify.lower.small import Guess, Passes, Small, Told, small_for_proof
 from verify.unbounded import Tried, guesses, proof_by
 from verify.universal import Clause
 
@@ -59,13 +59,13 @@ def _guesses(system: System, prop: Expr, passes: Passes) -> Iterator[tuple[Guess
 
 
 def _prove(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
-    plain, _ = replace(small, guess=replace(small.guess, places=False)).told()
+    plain = replace(small, guess=replace(small.guess, places=False)).told().system
     two = small.guess.places
-    if two and small.told()[0] == plain:
+    if two and small.told().system == plain:
         return "the system is too large to tell where two threads are"
 
-    def horn(_: System, prop: Expr) -> Sequence[Clause]:
-        return universal_invariant(plain, prop, two=two, deadline=deadline, report=report)
+    def horn(told: Told) -> Sequence[Clause]:
+        return universal_invariant(plain, told.prop, two=two, deadline=deadline, report=report)
 
     try:
         return proof_by(horn, "chc", small, tried, deadline=deadline, report=report)

@@ -27,13 +27,13 @@ from verify.lower.localize import (
     shared_keys,
     tested_on_the_way,
 )
-from verify.lower.small import Guess, Passes, Small, small_for_proof
+from verify.lower.small import Guess, Passes, Small, Told, small_for_proof
 from verify.lower.visible import Key
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import Clause, as_property
 
-Finder = Callable[[System, Expr], Sequence[Clause]]  # from a system with history to clauses that imply the property
+Finder = Callable[[Told], Sequence[Clause]]  # from a system with history to clauses that imply the property
 
 FEW = 2  # variables more to know that are worth a proof of their own
 
@@ -79,8 +79,8 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
 def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
     """What comes of the small system, which may be known from another that is like it."""
     mark = (
-        small.system.created, small.guess.places, fingerprint(small.system, small.prop),
-        locations_in_order(small.system) if small.guess.places else (),
+        small.system.created, small.guess.places, small.guess.counts, fingerprint(small.system, small.prop),
+        locations_in_order(small.system) if small.guess.places or small.guess.counts else (),
     )  # fmt: skip
     before = tried.outcomes.get(mark)
     outcome, alike = before or (prove_small(small, tried, deadline=deadline, report=report), small)
@@ -94,7 +94,9 @@ def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> 
 def basis_of(small: Small, clauses: Sequence[Clause]) -> Basis:
     """What a proof about a small system rests on."""
     guess, passes = small.guess, small.passes
-    return Basis(guess.keys, guess.pending, guess.spins, guess.places, passes.reduce, passes.slice, clauses)
+    return Basis(
+        guess.keys, guess.pending, guess.spins, guess.places, guess.counts, passes.reduce, passes.slice, clauses
+    )
 
 
 def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Clause]:
@@ -112,8 +114,8 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
 def prove_small(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
     """Return a proof by views that is about a small system, or why there is none."""
 
-    def views(system: System, prop: Expr) -> Sequence[Clause]:
-        return universal_invariant(system, prop, deadline=deadline, report=report)
+    def views(told: Told) -> Sequence[Clause]:
+        return universal_invariant(told.system, told.prop, axioms=told.axioms, deadline=deadline, report=report)
 
     try:
         return proof_by(views, "views", small, tried, deadline=deadline, report=report)
@@ -129,21 +131,23 @@ def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to 
 
     `tried` gets to know where they fail. What the finder raises is passed on, but for EncodingError.
     """
-    system, prop = small.told()
+    told = small.told()
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
         report(Progress(phase, figures))
 
     try:
-        clauses = find(system, prop)
-        judgement = judge_universal(system, clauses, prop, deadline=deadline, report=tell)
+        clauses = find(told)
+        judgement = judge_universal(
+            told.system, clauses, told.prop, axioms=told.axioms, deadline=deadline, report=tell
+        )
     except EncodingError as error:
         return str(error)
     if not judgement.ok:
         failed = judgement.failed[0]
         tried.failed = Failed(small, failed.broken) if failed.broken is not None else tried.failed
         return f"Z3 did not discharge `{failed.name}`"
-    invariant = Invariant([as_property(system, clause) for clause in clauses])
+    invariant = Invariant([as_property(told.system, clause) for clause in clauses])
     return Proved(Scope(None, None), invariant, engine, judgement.count, basis_of(small, clauses))
 
 
@@ -166,6 +170,8 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
         Guess(every, pending=True, spins=True),
         Guess(near | way, spins=True, places=True),
         Guess(every, spins=True, places=True),
+        Guess(every, spins=True, counts="pointers"),
+        Guess(every, spins=True, places=True, counts="threads"),
     )
     yield from dict.fromkeys(replace(guess, keys=guess.keys & every) for guess in found)
 

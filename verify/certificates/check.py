@@ -123,7 +123,7 @@ def _check(found: Certificate, folder: Path, tools: Tools) -> Met:
 def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], tools: Tools) -> Met:
     """Check that the clauses prove what these claims say."""
     small = _small(found, program, about)
-    system, prop = small.told()
+    system, prop, axioms = small.told()
     if system_hash(system, prop) != found.basis.system:
         versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
         raise BadCertificateError(f"the proof is about another system than that of the source (made with {versions})")
@@ -131,7 +131,7 @@ def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], too
     refuse(system)
     for binders, matrix in prenex(prop) or [((), prop)]:
         refuse_property(system, binders, matrix)
-    return _answered(list(queries(system, clauses, prop)), small, tools)
+    return _answered(list(queries(system, clauses, prop, axioms)), small, tools)
 
 
 # ---- the source and the claim --------------------------------------------------------------------
@@ -199,6 +199,7 @@ def _system_of(claim: ClaimDecl, program: Program) -> str:
 def _small(found: Certificate, program: Program, about: Sequence[ClaimDecl]) -> Small:
     """The small system that the clauses have to be about, and what they have to show of it."""
     from verify.lower import lower  # noqa: PLC0415 - see `_program`
+    from verify.lower.counting import COUNTS  # noqa: PLC0415 - the same
     from verify.lower.localize import shared_keys  # noqa: PLC0415 - the same
 
     gone, optional = frozenset(found.statement.removed), frozenset(found.statement.optional)
@@ -206,7 +207,9 @@ def _small(found: Certificate, program: Program, about: Sequence[ClaimDecl]) -> 
     basis = found.basis
     if not frozenset(basis.keys) <= shared_keys(lowered.system):
         raise BadCertificateError("it rests on variables that the system has not")
-    guess = Guess(frozenset(basis.keys), basis.pending, basis.spins, basis.places)
+    if basis.counts not in COUNTS:
+        raise BadCertificateError("it rests on counters that there are not")
+    guess = Guess(frozenset(basis.keys), basis.pending, basis.spins, basis.places, basis.counts)
     passes = Passes(basis.reduce, basis.slice)
     return proved(program, lowered, about, guess, passes)
 
@@ -248,5 +251,4 @@ def _counterexample(query: Query, word: str, small: Small, tools: Tools) -> Coun
     said = tools.bench.ask("z3", [witness.asking()], tools.seconds).result().words[-1]
     if said.partition(" ")[0] != "sat":
         return None
-    system, _ = small.told()
-    return counterexample(system, witness.broken(query.name, said), small.names())
+    return counterexample(small.told().system, witness.broken(query.name, said), small.names())

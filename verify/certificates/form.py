@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get
 if TYPE_CHECKING:
     from verify.engine.verdict import Counterexample
 
-SCHEMA = "verify-certificate/1"
+SCHEMA = "verify-certificate/2"
 MOST_BYTES = 64 << 20
 T = TypeVar("T")
 
@@ -89,6 +89,7 @@ class Rests:
     pending: bool
     spins: bool
     places: bool
+    counts: str
     reduce: bool
     slice: bool
     system: str

@@ -46,12 +46,14 @@ class Query:
         return self.pose().script()
 
 
-def queries(system: System, clauses: Sequence[Clause], prop: Expr) -> Iterator[Query]:
-    """All that has to be shown. Raises NotCoveredError for what few cells do not tell."""
-    yield from _safety(system, clauses, prop)
+def queries(
+    system: System, clauses: Sequence[Clause], prop: Expr, axioms: Sequence[Clause] = ()
+) -> Iterator[Query]:
+    """All that has to be shown, where the axioms are true. Raises NotCoveredError for what few cells do not tell."""
+    yield from _safety(system, [*clauses, *axioms], prop)
     if clauses:
         yield _begins(system, list(enumerate(clauses, start=1)), "initiation")
-    yield from _consecution(system, clauses)
+    yield from _consecution(system, clauses, axioms)
 
 
 def _begins(system: System, some: Sequence[tuple[int, Clause]], name: str) -> Query:
@@ -68,7 +70,7 @@ def _begins(system: System, some: Sequence[tuple[int, Clause]], name: str) -> Qu
 # ---- consecution and typing ----------------------------------------------------------------------
 
 
-def _consecution(system: System, clauses: Sequence[Clause]) -> Iterator[Query]:
+def _consecution(system: System, clauses: Sequence[Clause], axioms: Sequence[Clause]) -> Iterator[Query]:
     """That a step keeps what is said of the thread that takes it, of another thread and of any object."""
     tasks = system.thread
     for who in (ACTOR, OTHER, 0):
@@ -78,7 +80,7 @@ def _consecution(system: System, clauses: Sequence[Clause]) -> Iterator[Query]:
                 about = [(n, clause) for n, clause in enumerate(clauses, start=1) if is_about(clause, pair)]
                 risks = [_risk(action, about, pair) for action in system.actions]
                 if risks := [risk for risk in risks if risk.lost or risk.stray]:
-                    yield _steps(system, clauses, pair, risks)
+                    yield _steps(system, clauses, axioms, pair, risks)
 
 
 class Risk(NamedTuple):
@@ -107,7 +109,9 @@ def _risk(action: Action, about: Sequence[tuple[int, Clause]], pair: Pair) -> Ri
     return Risk(action, lost, stray)
 
 
-def _steps(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequence[Risk]) -> Query:
+def _steps(
+    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], pair: Pair, risks: Sequence[Risk]
+) -> Query:
     count = sum(len(risk.lost) + risk.stray for risk in risks)
 
     def halves() -> Sequence[Query]:
@@ -119,17 +123,19 @@ def _steps(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequenc
             parts = [[Risk(action, lost[:half], False)], [Risk(action, lost[half:], stray)]]
         else:
             parts = []
-        return [_steps(system, clauses, pair, part) for part in parts if part[0].lost or part[0].stray]
+        return [_steps(system, clauses, axioms, pair, part) for part in parts if part[0].lost or part[0].stray]
 
     what = [*(str(number) for number, _ in risks[0].lost), *["domains"] * risks[0].stray]
     who = {ACTOR: "its own thread", OTHER: "another thread", 0: "any object"}[pair[0]]
     who += f", {pair[1]}" * bool(pair[1]) + " of the step" * (pair[2] == ACTOR)
     of = f" of {who}" if pair != (ACTOR, "", 0) else ""
     name = f"{risks[0].action.label} x {what[0]}{of}" if count == 1 else f"steps x {who}"
-    return Query(name, count, partial(_broken, system, clauses, pair, risks), halves)
+    return Query(name, count, partial(_broken, system, clauses, axioms, pair, risks), halves)
 
 
-def _broken(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequence[Risk]) -> Witness:
+def _broken(
+    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], pair: Pair, risks: Sequence[Risk]
+) -> Witness:
     """That all clauses hold, one of the actions is taken, and breaks a clause of the pair or leaves a domain."""
     words, tasks = Words(), system.thread
     fixed = {(tasks, ACTOR), *objects_of(system, pair)}
@@ -156,7 +162,10 @@ def _broken(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequen
         broken = [words.inverse(later.body(clause, pair)) for _, clause in lost]
         kept = words.both([*same, words.some(broken)])
         cases.append(words.both([does.can, words.some([kept, does.strays if stray else 0])]))
-    asserted = words.both([*Said(clauses, Reader(before)).known(), words.some(cases)])
+    known = Said([*clauses, *axioms], Reader(before)).known()
+    within = _within(system, pair)
+    afterwards = [later.body(axiom, part) for part in within for axiom in axioms if is_about(axiom, part)]
+    asserted = words.both([*known, *afterwards, words.some(cases)])
     if len(risks) > 1 or len(lost) + stray > 1:
         return Witness(words, asserted, before.values)
     clause = lost[0][1] if lost else None
@@ -165,6 +174,13 @@ def _broken(system: System, clauses: Sequence[Clause], pair: Pair, risks: Sequen
         words, asserted, before.values, does.stores, does.choices, bound, action, clause,
         clause.body if clause is not None else None,
     )  # fmt: skip
+
+
+def _within(system: System, pair: Pair) -> list[Pair]:
+    """A pair and what it is made of."""
+    who, cls, index = pair
+    alone: list[Pair] = [(0, *found) for found in objects_of(system, pair)]
+    return [(who, cls, index), *([(who, "", 0)] if who and cls else []), *(part for part in alone if part != pair)]
 
 
 def _followed(action: Action, cls: str) -> set[Expr]:

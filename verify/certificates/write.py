@@ -108,14 +108,17 @@ def _main(path: str, folder: Path) -> str:
 def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: Basis, known: Hashes) -> Rests:
     claims = judgement.together or (claim,)
     about = statement(claims)
-    guess, passes = Guess(basis.keys, basis.pending, basis.spins, basis.places), Passes(basis.reduce, basis.slice)
+    guess = Guess(basis.keys, basis.pending, basis.spins, basis.places, basis.counts)
+    passes = Passes(basis.reduce, basis.slice)
     key = (selection.system(claim), about, guess, passes)
     if key not in known:
         lowered = selection.lower((selection.system(claim), frozenset(about.removed), frozenset(about.optional)))
-        known[key] = system_hash(*proved(selection.program, lowered, claims, guess, passes).told())
+        told = proved(selection.program, lowered, claims, guess, passes).told()
+        known[key] = system_hash(told.system, told.prop)
     return Rests(
-        tuple(sorted(basis.keys)), basis.pending, basis.spins, basis.places, basis.reduce, basis.slice, known[key]
-    )
+        tuple(sorted(basis.keys)), basis.pending, basis.spins, basis.places, basis.counts, basis.reduce, basis.slice,
+        known[key],
+    )  # fmt: skip
 
 
 def file_name(selection: Selection, options: Options, claim: ClaimDecl) -> str:

@@ -45,8 +45,8 @@ class TooWideError(Exception):
     """A variable can hold more values than a decision diagram should test."""
 
 
-def value_sets(inst: Instance) -> Sets:
-    """Return the possible values of every variable. Raises TooWideError where they are more than `WIDEST`."""
+def value_sets(inst: Instance, widest: int = WIDEST) -> Sets:
+    """Return the possible values of every variable. Raises TooWideError where one has more than `widest`."""
     sets: dict[Key, frozenset[int]] = {}
     for start in starts(inst):
         for slot, values in start.items():
@@ -66,8 +66,8 @@ def value_sets(inst: Instance) -> Sets:
                 if key not in domains:
                     continue  # a class without objects
                 wider = sets[key] | _assigned(inst, domains[key], possible(update.value, inst, sets, scope))
-                if len(wider) > WIDEST and key != pc:
-                    raise TooWideError(f"`{key[1]}` can hold more than {WIDEST} values")
+                if len(wider) > widest and key != pc:
+                    raise TooWideError(f"`{key[1]}` can hold more than {widest} values")
                 grown = grown or wider != sets[key]
                 sets[key] = wider
     return sets

@@ -40,14 +40,15 @@ class Basis:
     """What a proof for any number of tasks knows of the system, and says of it: with the source, enough to check it.
 
     The `clauses` are about the system that knows only the shared variables `keys` (class or "", name) and what
-    `pending`, `spins` and `places` say (see `lower.small.Guess`); it is made smaller by the passes that `reduce` and
-    `slice` stand for.
+    `pending`, `spins`, `places` and `counts` say (see `lower.small.Guess`); it is made smaller by the passes that
+    `reduce` and `slice` stand for.
     """
 
     keys: frozenset[tuple[str, str]]
     pending: bool
     spins: bool
     places: bool
+    counts: str
     reduce: bool
     slice: bool
     clauses: Sequence[Clause]

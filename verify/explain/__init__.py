@@ -27,14 +27,16 @@ def explain(system: System, whole: Expr, prop: Expr, basis: Basis, *, deadline: 
     `deadline` is a value of time.monotonic().
     """
     passes = Passes(basis.reduce, basis.slice)
-    guess, clauses, said = Guess(basis.keys, basis.pending, basis.spins, basis.places), basis.clauses, whole
+    guess = Guess(basis.keys, basis.pending, basis.spins, basis.places, basis.counts)
+    clauses, said = basis.clauses, whole
     now = time.monotonic()
     less = narrower(system, prop, guess, passes, deadline=now + (deadline - now) * NARROWING)
     if less is not None:
         guess, clauses, said = less[0], less[1], prop
     made = small_for_proof(system, said, guess, passes)
-    small, _ = made.told()
-    short = shortened(small, clauses, of_history(small, without_statics(system, prop).prop(prop)), deadline)
+    small, _, axioms = made.told()
+    part = of_history(small, without_statics(system, prop).prop(prop))
+    short = None if axioms else shortened(small, clauses, part, deadline)
     if short is None:
         return Explanation((), tuple(rests_on(small, clauses, guess.keys)), (), len(clauses), minimal=False)
     names = made.names()

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from verify.ir import Expr, System
 from verify.lower.compact import compact, local_names
+from verify.lower.counting import with_counts
 from verify.lower.history import of_history, with_history
 from verify.lower.localize import localize
 from verify.lower.loosen import loosen
@@ -20,6 +22,7 @@ from verify.lower.slice import slice_for
 from verify.lower.statics import without_statics
 from verify.lower.visible import Key
 from verify.lower.whereabouts import with_whereabouts
+from verify.universal import Clause
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,14 @@ class Guess:
     """What a proof knows of the system: shared variables, those of static objects under their class.
 
     With `pending` also what threads are about to store, with `spins` how long they go round in circles, with `places`
-    where each thread is and what its locals hold.
+    where each thread is and what its locals hold, with `counts` how many there are of "threads" or of "pointers".
     """
 
     keys: frozenset[Key]
     pending: bool = False
     spins: bool = False
     places: bool = False
+    counts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class Passes:
 
     reduce: bool = True
     slice: bool = True
+
+
+class Told(NamedTuple):
+    """A system with history variables, a property of it, and what is true of every run by what these variables are."""
+
+    system: System
+    prop: Expr
+    axioms: tuple[Clause, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +70,12 @@ class Small:
         """What its locals are in the source, by location and local; those that are not there keep theirs."""
         return local_names(self.sliced, self.prop) if self.passes.reduce and self.passes.slice else {}
 
-    def told(self) -> tuple[System, Expr]:
+    def told(self) -> Told:
         """The system with its history variables, which the clauses are about, and the property of that."""
         system = with_history(self.system)
         prop = of_history(system, self.prop)
-        return (with_whereabouts(system) if self.guess.places else system), prop
+        counted = with_counts(with_whereabouts(system) if self.guess.places else system, self.guess.counts)
+        return Told(counted.system, prop, counted.axioms)
 
 
 def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> Small:

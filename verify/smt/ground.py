@@ -61,7 +61,7 @@ class Ground:
     inst: Patch
     reader: PatchReader
     real: Mapping[tuple[str, int], Num]
-    places: dict[tuple[frozenset[int], int], Num] = field(default_factory=dict)  # that a thread is at one of them
+    places: dict[tuple[frozenset[int], int, Num], Num] = field(default_factory=dict)  # that a thread is at one of them
 
     @property
     def typed(self) -> Num:
@@ -84,24 +84,25 @@ class Ground:
         for cls, numbers in self.inst.named.items():
             yield from ((0, cls, i) for i in numbers)
 
-    def says(self, clause: Clause, pair: Pair) -> Num:
-        """That the clause holds of what is there of a pair."""
+    def says(self, clause: Clause, pair: Pair, reader: PatchReader | None = None) -> Num:
+        """That the clause holds of what is there of a pair, in the state of the reader."""
         z, (thread, cls, index) = self.z, pair
         if (clause.thread, clause.cls) != (thread > 0, cls):
             return YES
         there = conjunction(z, (self.there(self.inst.system.thread, thread), self.there(cls, index)))
-        here = self.at(clause, thread)
+        here = self.at(clause, thread, reader)
         if not there.hi or not here.hi:
             return YES
-        return disjunction(z, (negation(z, there), negation(z, here), self.body(clause, pair)))
+        return disjunction(z, (negation(z, there), negation(z, here), self.body(clause, pair, reader)))
 
-    def at(self, clause: Clause, thread: int) -> Num:
+    def at(self, clause: Clause, thread: int, reader: PatchReader | None = None) -> Num:
         """That the thread is where the clause speaks of it."""
         if clause.locations is None:
             return YES
-        key = (clause.locations, thread)
+        pc = (reader or self.reader).values[Slot(THREAD, thread, PC)]
+        key = (clause.locations, thread, pc)
         if key not in self.places:
-            z, pc = self.z, self.reader.values[Slot(THREAD, thread, PC)]
+            z = self.z
             found = [binary(z, "==", pc, constant(location)) for location in sorted(clause.locations)]
             self.places[key] = disjunction(z, found)
         return self.places[key]
@@ -166,6 +167,10 @@ class Later:
     typed: Num
     same: Mapping[Slot, Num]  # that a step leaves a variable as it is
     known: dict[tuple[int, Pair], Num] = field(default_factory=dict)  # that a clause is broken
+
+    def says(self, clause: Clause, pair: Pair) -> Num:
+        """That the clause holds of what is there of a pair, after the step."""
+        return self.of.says(clause, pair, self.reader)
 
     def leaves(self, does: Step, *, shared: bool) -> Num:
         """What the step does to all that it may store in, or to what others may see of it."""

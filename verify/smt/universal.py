@@ -53,24 +53,26 @@ from verify.universal import THREAD as THE_THREAD
 Report = Callable[[str, Mapping[str, int]], None]
 
 
-def judge_universal(
+def judge_universal(  # noqa: PLR0913 - what is to be judged, and how far to go
     system: System,
     clauses: Sequence[Clause],
     prop: Expr,
     *,
+    axioms: Sequence[Clause] = (),
     deadline: float | None = None,
     report: Report | None = None,
 ) -> Judgement:
     """Whether the clauses are an inductive invariant of the system, of any number of tasks, that implies `prop`.
 
+    The `axioms` are true of every run of the system by what its variables are: they are assumed before and after steps.
     The obligations are put to solvers made for this call, in contexts of their own. Each is called after its action and
     the clause that it keeps. `deadline` is in seconds of `time.monotonic`. Raises EncodingError for a system that the
     argument for few cells does not cover.
     """
     refuse(system)
-    refuse_clauses(system, clauses)
+    refuse_clauses(system, [*clauses, *axioms])
     count = 0
-    for name, found, broken in _answers(system, clauses, prop, deadline):
+    for name, found, broken in _answers(system, clauses, axioms, prop, deadline):
         if found != z3.unsat:
             return Judgement(ok=False, count=count, failed=(FailedObligation(name, str(found), None, broken),))
         count += 1
@@ -81,16 +83,20 @@ def judge_universal(
     return Judgement(ok=True, count=count, failed=())
 
 
-def _answers(system: System, clauses: Sequence[Clause], prop: Expr, deadline: float | None) -> Iterator[Answer]:
-    yield from safety(system, clauses, prop, deadline)
+def _answers(
+    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], prop: Expr, deadline: float | None
+) -> Iterator[Answer]:
+    yield from safety(system, [*clauses, *axioms], prop, deadline)
     yield from _initiation(system, clauses, deadline)
-    yield from _consecution(system, clauses, deadline)
+    yield from _consecution(system, clauses, axioms, deadline)
 
 
 # ---- consecution ---------------------------------------------------------------------------------
 
 
-def _consecution(system: System, clauses: Sequence[Clause], deadline: float | None) -> Iterator[Answer]:
+def _consecution(
+    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], deadline: float | None
+) -> Iterator[Answer]:
     """That a step keeps every clause: of the thread that takes it, and of any other."""
     of = ground(system)
     z, after = of.z, later(of)
@@ -108,12 +114,14 @@ def _consecution(system: System, clauses: Sequence[Clause], deadline: float | No
             for pair, lost in found.items():
                 parts = [Part(f"{said.number}{_watcher(pair)}", failed, said.clause) for said, failed in lost]
                 cases[pair].append(Case(action.label, does_so, parts, does, pair))
-    invariant = Invariant(of, clauses)
+    invariant = Invariant(of, [*clauses, *axioms])
     for pair, some in cases.items():
         cells = around(of, pair)
         gone = [negation(z, there) for cell, there in of.real.items() if cell not in cells]
         known = among(of, cells)
-        yield from together(invariant, [of.typed, after.typed, *gone], [near(of, pair, known), known], some, deadline)
+        counted = [after.says(axiom, other) for axiom in axioms for other in known]
+        here = [of.typed, after.typed, *gone, *counted]
+        yield from together(invariant, here, [near(of, pair, known), known], some, deadline)
 
 
 def _watcher(pair: Pair) -> str:

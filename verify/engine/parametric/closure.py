@@ -156,6 +156,8 @@ def _beside(run: Closure, kind: Kind) -> Sequence[str]:
 
 def _add(run: Closure, kind: Kind, new: Node) -> bool:
     old = run.views[kind]
+    if kind in run.axioms:
+        new &= run.axioms[kind]
     if new <= old:
         return False
     run.views[kind] = old | new
@@ -204,12 +206,15 @@ def _disturb(run: Closure) -> bool:
 
 def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
     of, written = run.space, key[1]
-    now = (run.views[kind], run.influences[key], *_of_own(run, written))
+    aside = _aside(run, kind, key)
+    now = (run.views[kind], run.influences[key], *_of_own(run, written), *aside)
     if run.disturbances.get((kind, key)) == now or of.false in now:
         return False
     run.disturbances[kind, key] = now
     run.images += 1
     views, relation = now[:2]
+    if aside:
+        relation &= of.any_of(aside)
     if run.places and kind != OWN and not kind.made:
         relation &= _allowed(run, written)
     if REFERENCED in relation.support:
@@ -219,6 +224,14 @@ def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
     back = {f"{bit}'": bit for slot in written for bit in of.bits[slot] if bit in own}
     gone = sorted((set(relation.support) | own) - (own - set(back.values())) - set(back))
     return _grow(run, kind, of.product(relation, views, gone), back, own=False)
+
+
+def _aside(run: Closure, kind: Kind, key: Seen) -> Sequence[Node]:
+    """What others do to globals beside an object that the thread is making, where they do it beside its own object."""
+    shared = tuple(slot for slot in key[1] if not slot.cell)
+    if not (kind.made and key[0] == OWN and shared):
+        return []
+    return [run.influences.get((Kind(kind.cls), shared), run.space.false)]
 
 
 def _of_own(run: Closure, written: Written) -> Sequence[Node]:

@@ -76,6 +76,7 @@ class Closure:
     pointing: dict[Kind, Node] = field(default_factory=dict)
     beside: dict[Kind, Sequence[str]] = field(default_factory=dict)
     named: dict[tuple[frozenset[str], tuple[tuple[Cell, Cell], ...]], Mapping[str, str]] = field(default_factory=dict)
+    axioms: Mapping[Kind, Node] = field(default_factory=dict)  # what is known of every view
     places: bool = False  # objects tell where their threads are
     telling: Node = None
     images: int = 0
