@@ -226,12 +226,13 @@ def unknown() -> ClaimResult:
     )
 
 
+# more threads than a counter of a proof tells apart
 COUNTED = """
 struct task { bool in; };
-struct room { unsigned n : 2; };
+struct room { unsigned n : 4; };
 struct room room;
 void user(void) {
-    for (;;) { atomic { assume(room.n < 3); room.n++; } current->in = true; current->in = false; atomic { room.n--; } }
+    for (;;) { atomic { assume(room.n < 9); room.n++; } current->in = true; current->in = false; atomic { room.n--; } }
 }
 system { task t[*] runs user; }
 invariant counted = forall (struct task *t) !t->in || room.n;

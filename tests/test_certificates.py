@@ -455,7 +455,7 @@ def no_files(found: Object) -> None:
 
 
 def other_schema(found: Object) -> None:
-    found["schema"] = "verify-certificate/2"
+    found["schema"] = "verify-certificate/1"
 
 
 def more_fields(found: Object) -> None:

@@ -132,6 +132,8 @@ def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to 
     `tried` gets to know where they fail. What the finder raises is passed on, but for EncodingError.
     """
     told = small.told()
+    if small.guess.counts and not told.axioms:
+        return "there is nothing to count, or too much"
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
         report(Progress(phase, figures))

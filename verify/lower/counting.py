@@ -40,6 +40,7 @@ from verify.lower.visible import roots
 from verify.universal import OBJECT, THREAD, Clause, told_in
 
 MOST = 7  # what is told apart from more; three bits
+MANY = 10  # counters that views cannot tell apart in time
 COUNTS = ("", "threads", "pointers")
 Spot = tuple[int, str, str]  # a location; with a local that is live there and the class it points to, or two times ""
 Counters = Mapping[Spot, str]  # the name of the counter of each
@@ -56,7 +57,7 @@ class Counted:
 def with_counts(system: System, what: str) -> Counted:
     """The system, whose threads start themselves, with counters of threads, or of their pointers to other objects.
 
-    There are none where a step moves another thread.
+    There are none where a step moves another thread, nor where they would be too many.
     """
     counters = counters_of(system, what)
     added = {
@@ -76,7 +77,7 @@ def with_counts(system: System, what: str) -> Counted:
 
 
 def counters_of(system: System, what: str) -> Counters:
-    """The counters. Spots between which a thread does nothing that others can see have one together."""
+    """The counters, if they are not too many. Spots between which nothing is done that others see have one together."""
     places = [update.place for action in system.actions for update in action.updates]
     if not what or any(isinstance(place, Local) and place.of is not None for place in places):
         return {}
@@ -91,7 +92,8 @@ def counters_of(system: System, what: str) -> Counters:
                 one, other = sorted((first[here], first[there]))
                 first = {spot: one if found == other else found for spot, found in first.items()}
     endless = {first.get((group.entry, "", "")) for group in system.groups if group.count is None}
-    return {spot: _name(first[spot]) for spot in spots if first[spot] not in endless}
+    found = {spot: _name(first[spot]) for spot in spots if first[spot] not in endless}
+    return found if len(set(found.values())) <= MANY else {}
 
 
 def _spots(system: System, what: str) -> Iterator[Spot]:
