@@ -57,8 +57,12 @@ def test_counters_wrap_around_in_a_crowd(spec: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["test_and_set", "ticket", "seqlock", "double_checked", "peterson", "refcount", "rcu"]
-)
+    "name",
+    [
+        "test_and_set", "ticket", "seqlock", "double_checked", "peterson", "refcount", "rcu", "bounded_buffer",
+        "readers_writers",
+    ],
+)  # fmt: skip
 def test_what_is_to_be_proved_is_for_any_number_of_tasks(name: str) -> None:
     assert fails(f"classics/{name}.kc", Options()) == []
 

@@ -20,7 +20,7 @@ from verify.engine.diagrams import SHARED, Node, Space, cell_of, space
 from verify.engine.fixpoint import Closure, Steps, close, steps_of
 from verify.engine.localize import distances
 from verify.engine.relations import Relations, Shape, initial
-from verify.engine.valuesets import Key, value_sets
+from verify.engine.valuesets import WIDE, Key, value_sets
 from verify.engine.verdict import Progress, Report
 from verify.engine.witnesses import violations, witnesses
 from verify.instances import THREAD, Instance
@@ -85,7 +85,7 @@ class _ViolatedError(Exception):
 
 def task(inst: Instance, prop: Expr, limits: Limits) -> Task:
     """Return what all attempts begin with. Raises TooWideError."""
-    diagrams = space(inst, value_sets(inst))
+    diagrams = space(inst, value_sets(inst, WIDE))
     wrong = list(violations(diagrams, prop))
     steps = steps_of(inst, inst.system.actions)
     return Task(diagrams, wrong, freedom(inst, prop), steps, _weight(diagrams, prop), limits)

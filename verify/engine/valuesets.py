@@ -36,6 +36,7 @@ Key = tuple[str, str]  # a slot without its index
 Sets = Mapping[Key, frozenset[int]]
 
 WIDEST = 64  # values of one variable
+WIDE = 256  # where one that has more than 64 is worth it, as a semaphore may be
 WIDEST_OPERAND = 1 << 10  # values of one intermediate result
 TRUTHS = frozenset({0, 1})
 BOOLEAN = frozenset({"<", ">", "<=", ">=", "==", "!=", "&&", "||", "has"})

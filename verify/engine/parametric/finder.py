@@ -14,13 +14,12 @@ from verify.engine.parametric.prepare import Closure
 from verify.engine.parametric.reading import OutsideError
 from verify.engine.parametric.space import space
 from verify.engine.parametric.violations import violations
-from verify.engine.valuesets import WIDEST, TooWideError, value_sets
+from verify.engine.valuesets import WIDE, WIDEST, TooWideError, value_sets
 from verify.engine.verdict import Progress, Report
 from verify.instances import instance, least_tasks
 from verify.ir import PC, TRUE, Action, Expr, System
 from verify.universal import Clause, told_in
 
-WIDE = 256  # values of a variable where something is counted, as semaphores do
 LEAST = 2  # tasks that show every value a variable can have, one more free, where tasks are not told apart
 
 
