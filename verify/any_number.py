@@ -8,8 +8,11 @@ from dataclasses import replace
 from verify.chc import prove_by_clauses
 from verify.engine.verdict import Counterexample, Proved, Unknown, Verdict
 from verify.explain.induction import counterexample
+from verify.ir import TRUE
 from verify.lower.lock_order import ordered_locks
+from verify.lower.roles import with_roles
 from verify.lower.small import Guess, Passes
+from verify.lower.statics import without_statics
 from verify.question import Question, share
 from verify.unbounded import Failed, guesses, prove_unbounded
 
@@ -27,12 +30,15 @@ def any_number(question: Question, known: Iterable[Guess], deadline: float) -> P
 
 def _never_stuck(question: Question, deadline: float) -> Proved | None:
     """A proof for any number of tasks that an order of the locks keeps threads from getting stuck."""
-    owned = ordered_locks(question.system)
+    system, owned = question.system, ordered_locks(question.system)
+    if owned is None:  # there may be one that tells the locks of a class apart
+        system = without_statics(with_roles(question.system), TRUE).system
+        owned = ordered_locks(system)
     if owned is None:
         return None
     outcome = prove_unbounded(
-        question.system, owned, guesses(question.system, owned), question.memory.tried, Passes(reduce=False),
-        deadline=deadline, report=question.report,
+        system, owned, guesses(system, owned), question.memory.tried, Passes(reduce=False), deadline=deadline,
+        report=question.report,
     )  # fmt: skip
     return replace(outcome, basis=None) if isinstance(outcome, Proved) else None  # it is of the locks' owners alone
 
