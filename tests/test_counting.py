@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from tests.independent import shown
 from verify.api import Options, check_file
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.verdict import Proved
+from verify.explain.induction import counterexample
 from verify.instances import THREAD, Instance, Slot, State, exact_tasks, instance, least_tasks
 from verify.ir import (
     IDLE,
@@ -303,6 +305,24 @@ def test_counters_prove_what_nothing_else_does(name: str, said: str, what: str, 
     passes, tried = Passes(), Tried()
     other = prove_unbounded(system, prop, without, tried, passes, deadline=end, report=lambda _: None)
     assert not isinstance(other, Proved)
+
+
+def test_a_counterexample_says_what_is_counted() -> None:
+    system, prop = question("refcount", "no_use_after_free")
+    small = small_for_proof(system, prop, Guess(shared_keys(system), spins=True, counts="pointers"), Passes())
+    told = small.told()
+    clauses = universal_invariant(told.system, told.prop, axioms=told.axioms)
+    said = set[str]()
+    for gone in range(len(clauses)):
+        rest = [*clauses[:gone], *clauses[gone + 1 :]]
+        judgement = judge_universal(told.system, rest, told.prop, axioms=told.axioms)
+        if not judgement.ok and judgement.failed[0].broken is not None:
+            found = counterexample(told.system, judgement.failed[0].broken, small.names())
+            said |= {line for line in (*found.before, *found.after) if "counted" in line}
+            odd = [line for line in (*found.before, *found.after, found.false) if "#" in line or "chooses 0" in line]
+            assert odd == []
+    count = re.compile(r"\d threads? (is|are) counted at `[a-z.]+` \(ref.*\) from where `p` points to object 1")
+    assert any(count.fullmatch(line) for line in said), said
 
 
 @pytest.mark.slow

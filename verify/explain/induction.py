@@ -31,6 +31,7 @@ from verify.ir import (
     Threads,
     Var,
 )
+from verify.lower.counting import COUNT, MOST, STAYS
 from verify.universal import OBJECT, THREAD
 
 ACTOR = 1  # who takes the step
@@ -155,6 +156,8 @@ class _About:
 
     def _fact(self, slot: Slot, var: Var, values: Mapping[Slot, int]) -> str:
         value = values[slot]
+        if slot.name.startswith(COUNT):
+            return self._counted(slot, value)
         if slot.cell == CELL:
             return self._local(slot, var, value, values.get(Slot(CELL, slot.index, PC)))
         owners = {OBJECT: f"{self.called((slot.cell, slot.index))}'s "} if slot.cell else {}
@@ -187,6 +190,18 @@ class _About:
             case _:
                 assert_never(var.domain)
 
+    def _counted(self, slot: Slot, value: int) -> str:
+        """How many threads there are, as a counter has it."""
+        place, _, local = slot.name.removeprefix(COUNT).partition(".")
+        threads = f"{value} thread{'s' * (value != 1)}{' or more' * (value == MOST)}"
+        said = f"{threads} {'is' if value == 1 else 'are'} counted {self._place(int(place))}"
+        if not local:
+            return said
+        named = next(var.name for var in self.system.locals if var.name.removeprefix("#") == local)
+        name = local_name(self.wording, named, frozenset({int(place)}))
+        owner = f"`{name}`" if name else "what was read"
+        return f"{said} from where {owner} points to {self.called((slot.cell, slot.index))}"
+
     def _target(self, cls: str, value: int) -> str:
         """What a pointer leads to: a cell at hand, or some other."""
         here = any((slot.cell, slot.index) == (cls, value) for slot in self.broken.before)
@@ -204,7 +219,7 @@ class _About:
         action = self.broken.action
         for binder in action.binders if action is not None else ():
             value = self.broken.choices.get(binder.name)
-            if value is None:
+            if value is None or binder.name.startswith(STAYS):
                 continue
             match binder.domain:
                 case Ptr(cls):

@@ -8,6 +8,7 @@ from itertools import islice
 from verify.explain.decided import Known, decided
 from verify.explain.words import LIVES, START, tests_of
 from verify.ir import FALSE, LIFE, Binary, Bound, Const, Expr, Field, Global, Ite, Local, System, Unary
+from verify.lower.counting import COUNT
 from verify.universal import Clause, parts
 
 MOST_PARTS = 60  # of a clause that a sentence is made of
@@ -59,6 +60,8 @@ def _is_sayable(system: System, clause: Clause) -> bool:
 
 def _is_literal(system: System, test: Expr) -> bool:
     match test:
+        case Binary(_, Global(name) | Field(_, _, name), _) if name.startswith(COUNT):
+            return False
         case Unary("!", Binary("has", place, Bound())) | Binary("has", place, Bound()):
             return isinstance(place, Global | Local | Field)
         case Binary("==" | "!=", Field(_, _, name), Const(value)) if name in (LIFE, START):

@@ -41,6 +41,7 @@ from verify.universal import OBJECT, THREAD, Clause, told_in
 
 MOST = 7  # what is told apart from more; three bits
 MANY = 10  # counters that views cannot tell apart in time
+COUNT, STAYS = "#count.", "#many"  # what counters are called, and the choices whether a full one stays so
 COUNTS = ("", "threads", "pointers")
 Spot = tuple[int, str, str]  # a location; with a local that is live there and the class it points to, or two times ""
 Counters = Mapping[Spot, str]  # the name of the counter of each
@@ -113,7 +114,7 @@ def _own(place: Global | Local | Field) -> bool:
 
 
 def _name(spot: Spot) -> str:
-    return f"#count.{spot[0]}" + (spot[1] and f".{spot[1].removeprefix('#')}")
+    return f"{COUNT}{spot[0]}" + (spot[1] and f".{spot[1].removeprefix('#')}")
 
 
 # ---- how they count ------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def _counting(action: Action, counters: Counters) -> Action:
         if place != action.source or _stays(action, counters, local, cls):
             continue
         counter = _counter(cls, Local(local), counters[place, local, cls])
-        binders.append(Binder(f"#many{len(binders)}", Range(0, 1)))
+        binders.append(Binder(f"{STAYS}{len(binders)}", Range(0, 1)))
         kept = conj([binary("==", counter, Const(MOST)), Bound(binders[-1].name)])
         less = Ite(disj([binary("==", counter, Const(0)), kept]), counter, binary("-", counter, Const(1)))
         updates.append(Update(counter, less))
