@@ -38,7 +38,7 @@ def explain(system: System, whole: Expr, prop: Expr, basis: Basis, *, deadline: 
     if short is None:
         return Explanation((), tuple(rests_on(small, clauses, guess.keys)), (), len(clauses), minimal=False)
     names = made.names()
-    words = sentences(small, short.clauses, names)
+    words = sentences(small, short.clauses, names, short.background)
     rests = tuple(rests_on(small, short.clauses, guess.keys))
     never = frozenset[int]().union(*(c.locations or () for c in short.clauses if c.body == FALSE))
     follows = tuple(exclusions(small, short.clauses, places(small, never)))

@@ -103,11 +103,12 @@ def _tests(  # noqa: PLR0913 - what is asked for, and what is known of it
             if len(values) > FEW_VALUES:
                 values = sorted({value for value in (0, *given) if lo <= value <= hi})
             if bits and hi > 1:
-                yield from ((Binary(op, _bit(place, bit), Const(0)), 0.3) for bit in _bits(hi) for op in ("!=", "=="))
+                yield from ((Binary(op, _bit(place, bit), Const(0)), 0.0) for bit in _bits(hi) for op in ("!=", "=="))
+            whole = 0.2 if bits else 0.0
             for value in values:
                 yield Binary("==", place, Const(value)), 0.0 if hi - lo == 1 else 0.5
                 if hi - lo > 1:
-                    yield Binary("!=", place, Const(value)), 0.0 if value == 0 else 0.1
+                    yield Binary("!=", place, Const(value)), whole + (0.0 if value == 0 else 0.1)
         case Ptr(target):
             who = [Bound(THREAD)] if thread and target == system.thread else []
             who += [Bound(OBJECT)] if target == cls else []
