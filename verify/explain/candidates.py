@@ -102,6 +102,7 @@ class Pool:
 
     system: System
     clauses: Sequence[Clause]
+    prop: Expr
     deadline: float
     every: frozenset[int]  # the locations
     live: Sequence[int]  # those where threads are
@@ -114,7 +115,8 @@ class Pool:
         """What is said of a thread and an object of a class."""
         if cls not in self.kinds:
             known = implied(self.system, self.clauses, cls, self.deadline)
-            tests = sorted(literals(self.system, thread=True, cls=cls), key=lambda literal: literal.weight)
+            found = literals(self.system, thread=True, cls=cls, prop=self.prop)
+            tests = sorted(found, key=lambda literal: literal.weight)
             bits = {test.test: 1 << n for n, test in enumerate(tests)}
             every = [(test, meaning(test.test)) for test in tests]
             of = {name: [(t, m) for t, m in every if of_object(t.test, name)] for name in (THREAD, OBJECT)}
@@ -139,10 +141,14 @@ class Pool:
         return frozenset() if self.nobody is None else self.nobody.clause.locations or frozenset()
 
 
-def pool(system: System, clauses: Sequence[Clause], deadline: float) -> Pool:
-    """Return a pool of the clauses that an inductive invariant of the system implies, with those of usual shapes."""
+def pool(system: System, clauses: Sequence[Clause], prop: Expr, deadline: float) -> Pool:
+    """Return a pool of the clauses that an inductive invariant of the system implies, with those of usual shapes.
+
+    It is for a proof of `prop`.
+    """
     sites = {*(a.source for a in system.actions), *(a.target for a in system.actions)}
-    result = Pool(system, clauses, deadline, frozenset(range(len(system.locations))), sorted(sites), _creation(system))
+    every = frozenset(range(len(system.locations)))
+    result = Pool(system, clauses, prop, deadline, every, sorted(sites), _creation(system))
     for cube, cls in _usual(result):
         places = result.places(cls, [literal.test for literal in cube])
         if not places.isdisjoint(result.live):

@@ -41,7 +41,7 @@ def shortened(system: System, clauses: Sequence[Clause], prop: Expr, deadline: f
         known = induction(system, prop, _share(deadline, SEARCHING))
         if known is None:
             return None
-        search = Search(known, pool(system, clauses, known.deadline), prop)
+        search = Search(known, pool(system, clauses, prop, known.deadline), prop)
         search.run()
         known.deadline = search.pool.deadline = _share(deadline, SEARCHING)
         minimal = _fewest(search)

@@ -18,6 +18,7 @@ from verify.smt.induct import DOMAINS, SAFETY, Goal, Induction, Missing
 
 AGAIN = 0.2  # how little it is liked to say the same at one more location
 BACKGROUND = 0.25  # how little it is liked to say who makes and starts what
+MANY = 60  # clauses that are looked at for one state, those liked best
 NEW = 1.5  # how little a variable is liked that nothing else speaks of
 
 
@@ -106,7 +107,7 @@ class Search:
             found = self._allowed(core, more=False, plain=plain) or self._allowed(core, more=True, plain=plain)
             if not found:
                 raise StuckError
-            ways.append({candidate: self.cost(candidate) for candidate in found})
+            ways.append(self._liked(found))
             picked = cheapest(ways)
         return core
 
@@ -118,6 +119,10 @@ class Search:
     def _entire(self, part: Candidate) -> Candidate:
         """Background is said wherever it is true, if it is kept so."""
         return part.said if part.background and part.said not in self.mixed else part
+
+    def _liked(self, found: Sequence[Candidate]) -> dict[Candidate, float]:
+        prices = {candidate: self.cost(candidate) for candidate in found}
+        return dict(sorted(prices.items(), key=lambda item: item[1])[:MANY])
 
     def number(self, candidate: Candidate) -> Goal:
         """The number of a clause, which it gets when it is asked for."""
