@@ -9,7 +9,8 @@ from verify.explain.lemmas import exclusions
 from verify.explain.minimise import shortened
 from verify.explain.narrow import narrower
 from verify.explain.places import places
-from verify.explain.words import rests_on, sentences
+from verify.explain.rests import rests_on
+from verify.explain.words import sentences
 from verify.ir import FALSE, Expr, System
 from verify.lower.history import of_history
 from verify.lower.small import Guess, Passes, small_for_proof

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from verify.explain.literals import Literal, Meaning, literals, meaning, negated
+from verify.explain.shapes import mentions, of_object, ties
 from verify.instances import THREAD as CELL
 from verify.instances import Slot
-from verify.ir import FALSE, LIFE, PC, Binary, Bound, Expr, Field, Global, Local, Ptr, System
+from verify.ir import FALSE, LIFE, PC, Binary, Bound, Expr, Ptr, System
 from verify.lower.history import START, STARTER
 from verify.lower.simplify import rebuild
 from verify.smt.ground import Key, Pair, keys_of
 from verify.smt.implied import Implied, implied
 from verify.smt.induct import Missing
-from verify.universal import MAKER, OBJECT, THREAD, Clause, parts
+from verify.universal import MAKER, OBJECT, THREAD, Clause
 
 PAIR, PLACES, EACH = 0.5, 1.0, 1.0  # how little a second object, a part of the code, a test is liked
 ENOUGH = 4  # clauses of unusual shapes for one state
@@ -178,32 +179,14 @@ def _usual(pool: Pool) -> Iterator[tuple[Sequence[Literal], str]]:
                 if kind.excluded(None, kind.mask([one.test, other.test])) is not None:
                     yield [one, other], cls
             continue
-        its = [test for test in tests if of_object(test.test, OBJECT) and _mentions(test.test, OBJECT)]
-        tied = [test for test in tests if _ties(test.test)]
+        its = [test for test in tests if of_object(test.test, OBJECT) and mentions(test.test, OBJECT)]
+        tied = [test for test in tests if ties(test.test)]
         for test in tied:
             yield [test], cls
         for tie in tied:
             if isinstance(tie.test, Binary) and tie.test.op == "==":
                 for test in (*its, *(other for other in tied if other is not tie)):
                     yield [tie, test], cls
-
-
-def _ties(test: Expr) -> bool:
-    """Whether a test says that one of a thread and an object points to the other."""
-    match test:
-        case Binary("==" | "!=", Local() | Global(), Bound(name)):
-            return name == OBJECT
-        case Binary("==" | "!=", Field(Bound(one)), Bound(other)):
-            return one != other
-        case _:
-            return False
-
-
-def of_object(test: Expr, owner: str) -> bool:
-    """Whether a test speaks of one object and the globals only."""
-    return all(
-        part == Bound(owner) if isinstance(part, Bound) else not isinstance(part, Local) for part in parts(test)
-    )
 
 
 def excluding(pool: Pool, missing: Missing, *, more: bool = False, plain: bool = False) -> Iterator[Candidate]:
@@ -278,11 +261,11 @@ def _candidate(pool: Pool, cls: str, cube: Sequence[Literal], places: frozenset[
         body = said if body == FALSE else Binary("||", body, said)
     cost = sum(EACH + test.weight for test in cube)
     mask = sum(pool.kind(cls).bits[test] for test in tests)
-    other = cls if any(_mentions(test, OBJECT) for test in tests) else ""
+    other = cls if any(mentions(test, OBJECT) for test in tests) else ""
     everywhere, reads = places == pool.every, keys_of(body)
     plain = bool(reads) and reads <= pool.creation
     if everywhere and not other and all(of_object(test, THREAD) for test in tests):
-        alone = any(_mentions(test, THREAD) for test in tests)
+        alone = any(mentions(test, THREAD) for test in tests)
         clause = Clause(False, thread if alone else "", None, _renamed(body))
         return Candidate(clause, (False, thread), mask, reads, cost, plain)
     if everywhere and other != thread and all(of_object(test, OBJECT) for test in tests):
@@ -290,10 +273,6 @@ def _candidate(pool: Pool, cls: str, cube: Sequence[Literal], places: frozenset[
     clause = Clause(True, other, None if everywhere else places, body)
     cost += PAIR * bool(other) + PLACES * (bool(cube) and not everywhere)
     return Candidate(clause, (True, other), mask, reads, cost, plain)
-
-
-def _mentions(test: Expr, name: str) -> bool:
-    return Bound(name) in parts(test)
 
 
 def _renamed(body: Expr) -> Expr:

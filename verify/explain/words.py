@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -283,20 +283,3 @@ def _name(wording: Wording, local: str, here: frozenset[int]) -> str:
 def _source_name(local: str) -> str:
     """What a local is called where it is declared; empty for one that only exists between two steps."""
     return "" if "#" in {local[:1], local.partition(".")[2][:1]} else bare(local)
-
-
-def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[str, str]]) -> Iterator[str]:
-    """The locks and the variables that a proof knows of; all others might have any value."""
-    said = {(p.cls, p.name) for c in clauses for p in parts(c.body) if isinstance(p, Field)}
-    said |= {("", p.name) for c in clauses for p in parts(c.body) if isinstance(p, Global)}
-    variables = {(cls, var.name): var for cls, found in system.classes.items() for var in found.fields}
-    variables |= {("", var.name): var for var in system.globals}
-    known = [key for key in sorted(keys | said) if key in variables and not key[1].startswith("#")]
-    locks = [key for key in known if variables[key].lock or key[1].endswith(".readers")]
-    for what, some in (("locks", locks), ("variables", [key for key in known if key not in locks])):
-        if some:
-            yield f"{what} that it rests on: {', '.join(_dotted(key) for key in some)}"
-
-
-def _dotted(key: tuple[str, str]) -> str:
-    return f"`{key[0]}.{key[1]}`" if key[0] else f"`{key[1]}`"
