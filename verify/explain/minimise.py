@@ -17,7 +17,8 @@ from verify.smt.widths import EncodingError
 from verify.universal import Clause
 
 SEARCHING = 0.7  # of the time that is left, until a set is made smaller; and of what is left then, until it is judged
-POLISHING = 5.0  # seconds, for saying something else instead
+POLISHING = 700  # questions, for saying something else instead
+
 
 @dataclass(frozen=True, slots=True)
 class Short:
@@ -48,7 +49,7 @@ def shortened(system: System, clauses: Sequence[Clause], prop: Expr, deadline: f
         found = {said: polish.joined(search, group) for said, group in polish.groups(search).items()}
         clauses = list(found.values())
         judgement = judge_universal(system, clauses, prop, deadline=deadline)
-        plain = [clause for said, clause in found.items() if search.is_background(said) and clause.body != FALSE]
+        plain = [found[said] for said in found if said in polish.background(search)]
         background = _background(system, clauses, plain, deadline) if plain and judgement.ok else ()
     except (OutOfTimeError, StuckError, EncodingError):
         return None
@@ -63,10 +64,7 @@ def _share(deadline: float, part: float) -> float:
 def _fewest(search: Search) -> bool:
     """Make it short; whether nothing of it can be left out."""
     polish.prune(search)
-    limit = search.induction.deadline
-    search.induction.deadline = min(limit, time.monotonic() + POLISHING)
-    polish.change(search)
-    search.induction.deadline = limit
+    polish.change(search, POLISHING)
     return polish.prune(search)
 
 

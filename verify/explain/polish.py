@@ -35,10 +35,22 @@ def joined(search: Search, group: frozenset[Goal]) -> Clause:
     return replace(clauses[0], locations=places)
 
 
+def background(search: Search) -> frozenset[Candidate]:
+    """What is background of what is said, and kept by background."""
+    found = groups(search)
+    plain = {said for said in found if search.is_background(said) and said is not search.pool.nobody}
+    while True:
+        helps = {search.pool.nobody, *plain}
+        known = frozenset(number for number in search.chosen if search.known[number].said in helps)
+        kept = {said for said in plain if all(search.cores[number] <= known for number in found[said])}
+        if kept == plain:
+            return frozenset(plain)
+        plain = kept
+
+
 def length(search: Search) -> int:
     """In how many sentences it is said; background is one."""
-    found = groups(search)
-    plain = [said for said in found if search.is_background(said) and said is not search.pool.nobody]
+    found, plain = groups(search), background(search)
     rest = [joined(search, group) for said, group in found.items() if said not in plain]
     return len(topics(rest, frozenset(search.pool.live))) + bool(plain)
 
@@ -52,10 +64,11 @@ def prune(search: Search) -> bool:
     return False
 
 
-def change(search: Search) -> None:
-    """Say something else instead, while there is time and it makes it shorter."""
+def change(search: Search, most: int) -> None:
+    """Say something else instead, where that makes it shorter, until so many questions are asked or time is over."""
+    limit = search.asked + most
     with suppress(OutOfTimeError):
-        while sum(_instead(search, said) for said in _ordinary(search)):
+        while sum(search.asked < limit and _instead(search, said) for said in _ordinary(search)):
             pass
 
 

@@ -40,6 +40,7 @@ class Search:
     spoken: set[Key] = field(default_factory=set)
     banned: set[Candidate] = field(default_factory=set)  # what is not to be said
     said: set[Candidate] = field(default_factory=set)  # by those chosen, wherever they say it
+    asked: int = 0  # questions so far
     mixed: set[Candidate] = field(default_factory=set)  # what looks like background, but is not kept by background
 
     def run(self) -> frozenset[Goal]:
@@ -103,13 +104,17 @@ class Search:
         free = self.helpers(goal, self.chosen) | ({goal} if goal > 0 else set())
         ways: list[dict[Candidate, float]] = []  # for each state that had to be excluded, what excludes it
         picked: Collection[Candidate] = ()
-        while isinstance(core := self.induction.missing(goal, free.union(map(self.number, picked))), Missing):
+        while isinstance(core := self._missing(goal, free.union(map(self.number, picked))), Missing):
             found = self._allowed(core, more=False, plain=plain) or self._allowed(core, more=True, plain=plain)
             if not found:
                 raise StuckError
             ways.append(self._liked(found))
             picked = cheapest(ways)
         return core
+
+    def _missing(self, goal: Goal, using: frozenset[Goal]) -> Missing | frozenset[Goal]:
+        self.asked += 1
+        return self.induction.missing(goal, using)
 
     def _allowed(self, missing: Missing, *, more: bool, plain: bool) -> Sequence[Candidate]:
         found = dict.fromkeys(excluding(self.pool, missing, more=more, plain=plain))
