@@ -47,6 +47,9 @@ class Search:
         """Choose clauses until those chosen are inductive and imply the property."""
         self.chosen, self.cores, self.spoken, self.said = set(), {}, set(keys_of(self.prop)), set()
         self.complete([SAFETY, DOMAINS])
+        while todo := [goal for goal in sorted(self.chosen) if not self.cores[goal] <= self.helpers(goal, self.chosen)]:
+            self.complete(todo)  # what kept this background has turned out to be none
+        self.collect()
         return frozenset(self.chosen)
 
     def complete(self, todo: list[Goal], most: int | None = None) -> bool:
