@@ -87,7 +87,7 @@ class Search:
             try:
                 return self._keep(goal, plain=True)
             except StuckError:
-                self.mixed.add(self.known[goal])
+                self.mixed.add(self.known[goal].said)
         return self._keep(goal, plain=False)
 
     def plain(self, goal: Goal) -> bool:
@@ -96,7 +96,7 @@ class Search:
 
     def is_background(self, candidate: Candidate) -> bool:
         """Whether a clause is background, as far as is known."""
-        return candidate.said is self.pool.nobody or (candidate.background and candidate not in self.mixed)
+        return candidate.said is self.pool.nobody or (candidate.background and candidate.said not in self.mixed)
 
     def helpers(self, goal: Goal, among: Collection[Goal]) -> frozenset[Goal]:
         """Those of some clauses that may keep a goal."""
