@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from verify.explain.literals import Literal, Meaning, literals, meaning, negated
+from verify.explain.shapes import mentions, of_object, ties
 from verify.instances import THREAD as CELL
 from verify.instances import Slot
-from verify.ir import FALSE, PC, Binary, Bound, Expr, Field, Global, Local, System
+from verify.ir import FALSE, LIFE, PC, Binary, Bound, Expr, Ptr, System
+from verify.lower.history import START, STARTER
 from verify.lower.simplify import rebuild
 from verify.smt.ground import Key, Pair, keys_of
 from verify.smt.implied import Implied, implied
 from verify.smt.induct import Missing
-from verify.universal import OBJECT, THREAD, Clause, parts
+from verify.universal import MAKER, OBJECT, THREAD, Clause
 
 PAIR, PLACES, EACH = 0.5, 1.0, 1.0  # how little a second object, a part of the code, a test is liked
 ENOUGH = 4  # clauses of unusual shapes for one state
@@ -31,6 +33,7 @@ class Candidate:
     tests: int  # a mask of those of its kind
     reads: frozenset[Key]
     cost: float
+    background: bool  # whether it only says who makes and starts objects, and which of them threads point to
     parts: dict[int, Candidate] = field(default_factory=dict, repr=False)  # what it says at single locations
     whole: Candidate | None = field(default=None, repr=False)  # of a part
 
@@ -100,17 +103,21 @@ class Pool:
 
     system: System
     clauses: Sequence[Clause]
+    prop: Expr
     deadline: float
     every: frozenset[int]  # the locations
     live: Sequence[int]  # those where threads are
+    creation: frozenset[Key]  # what background reads
     kinds: dict[str, Kind] = field(default_factory=dict)
     found: dict[tuple[bool, str], dict[Clause, Candidate]] = field(default_factory=dict)
+    nobody: Candidate | None = None  # where nobody ever is
 
     def kind(self, cls: str) -> Kind:
         """What is said of a thread and an object of a class."""
         if cls not in self.kinds:
             known = implied(self.system, self.clauses, cls, self.deadline)
-            tests = sorted(literals(self.system, thread=True, cls=cls), key=lambda literal: literal.weight)
+            found = literals(self.system, thread=True, cls=cls, prop=self.prop)
+            tests = sorted(found, key=lambda literal: literal.weight)
             bits = {test.test: 1 << n for n, test in enumerate(tests)}
             every = [(test, meaning(test.test)) for test in tests]
             of = {name: [(t, m) for t, m in every if of_object(t.test, name)] for name in (THREAD, OBJECT)}
@@ -122,23 +129,40 @@ class Pool:
         return self.found.setdefault(candidate.key, {}).setdefault(candidate.clause, candidate)
 
     def places(self, cls: str, tests: Sequence[Expr]) -> frozenset[int]:
-        """The locations at which tests are never true at once; those where nobody is among them."""
+        """The locations at which tests are never true at once, without those where nobody is unless it is anywhere."""
         kind = self.kind(cls)
         mask = kind.mask(tests)
         if kind.excluded(None, mask) is not None:
             return self.every
-        return self.every - frozenset(at for at in self.live if kind.excluded(at, mask) is None)
+        return self.every - self.dead - frozenset(at for at in self.live if kind.excluded(at, mask) is None)
+
+    @property
+    def dead(self) -> frozenset[int]:
+        """The locations where nobody ever is, which no other clause speaks of."""
+        return frozenset() if self.nobody is None else self.nobody.clause.locations or frozenset()
 
 
-def pool(system: System, clauses: Sequence[Clause], deadline: float) -> Pool:
-    """Return a pool of the clauses that an inductive invariant of the system implies, with those of usual shapes."""
+def pool(system: System, clauses: Sequence[Clause], prop: Expr, deadline: float) -> Pool:
+    """Return a pool of the clauses that an inductive invariant of the system implies, with those of usual shapes.
+
+    It is for a proof of `prop`.
+    """
     sites = {*(a.source for a in system.actions), *(a.target for a in system.actions)}
-    result = Pool(system, clauses, deadline, frozenset(range(len(system.locations))), sorted(sites))
+    every = frozenset(range(len(system.locations)))
+    result = Pool(system, clauses, prop, deadline, every, sorted(sites), _creation(system))
     for cube, cls in _usual(result):
         places = result.places(cls, [literal.test for literal in cube])
-        if not places.isdisjoint(sites):
-            result.add(_candidate(result, cls, cube, places))
+        if not places.isdisjoint(result.live):
+            made = result.add(_candidate(result, cls, cube, places))
+            if not cube:
+                result.nobody = made
     return result
+
+
+def _creation(system: System) -> frozenset[Key]:
+    """Who makes and starts which object, and to what locals point."""
+    lives = {(cls, name) for cls in system.classes for name in (LIFE, MAKER, STARTER, START)}
+    return frozenset(lives | {(CELL, var.name) for var in system.locals if isinstance(var.domain, Ptr)})
 
 
 def _usual(pool: Pool) -> Iterator[tuple[Sequence[Literal], str]]:
@@ -155,8 +179,8 @@ def _usual(pool: Pool) -> Iterator[tuple[Sequence[Literal], str]]:
                 if kind.excluded(None, kind.mask([one.test, other.test])) is not None:
                     yield [one, other], cls
             continue
-        its = [test for test in tests if of_object(test.test, OBJECT) and _mentions(test.test, OBJECT)]
-        tied = [test for test in tests if _ties(test.test)]
+        its = [test for test in tests if of_object(test.test, OBJECT) and mentions(test.test, OBJECT)]
+        tied = [test for test in tests if ties(test.test)]
         for test in tied:
             yield [test], cls
         for tie in tied:
@@ -165,27 +189,13 @@ def _usual(pool: Pool) -> Iterator[tuple[Sequence[Literal], str]]:
                     yield [tie, test], cls
 
 
-def _ties(test: Expr) -> bool:
-    """Whether a test says that one of a thread and an object points to the other."""
-    match test:
-        case Binary("==" | "!=", Local() | Global(), Bound(name)):
-            return name == OBJECT
-        case Binary("==" | "!=", Field(Bound(one)), Bound(other)):
-            return one != other
-        case _:
-            return False
-
-
-def of_object(test: Expr, owner: str) -> bool:
-    """Whether a test speaks of one object and the globals only."""
-    return all(
-        part == Bound(owner) if isinstance(part, Bound) else not isinstance(part, Local) for part in parts(test)
-    )
-
-
-def excluding(pool: Pool, missing: Missing, *, more: bool = False) -> Iterator[Candidate]:
-    """The clauses that are false of a state; `more`: a few of shapes that are not usual besides."""
+def excluding(pool: Pool, missing: Missing, *, more: bool = False, plain: bool = False) -> Iterator[Candidate]:
+    """The clauses that are false of a state; `more`: a few of unusual shapes besides; `plain`: background."""
     unusual = 0
+    nobody = [pool.nobody.only(at) for at in _sites(missing) if pool.nobody is not None and pool.nobody.at(at)]
+    if nobody:
+        yield from nobody
+        return
     for thread, cls, index in missing.pairs:
         if thread:
             at = missing.values[Slot(CELL, thread, PC)]
@@ -199,12 +209,18 @@ def excluding(pool: Pool, missing: Missing, *, more: bool = False) -> Iterator[C
         mask = sum(kind.bits[test.test] for test in true)
         absent = ~mask
         for candidate in list(pool.found.get(key, {}).values()):
-            if not candidate.tests & absent and candidate.at(at):
+            if not candidate.tests & absent and candidate.at(at) and (candidate.background or not plain):
                 yield candidate.only(at)
         if more and unusual < ENOUGH:
-            for candidate in _unusual(pool, pair[1], at if thread else None, true):
+            told = [test for test in true if not plain or keys_of(test.test) <= pool.creation]
+            for candidate in _unusual(pool, pair[1], at if thread else None, told):
                 unusual += 1
                 yield candidate.only(at)
+
+
+def _sites(missing: Missing) -> Iterator[int]:
+    """Where the threads of a state are."""
+    return (missing.values[Slot(CELL, thread, PC)] for thread, cls, _ in missing.pairs if thread and not cls)
 
 
 def _unusual(pool: Pool, cls: str, location: int | None, true: Sequence[Literal]) -> Iterator[Candidate]:
@@ -245,21 +261,18 @@ def _candidate(pool: Pool, cls: str, cube: Sequence[Literal], places: frozenset[
         body = said if body == FALSE else Binary("||", body, said)
     cost = sum(EACH + test.weight for test in cube)
     mask = sum(pool.kind(cls).bits[test] for test in tests)
-    other = cls if any(_mentions(test, OBJECT) for test in tests) else ""
+    other = cls if any(mentions(test, OBJECT) for test in tests) else ""
     everywhere, reads = places == pool.every, keys_of(body)
+    plain = bool(reads) and reads <= pool.creation
     if everywhere and not other and all(of_object(test, THREAD) for test in tests):
-        alone = any(_mentions(test, THREAD) for test in tests)
+        alone = any(mentions(test, THREAD) for test in tests)
         clause = Clause(False, thread if alone else "", None, _renamed(body))
-        return Candidate(clause, (False, thread), mask, reads, cost)
+        return Candidate(clause, (False, thread), mask, reads, cost, plain)
     if everywhere and other != thread and all(of_object(test, OBJECT) for test in tests):
-        return Candidate(Clause(False, other, None, body), (False, other), mask, reads, cost)
+        return Candidate(Clause(False, other, None, body), (False, other), mask, reads, cost, plain)
     clause = Clause(True, other, None if everywhere else places, body)
     cost += PAIR * bool(other) + PLACES * (bool(cube) and not everywhere)
-    return Candidate(clause, (True, other), mask, reads, cost)
-
-
-def _mentions(test: Expr, name: str) -> bool:
-    return Bound(name) in parts(test)
+    return Candidate(clause, (True, other), mask, reads, cost, plain)
 
 
 def _renamed(body: Expr) -> Expr:

@@ -16,6 +16,7 @@ from verify.instances import Slot
 from verify.ir import (
     LIFE,
     PC,
+    TRUE,
     Binary,
     Bound,
     Const,
@@ -54,15 +55,19 @@ class Literal:
     weight: float
 
 
-def literals(system: System, *, thread: bool, cls: str) -> Sequence[Literal]:
-    """All tests of what a clause with a thread (or not) and an object of class `cls` (or "" for none) may read."""
+def literals(system: System, *, thread: bool, cls: str, prop: Expr = TRUE) -> Sequence[Literal]:
+    """All tests of what a clause with a thread (or not) and an object of class `cls` (or "" for none) may read.
+
+    Those of bits that `prop` asks for are liked.
+    """
     places = list(_places(system, thread=thread, cls=cls))
-    given, masked = _constants(system), _masked(system)
+    given, masked, asked = _constants(system), _masked(system), _asked(prop)
     found = [
         Literal(test, base + extra)
         for place, var, base in places
         for test, extra in _tests(
-            system, place, var, given[_key(place)], bits=_key(place) in masked, thread=thread, cls=cls
+            system, place, var, given[_key(place)], bits=asked[_key(place)] if _key(place) in masked else None,
+            thread=thread, cls=cls,
         )
     ]
     if thread:
@@ -94,20 +99,23 @@ def _liked(var: Var) -> float:
 
 
 def _tests(  # noqa: PLR0913 - what is asked for, and what is known of it
-    system: System, place: Place, var: Var, given: frozenset[int], *, bits: bool, thread: bool, cls: str
+    system: System, place: Place, var: Var, given: frozenset[int], *, bits: int | None, thread: bool, cls: str
 ) -> Iterator[tuple[Expr, float]]:
-    """Tests of one variable with how specific they are."""
+    """Tests of one variable with how specific they are; of single bits but for None, liked if the mask has them."""
     match var.domain:
         case Range(lo, hi):
             values: Sequence[int] = range(lo, hi + 1)
             if len(values) > FEW_VALUES:
                 values = sorted({value for value in (0, *given) if lo <= value <= hi})
-            if bits and hi > 1:
-                yield from ((Binary(op, _bit(place, bit), Const(0)), 0.3) for bit in _bits(hi) for op in ("!=", "=="))
+            if bits is not None and hi > 1:
+                for bit in _bits(hi):
+                    extra = 0.0 if bits >> bit & 1 else 0.3
+                    yield from ((Binary(op, _bit(place, bit), Const(0)), extra) for op in ("!=", "=="))
+            whole = 0.2 if bits else 0.0
             for value in values:
                 yield Binary("==", place, Const(value)), 0.0 if hi - lo == 1 else 0.5
                 if hi - lo > 1:
-                    yield Binary("!=", place, Const(value)), 0.0 if value == 0 else 0.1
+                    yield Binary("!=", place, Const(value)), whole + (0.0 if value == 0 else 0.1)
         case Ptr(target):
             who = [Bound(THREAD)] if thread and target == system.thread else []
             who += [Bound(OBJECT)] if target == cls else []
@@ -186,6 +194,18 @@ def _masked(system: System) -> frozenset[tuple[str, str]]:
                 if isinstance(part, Binary) and part.op in ("&", "|"):
                     found |= {_key(side) for side in _parts(part) if isinstance(side, Global | Local | Field)}
     return frozenset(found)
+
+
+def _asked(prop: Expr) -> Mapping[tuple[str, str], int]:
+    """The bits that a property asks for, as masks."""
+    found = defaultdict[tuple[str, str], int](int)
+    for part in _parts(prop):
+        match part:
+            case Binary("&", Global() | Field() as place, Const(mask)):
+                found[_key(place)] |= mask
+            case _:
+                pass
+    return found
 
 
 def _numbers(value: Expr) -> set[int]:

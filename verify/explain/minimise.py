@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verify.explain.candidates import Candidate, pool
+from verify.explain import polish
+from verify.explain.candidates import pool
 from verify.explain.search import Search, StuckError
-from verify.ir import Expr, System
-from verify.smt.ground import keys_of
+from verify.ir import FALSE, TRUE, Expr, System
 from verify.smt.implied import OutOfTimeError
-from verify.smt.induct import Goal, Missing, induction
+from verify.smt.induct import induction
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import Clause
 
 SEARCHING = 0.7  # of the time that is left, until a set is made smaller; and of what is left then, until it is judged
-POLISHING = 10.0  # seconds, for saying something else instead
+POLISHING = 700  # questions, for saying something else instead
+
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """Clauses that Z3 has accepted as a proof; `minimal` if none of them can be left out."""
+    """Clauses that Z3 has accepted as a proof; `minimal` if none of them can be left out.
+
+    Those of `background` say only how objects are made, started and pointed to, and are kept by themselves, given that
+    nobody is where the others say that nobody ever is: Z3 has accepted this too.
+    """
 
     clauses: Sequence[Clause]
+    background: Sequence[Clause]
     minimal: bool
 
 
@@ -38,15 +42,18 @@ def shortened(system: System, clauses: Sequence[Clause], prop: Expr, deadline: f
         known = induction(system, prop, _share(deadline, SEARCHING))
         if known is None:
             return None
-        search = Search(known, pool(system, clauses, known.deadline), prop)
+        search = Search(known, pool(system, clauses, prop, known.deadline), prop)
         search.run()
         known.deadline = search.pool.deadline = _share(deadline, SEARCHING)
-        groups, minimal = _fewest(search)
-        found = [_joined(search, group) for group in groups.values()]
-        judgement = judge_universal(system, found, prop, deadline=deadline)
+        minimal = _fewest(search)
+        found = {said: polish.joined(search, group) for said, group in polish.groups(search).items()}
+        clauses = list(found.values())
+        judgement = judge_universal(system, clauses, prop, deadline=deadline)
+        plain = [found[said] for said in found if said in polish.background(search)]
+        background = _background(system, clauses, plain, deadline) if plain and judgement.ok else ()
     except (OutOfTimeError, StuckError, EncodingError):
         return None
-    return Short(found, minimal) if judgement.ok else None
+    return Short(clauses, background, minimal) if judgement.ok else None
 
 
 def _share(deadline: float, part: float) -> float:
@@ -54,87 +61,18 @@ def _share(deadline: float, part: float) -> float:
     return now + max(0.0, deadline - now) * part
 
 
-def _fewest(search: Search) -> tuple[Mapping[Candidate, frozenset[Goal]], bool]:
-    """What is said, each with its clauses; and whether nothing of it can be left out."""
-    _pruned(search)
-    limit = search.induction.deadline
-    search.induction.deadline = min(limit, time.monotonic() + POLISHING)
-    with suppress(OutOfTimeError):
-        while sum(_instead(search, said) for said in _worst_first(search)):
-            pass
-    search.induction.deadline = limit
-    minimal = _pruned(search)
-    return _groups(search), minimal
+def _fewest(search: Search) -> bool:
+    """Make it short; whether nothing of it can be left out."""
+    polish.prune(search)
+    polish.change(search, POLISHING)
+    return polish.prune(search)
 
 
-def _pruned(search: Search) -> bool:
-    """Leave out what can be, one thing at a time; whether there was time for all."""
-    with suppress(OutOfTimeError):
-        while sum(_without(search, said) for said in _worst_first(search)):
-            pass  # what could not be left out for the sake of something that is gone now may be
-        return True
-    return False
-
-
-def _worst_first(search: Search) -> Sequence[Candidate]:
-    return sorted(_groups(search), key=lambda candidate: -candidate.cost)
-
-
-def _groups(search: Search) -> Mapping[Candidate, frozenset[Goal]]:
-    found = defaultdict[Candidate, set[Goal]](set)
-    for number in search.chosen:
-        found[search.known[number].said].add(number)
-    return {said: frozenset(numbers) for said, numbers in found.items()}
-
-
-def _without(search: Search, said: Candidate) -> bool:
-    """Say it no longer, if nothing else needs it."""
-    gone = _groups(search).get(said)
-    if gone is None:
-        return False
-    left = search.chosen - gone
-    cores = dict(search.cores)
-    for goal, core in cores.items():
-        if goal not in gone and core & gone:
-            kept = search.induction.missing(goal, left)
-            if isinstance(kept, Missing):
-                return False
-            cores[goal] = kept
-    search.cores = {goal: core for goal, core in cores.items() if goal not in gone}
-    search.collect()
-    return True
-
-
-def _instead(search: Search, said: Candidate) -> bool:
-    """Say something else instead that makes it fewer things to say, if there is anything."""
-    groups = _groups(search)
-    if said not in groups:
-        return False
-    before = search.chosen, search.cores, search.spoken, search.said
-    search.banned.add(said)
-    search.chosen = search.chosen - groups[said]
-    search.cores = {goal: core for goal, core in search.cores.items() if goal not in groups[said]}
-    search.said = set(groups) - {said}
-    search.spoken = set(keys_of(search.prop)).union(*(c.reads for c in search.said))
-    todo = [goal for goal, core in search.cores.items() if core & groups[said]]
-    fewer = False
-    try:
-        if search.complete(todo, most=len(groups) + 1):
-            search.collect()
-            fewer = len(_groups(search)) < len(groups)
-    except StuckError:
-        pass
-    finally:
-        search.banned.discard(said)
-        if not fewer:
-            search.chosen, search.cores, search.spoken, search.said = before
-    return fewer
-
-
-def _joined(search: Search, group: frozenset[Goal]) -> Clause:
-    """The clause that says the same at all locations; also where nobody is, so that it may say it anywhere."""
-    clauses = [search.known[number].clause for number in group]
-    if any(clause.locations is None for clause in clauses):
-        return replace(clauses[0], locations=None)
-    places = frozenset[int]().union(*(clause.locations or () for clause in clauses))
-    return replace(clauses[0], locations=places)
+def _background(
+    system: System, clauses: Sequence[Clause], plain: Sequence[Clause], deadline: float
+) -> Sequence[Clause]:
+    """The clauses that look like background, if they are kept by themselves where anybody is; else none."""
+    never = frozenset[int]().union(*(clause.locations or () for clause in clauses if clause.body == FALSE))
+    actions = tuple(a for a in system.actions if a.source not in never and a.target not in never)
+    alone = judge_universal(replace(system, actions=actions), plain, TRUE, deadline=deadline)
+    return plain if alone.ok else ()

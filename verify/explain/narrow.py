@@ -6,11 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from verify.engine.verdict import Progress, Proved
+from verify.engine.parametric.finder import NoViewsError, universal_invariant
+from verify.engine.verdict import Progress
 from verify.ir import Expr, System
 from verify.lower.localize import first_keys
 from verify.lower.small import Guess, Passes, small_for_proof
-from verify.unbounded import Tried, prove_small
+from verify.smt.covered import refuse
+from verify.smt.universal import judge_universal
+from verify.smt.widths import EncodingError
 from verify.universal import Clause
 
 
@@ -19,21 +22,26 @@ def narrower(
 ) -> tuple[Guess, Sequence[Clause]] | None:
     """As little as is found in time that a proof has to know of the system, and its clauses; None if nothing less does.
 
-    Variables are left out half of them at a time, then a half of those, and so on (Zeller's delta debugging, 2002).
+    That steps keep these is not judged here, but of the short proof that is made of them. Variables are left out half
+    of them at a time, then a half of those, and so on (Zeller's delta debugging, 2002).
     """
-    if not passes.slice:
+    if not passes.slice or guess.counts:
         return None
     best: tuple[Guess, Sequence[Clause]] | None = None
     fixed = first_keys(system, prop)
 
     def proves(fewer: Guess) -> bool:
         nonlocal best
-        small = small_for_proof(system, prop, fewer, passes)
-        outcome = prove_small(small, Tried(), deadline=deadline, report=_silent)
-        if isinstance(outcome, Proved) and outcome.basis is not None:
-            best = fewer, outcome.basis.clauses
-            return True
-        return False
+        small, said, _ = small_for_proof(system, prop, fewer, passes).told()
+        try:
+            clauses = universal_invariant(small, said, deadline=deadline, report=_silent)
+            refuse(small)
+            safe = judge_universal(replace(small, actions=()), clauses, said, deadline=deadline)
+        except (NoViewsError, EncodingError):
+            return False
+        if safe.ok:
+            best = fewer, clauses
+        return safe.ok
 
     if guess.pending and proves(replace(guess, pending=False)):
         guess = replace(guess, pending=False)

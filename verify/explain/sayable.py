@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import islice
 
 from verify.explain.decided import Known, decided
-from verify.explain.words import LIVES, START, tests_of
+from verify.explain.outline import disjuncts
+from verify.explain.words import LIVES, START
 from verify.ir import FALSE, LIFE, Binary, Bound, Const, Expr, Field, Global, Ite, Local, System, Unary
 from verify.lower.counting import COUNT
 from verify.universal import Clause, parts
@@ -55,7 +56,7 @@ def _is_sayable(system: System, clause: Clause) -> bool:
     """Whether a sentence can be made of a clause: it is a disjunction of literals."""
     if clause.body == FALSE:
         return clause.thread and not clause.cls
-    return all(_is_literal(system, test) for test in tests_of(clause.body))
+    return all(_is_literal(system, test) for test in disjuncts(clause.body))
 
 
 def _is_literal(system: System, test: Expr) -> bool:

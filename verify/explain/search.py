@@ -17,6 +17,8 @@ from verify.smt.ground import Key, keys_of
 from verify.smt.induct import DOMAINS, SAFETY, Goal, Induction, Missing
 
 AGAIN = 0.2  # how little it is liked to say the same at one more location
+BACKGROUND = 0.25  # how little it is liked to say who makes and starts what
+MANY = 60  # clauses that are looked at for one state, those liked best
 NEW = 1.5  # how little a variable is liked that nothing else speaks of
 
 
@@ -38,24 +40,33 @@ class Search:
     spoken: set[Key] = field(default_factory=set)
     banned: set[Candidate] = field(default_factory=set)  # what is not to be said
     said: set[Candidate] = field(default_factory=set)  # by those chosen, wherever they say it
+    asked: int = 0  # questions so far
+    mixed: set[Candidate] = field(default_factory=set)  # what looks like background, but is not kept by background
 
     def run(self) -> frozenset[Goal]:
         """Choose clauses until those chosen are inductive and imply the property."""
         self.chosen, self.cores, self.spoken, self.said = set(), {}, set(keys_of(self.prop)), set()
         self.complete([SAFETY, DOMAINS])
+        while todo := [goal for goal in sorted(self.chosen) if not self.cores[goal] <= self.helpers(goal, self.chosen)]:
+            self.complete(todo)  # what kept this background has turned out to be none
+        self.collect()
         return frozenset(self.chosen)
 
     def complete(self, todo: list[Goal], most: int | None = None) -> bool:
-        """Choose what keeps these goals, and what keeps that, and so on; no if that says more than `most` things."""
+        """Choose what keeps these goals, and what keeps that, and so on; no if that says more than `most` things.
+
+        Background does not count.
+        """
         while todo:
             goal = todo.pop(0)
-            self.cores[goal] = core = self.keep(goal)
+            core = self.keep(goal)
+            self.cores = {**self.cores, goal: core}
             todo += sorted(core - self.chosen)
-            self.chosen |= core
+            self.chosen = self.chosen | core
             for number in core:
-                self.spoken |= self.known[number].reads
-                self.said.add(self.known[number].said)
-            if most is not None and len(self.said) > most:
+                self.spoken = self.spoken | self.known[number].reads
+                self.said = self.said | {self.known[number].said}
+            if most is not None and sum(not self.is_background(said) for said in self.said) > most:
                 return False
         return True
 
@@ -71,21 +82,55 @@ class Search:
         self.cores = {goal: core for goal, core in self.cores.items() if goal in needed or goal <= 0}
 
     def keep(self, goal: Goal) -> frozenset[Goal]:
-        """Well liked clauses that keep a goal, as few as possible that nothing else needs."""
-        free = self.chosen | ({goal} if goal > 0 else set())
+        """Well liked clauses that keep a goal, as few as possible that nothing else needs; background of background."""
+        if self.plain(goal):
+            try:
+                return self._keep(goal, plain=True)
+            except StuckError:
+                self.mixed.add(self.known[goal].said)
+        return self._keep(goal, plain=False)
+
+    def plain(self, goal: Goal) -> bool:
+        """Whether a goal is background, which has to be kept by background."""
+        return goal > 0 and self.known[goal].said is not self.pool.nobody and self.is_background(self.known[goal])
+
+    def is_background(self, candidate: Candidate) -> bool:
+        """Whether a clause is background, as far as is known."""
+        return candidate.said is self.pool.nobody or (candidate.background and candidate.said not in self.mixed)
+
+    def helpers(self, goal: Goal, among: Collection[Goal]) -> frozenset[Goal]:
+        """Those of some clauses that may keep a goal."""
+        plain = self.plain(goal)
+        return frozenset(number for number in among if not plain or self.is_background(self.known[number]))
+
+    def _keep(self, goal: Goal, *, plain: bool) -> frozenset[Goal]:
+        free = self.helpers(goal, self.chosen) | ({goal} if goal > 0 else set())
         ways: list[dict[Candidate, float]] = []  # for each state that had to be excluded, what excludes it
         picked: Collection[Candidate] = ()
-        while isinstance(core := self.induction.missing(goal, free.union(map(self.number, picked))), Missing):
-            found = self._allowed(core, more=False) or self._allowed(core, more=True)
+        while isinstance(core := self._missing(goal, free.union(map(self.number, picked))), Missing):
+            found = self._allowed(core, more=False, plain=plain) or self._allowed(core, more=True, plain=plain)
             if not found:
                 raise StuckError
-            ways.append({candidate: self.cost(candidate) for candidate in found})
+            ways.append(self._liked(found))
             picked = cheapest(ways)
         return core
 
-    def _allowed(self, missing: Missing, *, more: bool) -> Sequence[Candidate]:
-        found = dict.fromkeys(excluding(self.pool, missing, more=more))
-        return [candidate for candidate in found if candidate.said not in self.banned]
+    def _missing(self, goal: Goal, using: frozenset[Goal]) -> Missing | frozenset[Goal]:
+        self.asked += 1
+        return self.induction.missing(goal, using)
+
+    def _allowed(self, missing: Missing, *, more: bool, plain: bool) -> Sequence[Candidate]:
+        found = dict.fromkeys(excluding(self.pool, missing, more=more, plain=plain))
+        wanted = dict.fromkeys(self._entire(c) for c in found if c.said not in self.banned)
+        return [c for c in wanted if not plain or self.is_background(c)]
+
+    def _entire(self, part: Candidate) -> Candidate:
+        """Background is said wherever it is true, if it is kept so."""
+        return part.said if part.background and part.said not in self.mixed else part
+
+    def _liked(self, found: Sequence[Candidate]) -> dict[Candidate, float]:
+        prices = {candidate: self.cost(candidate) for candidate in found}
+        return dict(sorted(prices.items(), key=lambda item: item[1])[:MANY])
 
     def number(self, candidate: Candidate) -> Goal:
         """The number of a clause, which it gets when it is asked for."""
@@ -96,6 +141,8 @@ class Search:
 
     def cost(self, candidate: Candidate) -> float:
         """How little a clause is liked."""
+        if self.is_background(candidate):
+            return BACKGROUND
         if candidate.said in self.said:
             return AGAIN
         return candidate.cost + NEW * len(candidate.reads - self.spoken)

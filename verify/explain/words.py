@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from verify.explain.literals import PENDING, negated
+from verify.explain.outline import Topic, disjuncts, topics
 from verify.explain.places import Places, places
 from verify.ir import (
     FALSE,
@@ -56,42 +57,62 @@ class Said(NamedTuple):
     then: str
 
 
-def sentences(system: System, clauses: Sequence[Clause], names: Mapping[tuple[int, str], str]) -> Sequence[str]:
-    """What the clauses say, those about the same threads at the same places in one sentence."""
+def sentences(
+    system: System,
+    clauses: Sequence[Clause],
+    names: Mapping[tuple[int, str], str],
+    background: Collection[Clause] = (),
+) -> Sequence[str]:
+    """What the clauses say, one sentence for each topic, and one for all of the background."""
     never = frozenset[int]().union(*(c.locations or () for c in clauses if c.body == FALSE))
-    wording, everywhere = Wording(system, places(system, never), names), places(system)
-    groups = defaultdict[object, list[Said]](list)
-    for clause in sorted(clauses, key=lambda c: (c.thread, c.cls, sorted(c.locations or ()), len(list(parts(c.body))))):
-        if clause.body == FALSE:
-            said = Said(f"no {system.thread} is ever {everywhere.within(clause.locations or ())}", (), "")
-        else:
-            said = _sentence(wording, clause)
-        joins = clause.thread or not said.conditions
-        groups[said.subject if joins else said].append(said)
-    return [_joined(group) for group in groups.values()]
+    wording = Wording(system, places(system, never), names)
+    said = [_told(wording, topic) for topic in _outline(wording, [c for c in clauses if c not in background])]
+    plain = [_told(wording, topic) for topic in _outline(wording, [c for c in clauses if c in background])]
+    if len(plain) > 1:
+        numbered = "; ".join(f"({chr(ord('a') + n)}) {text}" for n, text in enumerate(plain))
+        plain = [f"of how {system.thread}s are made, started and pointed to, whatever their fields hold: {numbered}"]
+    return [*said, *plain]
+
+
+def _outline(wording: Wording, clauses: Sequence[Clause]) -> Sequence[Topic]:
+    order = sorted(clauses, key=lambda c: (c.thread, c.cls, sorted(c.locations or ()), len(list(parts(c.body)))))
+    return topics(order, frozenset(wording.places.order))
+
+
+def _told(wording: Wording, topic: Topic) -> str:
+    """One sentence."""
+    system = wording.system
+    if topic.clauses[0].body == FALSE:
+        return f"no {system.thread} is ever {places(system).within(topic.clauses[0].locations or ())}"
+    said = [_sentence(wording, clause, topic.shared) for clause in topic.clauses]
+    further = defaultdict[str, list[Said]](list)
+    for part in topic.inner:
+        where = wording.places.within(part.places or ())
+        further[where] += [_sentence(wording, clause, part.shared) for clause in part.clauses]
+    more = [f"while it is {where}: {_joined(some)}" for where, some in further.items()]
+    return "; ".join([f"{said[0].subject}: {_joined(said)}", *more])
 
 
 def _joined(group: Sequence[Said]) -> str:
-    """One sentence; what has the same conditions is said once under them."""
+    """What is said of one subject; what has the same conditions is said once under them, after what has none."""
     under = defaultdict[tuple[str, ...], list[str]](list)
-    for said in group:
+    for said in sorted(group, key=lambda said: len(said.conditions)):
         under[said.conditions].append(said.then)
-    subject = group[0].subject
-    texts = [
+    return "; ".join(
         (f"if {' and '.join(conditions)}, " if conditions else "") + " and ".join(dict.fromkeys(then))
         for conditions, then in under.items()
-    ]
-    return f"{subject}: {'; '.join(texts)}" if any(texts) else subject
+    )
 
 
-def _sentence(wording: Wording, clause: Clause) -> Said:
-    """Of what a clause speaks, and what it says."""
+def _sentence(wording: Wording, clause: Clause, shared: Expr | None) -> Said:
+    """Of what a clause speaks, and what it says, if the opposite of `shared` is its condition."""
     system = wording.system
     live = frozenset(wording.places.order)
     here = live if clause.locations is None else clause.locations & live
-    tests = tests_of(clause.body)
+    tests = disjuncts(clause.body)
     if not clause.thread:
-        return _if(wording, f"every {clause.cls}" if clause.cls else "always", tests, here, {OBJECT: "its "})
+        subject = f"every {clause.cls}" if clause.cls else "always"
+        return _if(wording, subject, tests, here, {OBJECT: "its "}, shared=shared)
     subject = f"every {system.thread}" if here == live else f"while a {system.thread} is {wording.places.within(here)}"
     if not clause.cls:
         return _if(wording, subject, tests, here, {THREAD: "its own "})
@@ -109,7 +130,7 @@ def _sentence(wording: Wording, clause: Clause) -> Said:
 
 def _pointer(clause: Clause) -> str | None:
     """The local of a clause that says something only where this points to the object."""
-    for test in tests_of(clause.body):
+    for test in disjuncts(clause.body):
         match test:
             case Binary("!=", Local(name), Bound(other)) if other == OBJECT:
                 return name
@@ -118,23 +139,17 @@ def _pointer(clause: Clause) -> str | None:
     return None
 
 
-def tests_of(body: Expr) -> list[Expr]:
-    """What a body is a disjunction of."""
-    match body:
-        case Binary("||", left, right):
-            return [*tests_of(left), *tests_of(right)]
-        case _:
-            return [body]
-
-
 Owners = Mapping[str, str]
 
 
-def _if(wording: Wording, subject: str, tests: Sequence[Expr], here: frozenset[int], owners: Owners) -> Said:
+def _if(  # noqa: PLR0913 - what to say, and in which words
+    wording: Wording, subject: str, tests: Sequence[Expr], here: frozenset[int], owners: Owners,
+    *, shared: Expr | None = None,
+) -> Said:  # fmt: skip
     """A disjunction as an implication: of what is most said of other things to what is left."""
-    *conditions, last = sorted(tests, key=_late)
-    said = tuple(phrase(wording, negated(test), here, owners) for test in conditions)
-    return Said(subject, said, phrase(wording, last, here, owners))
+    *conditions, last = sorted(tests, key=lambda test: (test != shared, _late(test)))
+    said = [phrase(wording, negated(test), here, owners) for test in conditions]
+    return Said(subject, tuple(said), phrase(wording, last, here, owners))
 
 
 def _late(test: Expr) -> int:
@@ -270,20 +285,3 @@ def local_name(wording: Wording, local: str, here: frozenset[int]) -> str:
 def _source_name(local: str) -> str:
     """What a local is called where it is declared; empty for one that only exists between two steps."""
     return "" if "#" in {local[:1], local.partition(".")[2][:1]} else bare(local)
-
-
-def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[str, str]]) -> Iterator[str]:
-    """The locks and the variables that a proof knows of; all others might have any value."""
-    said = {(p.cls, p.name) for c in clauses for p in parts(c.body) if isinstance(p, Field)}
-    said |= {("", p.name) for c in clauses for p in parts(c.body) if isinstance(p, Global)}
-    variables = {(cls, var.name): var for cls, found in system.classes.items() for var in found.fields}
-    variables |= {("", var.name): var for var in system.globals}
-    known = [key for key in sorted(keys | said) if key in variables and not key[1].startswith("#")]
-    locks = [key for key in known if variables[key].lock or key[1].endswith(".readers")]
-    for what, some in (("locks", locks), ("variables", [key for key in known if key not in locks])):
-        if some:
-            yield f"{what} that it rests on: {', '.join(_dotted(key) for key in some)}"
-
-
-def _dotted(key: tuple[str, str]) -> str:
-    return f"`{key[0]}.{key[1]}`" if key[0] else f"`{key[1]}`"
