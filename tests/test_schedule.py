@@ -18,7 +18,7 @@ from verify.engine.verdict import Progress
 from verify.judging import lower_ahead
 from verify.outcome import Judgement
 from verify.report.result import ClaimResult
-from verify.schedule import Known, Voice, one_by_one, side_by_side, units
+from verify.schedule import Known, Voice, one_by_one, provable_together, side_by_side, units
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl, ClaimKind
 
@@ -62,6 +62,30 @@ def test_invariants_that_are_to_hold_with_all_guards_are_another_unit_than_those
     )
     found = names(claims)
     assert found == [["prove a", "prove c"], ["prove b", "redundant f.g for b"], ["prove c in other without f.g"]]
+
+
+def test_what_another_claim_refutes_is_not_proved_together() -> None:
+    one, two = ClaimDecl("redundant", "a", ("f.g",)), ClaimDecl("redundant", "a", ("f.h",))
+    plain, three = ClaimDecl("prove", "a"), ClaimDecl("redundant", "a", ("f.i",))
+    other = ClaimDecl("redundant", "b", ("f.h",))
+    claims = (plain, one, two, three)
+
+    def parts(*more: ClaimDecl) -> Sequence[Sequence[ClaimDecl]]:
+        return provable_together(claims, (*claims, *more), "system")
+
+    assert parts() == [claims]
+    assert parts(ClaimDecl("refute", "a", without=("f.g", "f.h"))) == [(plain, one, three), (two,)]
+    assert parts(ClaimDecl("necessary", "a", ("f.h",), without=("f.g",))) == [(plain, one, three), (two,)]
+    for same in (
+        ClaimDecl("refute", "a", without=("f.g", "f.j")),  # of guards that are all there
+        ClaimDecl("refute", "b", without=("f.g", "f.h")),
+        ClaimDecl("refute", "a", system="other", without=("f.g", "f.h")),
+        ClaimDecl("prove", "a", without=("f.g", "f.h")),
+        ClaimDecl("reach", targets=("f.g",)),
+    ):
+        assert parts(same) == [claims]
+    false = ClaimDecl("refute", "b", without=("f.g",))
+    assert provable_together((one, other), (one, other, false), "system") == [(one,), (other,)]
 
 
 def test_claims_of_one_property_are_a_unit() -> None:

@@ -43,7 +43,15 @@ from verify.judging import judge_of
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import with_history
-from verify.lower.localize import closely_read, decisive, first_keys, plain_locks, shared_keys
+from verify.lower.localize import (
+    closely_read,
+    compared_with,
+    decisive,
+    first_keys,
+    often_tested,
+    plain_locks,
+    shared_keys,
+)
 from verify.lower.localize import tested_on_the_way as on_the_way
 from verify.lower.pending import with_pending
 from verify.lower.small import Guess, Passes, small_for_proof
@@ -54,7 +62,7 @@ from verify.syntax import load_text
 from verify.unbounded import Tried, guesses, prove_unbounded
 
 HEAD = """
-struct task { spinlock_t l; u8 x : 2; bool y; bool z; struct task *up; };
+struct task { spinlock_t l; u8 x : 2; bool y; bool z; u8 w : 2; bool v; struct task *up; };
 spinlock_t gl; rwlock_t rw; bool g;
 """
 TAIL = "\nsystem { task init[%s] runs user; }\n"
@@ -149,6 +157,29 @@ def test_what_is_tested_before_a_change_is_closely_read() -> None:
     system, prop = question(LOCKED, NO_Y)
     assert first_keys(system, prop) == {("task", "y")}
     assert closely_read(system, prop) == {("task", "y"), ("task", "x")}
+
+
+def test_what_is_often_tested_is_known_with_what_it_is_compared_with() -> None:
+    code = """
+        struct task *t = any(struct task);
+        if (t->x == current->w && !t->z) t->y = true;
+        if (t->x && current->v) t->up = current;
+    """
+    system, prop = question(f"{code} current->x = 1;", NO_Y)
+    assert often_tested(system, prop) == {("task", "x")}
+    assert compared_with(system, prop, {("task", "x")}) == {("task", "w")}
+    assert compared_with(system, prop, {("task", "w")}) == {("task", "x")}
+    assert compared_with(system, prop, {("task", "z")}) == frozenset()
+    keys = frozenset({("task", name) for name in "yxw"})
+    assert [guess.keys for guess in guesses(system, prop)][1] == keys
+
+
+def test_what_the_property_reads_is_always_known() -> None:
+    system, prop = question("current->y = true;", NO_Y)
+    assert isinstance(attempt(system, prop, [Guess(frozenset())]), str)
+    boxed = question("one.full = true;", "!one.full", before=NAMED)
+    assert isinstance(attempt(*boxed, [Guess(frozenset())]), str)
+    assert isinstance(attempt(*question("current->z = true;", NO_Y), [Guess(frozenset())]), Proved)
 
 
 def test_what_is_tested_before_an_error_is_decisive() -> None:

@@ -19,7 +19,7 @@ from verify.engine.verdict import Progress, Proved, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
 from verify.outcome import Judgement, named, removed, subjects, wants
-from verify.schedule import WITHOUT_GUARDS, Unit, unit
+from verify.schedule import WITHOUT_GUARDS, Unit, provable_together, unit
 
 if TYPE_CHECKING:
     from verify.explain import Explanation
@@ -91,10 +91,12 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
     together: dict[tuple[ClaimDecl, ...], Verdict | None] = {}
 
     def proved_together(claim: ClaimDecl, group: Unit) -> Judgement | None:
-        """One proof for all claims of a unit, or for all about one invariant, if there are several and one does."""
+        """One proof for many claims of a unit, or for those about one invariant, if there are several and one does."""
         if claim.kind not in WITHOUT_GUARDS or options.engine not in ("auto", "views"):
             return None
-        peers = tuple(peer for peer in selection.claims if bench.unit(peer) == group)
+        unit_claims = [peer for peer in selection.claims if bench.unit(peer) == group]
+        parts = provable_together(unit_claims, selection.claims, default_system(selection.program))
+        peers = next(part for part in parts if claim in part)
         for alike in (peers, tuple(peer for peer in peers if peer.invariant == claim.invariant)):
             if alike not in together:
                 several = len({_what(peer) for peer in alike}) > 1
@@ -233,11 +235,14 @@ def _variants(selection: Selection, options: Options, places: Sequence[int]) -> 
     gone = [frozenset(removed(claim)) for claim in claims]
     if not claims:
         return []
-    if claims[0].kind in WITHOUT_GUARDS and options.engine in ("auto", "views") and len(set(gone)) > 1:
-        gone, optional = [frozenset()], frozenset().union(*gone)  # one proof may do for all
-    else:
-        optional = frozenset[str]()
-    return list(dict.fromkeys((selection.system(claims[0]), guards, optional) for guards in gone))
+    if claims[0].kind not in WITHOUT_GUARDS or options.engine not in ("auto", "views"):
+        return list(dict.fromkeys((selection.system(claims[0]), guards, frozenset[str]()) for guards in gone))
+    found = dict[Variant, None]()
+    for part in provable_together(claims, selection.claims, default_system(selection.program)):
+        gone = list(dict.fromkeys(frozenset(removed(claim)) for claim in part))
+        one = (frozenset[str](), frozenset().union(*gone)) if len(gone) > 1 else (gone[0], frozenset[str]())
+        found[selection.system(claims[0]), *one] = None  # one proof may do for all of it
+    return list(found)
 
 
 def default_system(program: Program) -> str:

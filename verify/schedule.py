@@ -72,6 +72,32 @@ def unit(claim: ClaimDecl, claims: Sequence[ClaimDecl], system: str) -> Unit:
     return Unit(wants(claim), name, what, frozenset())
 
 
+def provable_together(
+    claims: Sequence[ClaimDecl], every: Sequence[ClaimDecl], system: str
+) -> list[tuple[ClaimDecl, ...]]:
+    """The claims of a unit, so parted that no other claim says of a part that it cannot have one proof.
+
+    A proof for guards that may be there or not is one for the program without any of them, and for that without some:
+    if `every` claim is right, there is none where one of them is refuted. `system` is that of claims that name none.
+    """
+    broken = [
+        (claim.invariant, frozenset(removed(claim)))
+        for claim in every
+        if claim.invariant and wants(claim) == "refuted" and (claim.system or system) == (claims[0].system or system)
+    ]
+    parts: list[list[ClaimDecl]] = []
+    for claim in claims:
+        for part in parts:
+            gone = frozenset(guard for each in (*part, claim) for guard in removed(each))
+            about = {each.invariant for each in (*part, claim)}
+            if not any(invariant in about and guards <= gone for invariant, guards in broken):
+                part.append(claim)
+                break
+        else:
+            parts.append([claim])
+    return [tuple(part) for part in parts]
+
+
 def units(claims: Sequence[ClaimDecl], system: str) -> list[tuple[int, ...]]:
     """The places of the claims of each unit, long units first; `system` is that of claims that name none."""
     found: dict[Unit, list[int]] = {}

@@ -20,6 +20,7 @@ from verify.lower.history import with_history
 from verify.lower.localize import (
     changed_by_others,
     closely_read,
+    compared_with,
     decisive,
     first_keys,
     often_tested,
@@ -154,15 +155,17 @@ def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to 
 
 
 def guesses(system: System, prop: Expr) -> Iterator[Guess]:
-    """What to know of the system: growing sets of shared variables, none twice; those from the third on are large."""
+    """What to know of the system: growing sets of shared variables, none twice; those from the fourth on are large."""
     every, first = shared_keys(system), first_keys(system, prop)
     near = closely_read(system, prop) | plain_locks(system)
     plain = frozenset(key for key in every if _is_plain(system, key))
     way = tested_on_the_way(system, first)
-    lean = first | often_tested(system, prop) | (way & changed_by_others(system)) | plain_locks(system)
+    often = often_tested(system, prop)
+    lean = first | often | (way & changed_by_others(system)) | plain_locks(system)
     found = (
         Guess(first),
         Guess(first | decisive(system, prop)),
+        Guess(first | often | compared_with(system, prop, often - first)),
         Guess(near),
         Guess(lean, pending=True),
         Guess(near | way, pending=True),

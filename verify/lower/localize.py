@@ -16,6 +16,7 @@ from verify.ir import (
     PC,
     PRIVATE,
     Action,
+    Binary,
     Binder,
     Bound,
     Const,
@@ -39,9 +40,11 @@ from verify.lower.simplify import conj, conjuncts, ite, parts
 from verify.lower.visible import Key, key_of, seen
 
 __all__ = [
-    "changed_by_others", "closely_read", "decisive", "first_keys", "localize", "looked_at", "often_tested",
-    "plain_locks", "reads", "shared_keys", "tested_on_the_way",
+    "changed_by_others", "closely_read", "compared_with", "decisive", "first_keys", "localize", "looked_at",
+    "often_tested", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
 ]
+
+COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 
 def shared_keys(system: System) -> frozenset[Key]:
@@ -111,16 +114,42 @@ def _changes(system: System) -> Iterator[tuple[Action, Field]]:
 
 def often_tested(system: System, prop: Expr) -> frozenset[Key]:
     """Of what is looked at before what the property reads is changed, that which several statements look at."""
-    first = first_keys(system, prop)
-    acting = {action.micro[0].function for action, place in _changes(system) if key_of(place) in first}
     lines = defaultdict[Key, set[tuple[str, int]]](set)
-    for action in system.actions:
+    for action in _changing(system, first_keys(system, prop)):
         micro = action.micro[0]
-        if micro.function in acting:
-            stores = (u.value for u in action.updates if isinstance(u.place, Local))
-            for key in (key for expr in (action.guard, *stores) for key in reads(system, expr)):
-                lines[key].add((micro.function, micro.span.line))
+        stores = (u.value for u in action.updates if isinstance(u.place, Local))
+        for key in (key for expr in (action.guard, *stores) for key in reads(system, expr)):
+            lines[key].add((micro.function, micro.span.line))
     return frozenset(key for key in looked_at(system, prop) if len(lines[key]) > 1)
+
+
+def compared_with(system: System, prop: Expr, keys: Collection[Key]) -> frozenset[Key]:
+    """Of what is looked at before what the property reads is changed, that which is compared with one of these.
+
+    To know one side of a comparison is to know nothing.
+    """
+    inside = _changing(system, first_keys(system, prop))
+    loads = defaultdict[Key, set[Key]](set)
+    for update in (update for action in inside for update in action.updates):
+        if isinstance(update.place, Local):
+            loads[key_of(update.place)] |= reads(system, update.value)
+
+    def told(expr: Expr) -> set[Key]:
+        return {source for key in reads(system, expr) for source in loads.get(key, {key})}
+
+    found = set[Key]()
+    for expr in (expr for action in inside for expr in (action.guard, *(u.value for u in action.updates))):
+        for part in parts(expr):
+            if isinstance(part, Binary) and part.op in COMPARISONS:
+                left, right = told(part.left), told(part.right)
+                found |= (set() if left.isdisjoint(keys) else right) | (set() if right.isdisjoint(keys) else left)
+    return frozenset(found) & looked_at(system, prop)
+
+
+def _changing(system: System, keys: Collection[Key]) -> list[Action]:
+    """The actions of the functions that change one of these in an object that is not the thread's own."""
+    acting = {action.micro[0].function for action, place in _changes(system) if key_of(place) in keys}
+    return [action for action in system.actions if action.micro[0].function in acting]
 
 
 def _tests_before(system: System, to: Collection[Key]) -> frozenset[Key]:

@@ -14,7 +14,7 @@ from verify.ir import Expr, System
 from verify.lower.compact import compact, local_names
 from verify.lower.counting import with_counts
 from verify.lower.history import of_history, with_history
-from verify.lower.localize import localize
+from verify.lower.localize import first_keys, localize
 from verify.lower.loosen import loosen
 from verify.lower.pending import with_pending
 from verify.lower.reduce import reduce
@@ -79,11 +79,15 @@ class Small:
 
 
 def small_for_proof(system: System, prop: Expr, guess: Guess, passes: Passes) -> Small:
-    """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it."""
+    """The system that knows only what is guessed to matter, made as small as passes for proofs alone make it.
+
+    What the property reads it always knows: a variable that is forgotten never changes.
+    """
     told = without_statics(system, prop)
+    known = told.keys(guess.keys | first_keys(system, prop))
     system, prop = told.system, told.prop(prop)
     if passes.slice:
-        system = slice_for(localize(loosen(system), told.keys(guess.keys)), prop, spins=guess.spins)
+        system = slice_for(localize(loosen(system), known), prop, spins=guess.spins)
     if passes.reduce:
         system = reduce(system, prop)
     if passes.slice:

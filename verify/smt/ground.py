@@ -125,10 +125,10 @@ class Step:
     notes: Mapping[str, Num] = field(default_factory=dict)  # the choices of its binders
 
 
-def ground(system: System) -> Ground:
+def ground(system: System, z: Terms | None = None) -> Ground:
     """Return the cells that tell of the steps of a system. Raises EncodingError for what few cells cannot tell."""
     refuse(system)
-    z = Terms()
+    z = z or Terms()
     further = range(FURTHER, FURTHER + max((_follows(action) for action in system.actions), default=0))
     named = {cls: [*([ACTOR, OTHER] if cls == system.thread else []), VIEWED, *further] for cls in system.classes}
     binders = max((len(action.binders) for action in system.actions), default=0)
@@ -158,6 +158,10 @@ def step(of: Ground, action: Action) -> Step | None:
     return Step(action, enabled, does.typed, does.writes, dict(scope))
 
 
+Failed = tuple[Said, Num]  # a clause, and that a step breaks it
+Seen = Mapping[Pair, Sequence[Failed]]
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """The same cells after a step of the actor: what another thread has of its own stays."""
@@ -167,6 +171,7 @@ class Later:
     typed: Num
     same: Mapping[Slot, Num]  # that a step leaves a variable as it is
     known: dict[tuple[int, Pair], Num] = field(default_factory=dict)  # that a clause is broken
+    watched: dict[frozenset[Key], Seen] = field(default_factory=dict)  # what others may see broken, by what is written
 
     def says(self, clause: Clause, pair: Pair) -> Num:
         """That the clause holds of what is there of a pair, after the step."""
@@ -190,10 +195,6 @@ def later(of: Ground) -> Later:
     return Later(of, PatchReader(z, of.inst, {**before, **changing}, base=of.reader), typed, same)
 
 
-Failed = tuple[Said, Num]  # a clause, and that a step breaks it
-Seen = Mapping[Pair, Sequence[Failed]]
-
-
 def own(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
     """What the step might break of what is said of the thread that takes it, alone or with any object."""
     written, result = _written(does) | {(THREAD, PC)}, defaultdict[Pair, list[Failed]](list)
@@ -211,14 +212,17 @@ def own(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
 
 
 def others(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
-    """What the step might break of what is said of another thread or of any object."""
+    """What the step might break of what is said of another thread or of any object: what all that write the same do."""
     of, written, result = at.of, _written(does), defaultdict[Pair, list[Failed]](list)
+    if written in at.watched:
+        return at.watched[written]
     for said in clauses:
         if not written.isdisjoint(said.reads):
             for pair in _watching(of, said.clause):
                 failed = conjunction(of.z, (of.at(said.clause, pair[0]), _breaks(at, said, pair)))
                 if failed.hi:
                     result[pair].append((said, failed))
+    at.watched[written] = result
     return result
 
 

@@ -26,7 +26,7 @@ from verify.smt.integers import (
     negation,
     variable,
 )
-from verify.smt.reader import Reader, Reading, Scope
+from verify.smt.reader import Here, Reader, Reading
 from verify.smt.terms import Terms
 
 
@@ -91,6 +91,8 @@ class PatchReader(Reader):
     def cell(self, cell: str, pointer: Num, name: str) -> Num:
         """The variable `name` of the cell that `pointer` denotes; 0 behind NULL."""
         z = self.z
+        if pointer.ast is None and pointer.lo in (self.patch.threads if cell == THREAD else self.patch.named[cell]):
+            return self.values.get(Slot(cell, pointer.lo, name), NO)
         if cell == THREAD:
             here, found = self.patch.threads, NO
             if pointer.ast is not None or (pointer.lo and pointer.lo not in here):
@@ -105,24 +107,32 @@ class PatchReader(Reader):
             found = choose(z, binary(z, "==", pointer, constant(index)), value, found)
         return found
 
-    def _reading(self, expr: Expr, scope: Scope) -> Reading:
-        z = self.z
+    def _reading(self, expr: Expr, here: Here) -> Reading:
         match expr:
             case Quant(quantifier, Binder(name, Ptr(cls)), body):
-                cases = [self.either()]
-                for index in self.patch.named[cls]:
-                    found = yield body, (*scope, (name, constant(index)))
-                    there = self.real.get((cls, index), YES)
-                    if quantifier == "forall":
-                        cases.append(disjunction(z, (negation(z, there), found)))
-                    else:
-                        cases.append(conjunction(z, (there, found)))
-                return (conjunction if quantifier == "forall" else disjunction)(z, cases)
-            case Referenced(pointer, cls, mine):
-                target = yield pointer, scope
-                return disjunction(z, (self._referenced(target, cls, mine=mine), self._elsewhere(target)))
+                return self._every_cell(quantifier, name, cls, body, here)
+            case Referenced():
+                return self._is_referenced(expr, here)
             case _:
-                return (yield from super()._reading(expr, scope))
+                return super()._reading(expr, here)
+
+    def _every_cell(self, quantifier: str, name: str, cls: str, body: Expr, here: Here) -> Reading:
+        """Whether all cells satisfy the body, or some do."""
+        z, cases = self.z, [self.either()]
+        for index in self.patch.named[cls]:
+            found = yield body, self.within((*here.scope, (name, constant(index))))
+            there = self.real.get((cls, index), YES)
+            if quantifier == "forall":
+                cases.append(disjunction(z, (negation(z, there), found)))
+            else:
+                cases.append(conjunction(z, (there, found)))
+        return (conjunction if quantifier == "forall" else disjunction)(z, cases)
+
+    def _is_referenced(self, expr: Referenced, here: Here) -> Reading:
+        """Whether a cell refers to the object, be it here or not."""
+        target = yield expr.pointer, here
+        found = self._referenced(target, expr.cls, mine=expr.mine)
+        return disjunction(self.z, (found, self._elsewhere(target)))
 
     def _referenced(self, pointer: Num, cls: str, *, mine: bool) -> Num:
         """See `ir.Referenced`; what a history variable points to, no program can tell."""

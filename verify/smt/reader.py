@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import assert_never
 
 from verify.instances import THREAD, Instance, Slot
@@ -41,7 +43,19 @@ from verify.smt.widths import EncodingError
 
 Scope = tuple[tuple[str, Num], ...]  # what names are bound to, innermost last
 Part = tuple[Expr, Scope]
-Reading = Generator[Part, Num, Num]  # asks for the numbers of parts, returns that of the whole
+NOTHING: Mapping[int, Num] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Here:
+    """A scope and what was read in it, by the identity of the expression; `before` is what the base has read."""
+
+    scope: Scope
+    known: dict[int, Num]
+    before: Mapping[int, Num]
+
+
+Reading = Generator[tuple[Expr, Here], Num, Num]  # asks for the numbers of parts, returns that of the whole
 
 
 class Reader:
@@ -61,22 +75,23 @@ class Reader:
         self._base = base
         free = {} if base is None else base.values
         self.changed = sum(variable.reads for slot, variable in free.items() if variable is not values[slot])
-        self.known: dict[tuple[int, Scope], Num] = {}
+        self._scopes: dict[Scope, Here] = {}
         self.followed = 0  # a mask of the variables that decide which cell was read
 
     def read(self, expr: Expr, scope: Scope = ()) -> Num:
         """The number that `expr` is. Raises EncodingError for an unbound name, or a value that needs too many bits."""
-        found = self._find(expr, scope)
+        here = self.within(scope)
+        found = self._find(expr, here)
         # A stack of its own: decision diagrams are deeper than Python's.
-        parts = [(expr, scope)] if found is None else []
+        parts = [(expr, here)] if found is None else []
         readings = [self._reading(*part) for part in parts]
         while readings:
             try:
                 part = readings[-1].send(found) if found is not None else next(readings[-1])
             except StopIteration as done:
                 readings.pop()
-                over = parts.pop()
-                found = self.known[id(over[0]), over[1]] = done.value
+                whole, at = parts.pop()
+                found = at.known[id(whole)] = done.value
             else:
                 found = self._find(*part)
                 if found is None:
@@ -85,18 +100,26 @@ class Reader:
         assert found is not None  # noqa: S101 - the last reading returned it
         return found
 
-    def _find(self, expr: Expr, scope: Scope) -> Num | None:
+    def within(self, scope: Scope) -> Here:
+        """A scope and what was read in it: its names are looked up once, not with each part."""
+        here = self._scopes.get(scope)
+        if here is None:
+            before = NOTHING if self._base is None else self._base.within(scope).known
+            here = self._scopes[scope] = Here(scope, {}, before)
+        return here
+
+    def _find(self, expr: Expr, here: Here) -> Num | None:
         """The number that `expr` is, if it was read before or is so simple that it is read at once."""
-        key = (id(expr), scope)
-        found = self.known.get(key)
-        if found is None and self._base is not None:
-            found = self._base.known.get(key)
+        key = id(expr)
+        found = here.known.get(key)
+        if found is None:
+            found = here.before.get(key)
             if found is not None and found.reads & self.changed:
                 found = None
         if found is None:
             found = self._simple(expr)
             if found is not None:
-                self.known[key] = found
+                here.known[key] = found
         return found
 
     def _simple(self, expr: Expr) -> Num | None:
@@ -116,44 +139,45 @@ class Reader:
             case _:
                 return None
 
-    def _reading(self, expr: Expr, scope: Scope) -> Reading:
+    def _reading(self, expr: Expr, here: Here) -> Reading:
         z = self.z
         match expr:
             case Ite(cond, then, other):
-                test = truth(z, (yield cond, scope))
+                test = truth(z, (yield cond, here))
                 if test.ast is None:
-                    return (yield then if test.lo else other, scope)
-                return choose(z, test, (yield then, scope), (yield other, scope))
+                    return (yield then if test.lo else other, here)
+                return choose(z, test, (yield then, here), (yield other, here))
             case Binary(op, left, right):
-                a = yield left, scope
+                a = yield left, here
                 if (op == "&&" and a.lo == a.hi == 0) or (op == "||" and (a.lo > 0 or a.hi < 0)):
                     return truth(z, a)
-                return binary(z, op, a, (yield right, scope))
+                return binary(z, op, a, (yield right, here))
             case Local(name, of):
-                return self.cell(THREAD, constant(self.me) if of is None else (yield of, scope), name)
+                return self.cell(THREAD, constant(self.me) if of is None else (yield of, here), name)
             case Field(pointer, cls, name):
-                return self.cell(cls, (yield pointer, scope), name)
+                return self.cell(cls, (yield pointer, here), name)
             case Unary(op, arg):
-                return unary(z, op, (yield arg, scope))
+                return unary(z, op, (yield arg, here))
             case Me():
                 return constant(self.me)
             case Bound(name):
-                for bound, number in reversed(scope):
+                for bound, number in reversed(here.scope):
                     if bound == name:
                         return number
                 raise EncodingError(f"unbound name `{name}`")
             case Wrap(bits, signed, arg):
-                return wrap(z, bits, (yield arg, scope), signed=signed)
+                return wrap(z, bits, (yield arg, here), signed=signed)
             case Quant(quantifier, binder, body):
                 decisive, junction = (NO, conjunction) if quantifier == "forall" else (YES, disjunction)
                 cases: list[Num] = []
                 for choice in self.inst.choices(binder):
-                    cases.append((yield body, (*scope, (binder.name, constant(choice)))))
+                    inner = self.within((*here.scope, (binder.name, constant(choice))))
+                    cases.append((yield body, inner))
                     if truth(z, cases[-1])[:2] == decisive[:2]:
                         return decisive
                 return junction(z, cases)
             case Referenced(pointer, cls, mine):
-                return self._referenced((yield pointer, scope), cls, mine=mine)
+                return self._referenced((yield pointer, here), cls, mine=mine)
             case Const() | Global():
                 raise AssertionError("not simple")
             case _:

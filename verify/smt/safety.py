@@ -18,8 +18,11 @@ from verify.smt.together import Answer, Case, Invariant, Part, together
 from verify.universal import Clause, prenex
 
 
-def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: float | None) -> Iterator[Answer]:
+def safety(
+    system: System, clauses: Sequence[Clause], prop: Expr, deadline: float | None, z: Terms | None = None
+) -> Iterator[Answer]:
     """The answer for each conjunct of the property; unknown if it is no universal one."""
+    z = z or Terms()
     conjuncts = prenex(prop)
     if conjuncts is None:
         yield Answer("safety", z3.unknown)
@@ -30,7 +33,7 @@ def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: floa
         refuse_property(system, binders, matrix)
         further = followed(matrix) - {Bound(binder.name) for binder in binders}
         size = (max(len(binders), 1), len(further))
-        of = grounds.setdefault(size, cells_of(system, *size))
+        of = grounds.setdefault(size, cells_of(system, *size, z))
         false = Part(str(number), constant(1), body=matrix, bound=_scope(of, binders))
         cases[size].append(Case("safety", false_of(of, binders, matrix), [false]))
     for size, found in cases.items():
@@ -38,9 +41,9 @@ def safety(system: System, clauses: Sequence[Clause], prop: Expr, deadline: floa
         yield from together(Invariant(of, clauses), [of.typed], [list(all_pairs(of))], found, deadline)
 
 
-def cells_of(system: System, threads: int, further: int) -> Ground:
+def cells_of(system: System, threads: int, further: int, z: Terms | None = None) -> Ground:
     """Threads with their objects, and as many objects of each class and `further`; only the first has to be there."""
-    z, every = Terms(), range(1, threads + further + 1)
+    z, every = z or Terms(), range(1, threads + further + 1)
     inst = patch(system, dict.fromkeys(system.classes, every), range(1, threads + 1), 0)
     real = {
         (cls, i): variable(z, f"real {cls}{i}", 0, 1)

@@ -46,6 +46,7 @@ from verify.smt.judge import FailedObligation, Judgement
 from verify.smt.patch import PatchReader
 from verify.smt.safety import safety
 from verify.smt.solver import check, solver
+from verify.smt.terms import Terms
 from verify.smt.together import Answer, Case, Invariant, Part, together
 from verify.universal import OBJECT, Clause
 from verify.universal import THREAD as THE_THREAD
@@ -65,7 +66,7 @@ def judge_universal(  # noqa: PLR0913 - what is to be judged, and how far to go
     """Whether the clauses are an inductive invariant of the system, of any number of tasks, that implies `prop`.
 
     The `axioms` are true of every run of the system by what its variables are: they are assumed before and after steps.
-    The obligations are put to solvers made for this call, in contexts of their own. Each is called after its action and
+    The obligations are put to solvers made for this call, in a context of its own. Each is called after its action and
     the clause that it keeps. `deadline` is in seconds of `time.monotonic`. Raises EncodingError for a system that the
     argument for few cells does not cover.
     """
@@ -86,19 +87,20 @@ def judge_universal(  # noqa: PLR0913 - what is to be judged, and how far to go
 def _answers(
     system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], prop: Expr, deadline: float | None
 ) -> Iterator[Answer]:
-    yield from safety(system, [*clauses, *axioms], prop, deadline)
-    yield from _initiation(system, clauses, deadline)
-    yield from _consecution(system, clauses, axioms, deadline)
+    z = Terms()  # to begin and to end a context takes longer than most queries
+    yield from safety(system, [*clauses, *axioms], prop, deadline, z)
+    of = ground(system, z)
+    yield from _initiation(of, system, clauses, deadline)
+    yield from _consecution(of, system, clauses, axioms, deadline)
 
 
 # ---- consecution ---------------------------------------------------------------------------------
 
 
 def _consecution(
-    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], deadline: float | None
+    of: Ground, system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], deadline: float | None
 ) -> Iterator[Answer]:
     """That a step keeps every clause: of the thread that takes it, and of any other."""
-    of = ground(system)
     z, after = of.z, later(of)
     every = numbered(clauses)
     cases = defaultdict[Pair, list[Case]](list)
@@ -140,9 +142,8 @@ def _watcher(pair: Pair) -> str:
 # ---- initiation ----------------------------------------------------------------------------------
 
 
-def _initiation(system: System, clauses: Sequence[Clause], deadline: float | None) -> Iterator[Answer]:
+def _initiation(of: Ground, system: System, clauses: Sequence[Clause], deadline: float | None) -> Iterator[Answer]:
     """That the clauses hold of every thread and object there is at the start."""
-    of = ground(system)
     z = of.z
     groups: list[Group | None] = [*system.groups, *([None] if system.thread in system.created else [])]
     free = spare(system)
