@@ -178,9 +178,8 @@ def _broken(
 
 def _within(system: System, pair: Pair) -> list[Pair]:
     """A pair and what it is made of."""
-    who, cls, index = pair
-    alone: list[Pair] = [(0, *found) for found in objects_of(system, pair)]
-    return [(who, cls, index), *([(who, "", 0)] if who and cls else []), *(part for part in alone if part != pair)]
+    found: list[Pair] = [pair, (pair[0], "", 0), (0, "", 0), *((0, *each) for each in objects_of(system, pair))]
+    return list(dict.fromkeys(found))
 
 
 def _followed(action: Action, cls: str) -> set[Expr]:
