@@ -44,9 +44,11 @@ $(BIN)/python:
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV)" >&2
 	@$(PIP) -e .
+	@$(BIN)/python -m compileall -q verify
 	@touch $@
 
 $(VENV)/installed-test: pyproject.toml | $(BIN)/python
 	@echo "installing into $(VENV), with what the tests need" >&2
 	@$(PIP) -e '.[test]'
+	@$(BIN)/python -m compileall -q verify
 	@touch $(VENV)/installed $@

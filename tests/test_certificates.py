@@ -488,7 +488,6 @@ OF_ORDERED: dict[Callable[[Object], None], str] = {
     circular: "used before it is said",
     code: "no part of a clause",
     smt_commands: "no part of a clause",
-    fewer_keys: "another system",
     more_keys: "variables that the system has not",
     other_passes: "another system",
     other_system: "another system",
@@ -548,6 +547,13 @@ def test_an_edit_with_the_hash_that_belongs_to_it_is_rejected(
     copy.unlink()
     assert result.verdict == "rejected"
     assert re.search(why, result.reason), result.reason
+
+
+def test_what_the_claim_reads_is_known_without_being_named(written: dict[str, Path], tools: Tools) -> None:
+    copy = edited(written["prove ordered"], fewer_keys, sealed=True)
+    result = check(str(copy), tools)
+    copy.unlink()
+    assert reasons(result) == "accepted: "
 
 
 @pytest.mark.parametrize("edit", [one_dropped, one_weaker, bounded, in_two, other_system], ids=lambda e: e.__name__)

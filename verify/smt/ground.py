@@ -171,7 +171,6 @@ class Later:
     typed: Num
     same: Mapping[Slot, Num]  # that a step leaves a variable as it is
     known: dict[tuple[int, Pair], Num] = field(default_factory=dict)  # that a clause is broken
-    watched: dict[frozenset[Key], Seen] = field(default_factory=dict)  # what others may see broken, by what is written
 
     def says(self, clause: Clause, pair: Pair) -> Num:
         """That the clause holds of what is there of a pair, after the step."""
@@ -197,7 +196,7 @@ def later(of: Ground) -> Later:
 
 def own(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
     """What the step might break of what is said of the thread that takes it, alone or with any object."""
-    written, result = _written(does) | {(THREAD, PC)}, defaultdict[Pair, list[Failed]](list)
+    written, result = written_by(does) | {(THREAD, PC)}, defaultdict[Pair, list[Failed]](list)
     for said in clauses:
         clause = said.clause
         if not clause.thread or (clause.locations is not None and does.action.target not in clause.locations):
@@ -213,16 +212,13 @@ def own(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
 
 def others(at: Later, does: Step, clauses: Sequence[Said]) -> Seen:
     """What the step might break of what is said of another thread or of any object: what all that write the same do."""
-    of, written, result = at.of, _written(does), defaultdict[Pair, list[Failed]](list)
-    if written in at.watched:
-        return at.watched[written]
+    of, written, result = at.of, written_by(does), defaultdict[Pair, list[Failed]](list)
     for said in clauses:
         if not written.isdisjoint(said.reads):
             for pair in _watching(of, said.clause):
                 failed = conjunction(of.z, (of.at(said.clause, pair[0]), _breaks(at, said, pair)))
                 if failed.hi:
                     result[pair].append((said, failed))
-    at.watched[written] = result
     return result
 
 
@@ -276,7 +272,8 @@ def _watching(of: Ground, clause: Clause) -> Iterator[Pair]:
     yield who, clause.cls, VIEWED if clause.cls else 0
 
 
-def _written(does: Step) -> frozenset[Key]:
+def written_by(does: Step) -> frozenset[Key]:
+    """The variables that a step may store in."""
     return frozenset(_key(update.place) for update in does.action.updates)
 
 

@@ -22,7 +22,9 @@ from verify.smt.ground import (
     ACTOR,
     VIEWED,
     Ground,
+    Key,
     Pair,
+    Seen,
     among,
     around,
     ground,
@@ -32,6 +34,7 @@ from verify.smt.ground import (
     others,
     own,
     step,
+    written_by,
 )
 from verify.smt.integers import (
     NO,
@@ -103,6 +106,7 @@ def _consecution(
     """That a step keeps every clause: of the thread that takes it, and of any other."""
     z, after = of.z, later(of)
     every = numbered(clauses)
+    seen: dict[frozenset[Key], Seen] = {}  # by what is written: others see no more of a step
     cases = defaultdict[Pair, list[Case]](list)
     for action in system.actions:
         does = step(of, action)
@@ -111,7 +115,10 @@ def _consecution(
         if not does.typed.lo:
             untyped = Part("domains", negation(of.z, does.typed))
             cases[ACTOR, "", 0].append(Case(action.label, does.enabled, [untyped], does))
-        for shared, found in ((False, own(after, does, every)), (True, others(after, does, every))):
+        written = written_by(does)
+        if written not in seen:
+            seen[written] = others(after, does, every)
+        for shared, found in ((False, own(after, does, every)), (True, seen[written])):
             does_so = conjunction(of.z, (does.enabled, after.leaves(does, shared=shared))) if found else NO
             for pair, lost in found.items():
                 parts = [Part(f"{said.number}{_watcher(pair)}", failed, said.clause) for said, failed in lost]
