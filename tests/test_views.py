@@ -349,7 +349,7 @@ def test_a_counter_without_end_is_not_decided() -> None:
     found = find_invariant(inst, Binary("!=", count, Const(7)))
     assert found.invariant is None
     assert not found.refuted
-    assert found.reason == "`count` can hold more than 64 values"
+    assert found.reason == "`count` can hold more than 256 values"
 
 
 def test_time_and_memory_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,8 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
         if time.monotonic() > deadline:
             return "out of time"
         small = small_for_proof(system, prop, guess, passes)
+        if guess.counts and not small.told().axioms:
+            continue  # there is nothing to count, or too much
         report(Progress("localize", {"variables": len(guess.keys), "actions": len(small.system.actions)}))
         outcome = _outcome(small, tried, deadline=deadline, report=report)
         if isinstance(outcome, Proved):
@@ -133,8 +135,6 @@ def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to 
     `tried` gets to know where they fail. What the finder raises is passed on, but for EncodingError.
     """
     told = small.told()
-    if small.guess.counts and not told.axioms:
-        return "there is nothing to count, or too much"
 
     def tell(phase: str, figures: Mapping[str, int]) -> None:
         report(Progress(phase, figures))
