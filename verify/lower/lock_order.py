@@ -34,6 +34,7 @@ from verify.ir import (
     Unary,
 )
 from verify.lower.choices import always
+from verify.lower.flow import spawned
 from verify.lower.holding import may_hold
 from verify.lower.simplify import binary, conj, conjuncts, disj, negate, rebuild
 from verify.lower.simplify import parts as parts_of
@@ -53,7 +54,8 @@ def ordered_locks(system: System) -> Expr | None:
     out = defaultdict[int, list[Action]](list)
     for action in system.actions:
         out[action.source].append(action)
-    ends = {action.target for action in system.actions} | {group.entry for group in system.groups}
+    ends = {target for action in system.actions for target in (action.target, *spawned(action))}
+    ends |= {group.entry for group in system.groups}
     if any(system.locations[end].kind not in FINISHED and end not in out for end in ends):
         return None
     held = may_hold(system, tried=True)
@@ -68,7 +70,9 @@ def ordered_locks(system: System) -> Expr | None:
             choices = [_but_for(choice, somebody) for choice in choices]
             plain = [choice for choice in choices if not any(isinstance(p, Quant) for p in parts_of(choice.guard))]
             if not always(plain) and not always(choices):
-                return None
+                if not always(_of_somebody(system, choices)):
+                    return None
+                asked = True
             waits[location] = frozenset(key for _, keys in freed for key in keys)
     before = defaultdict[Key, set[Key]](set)
     for location, wanted in waits.items():
@@ -122,6 +126,18 @@ def _of_state(action: Action) -> Action:
 
 def _but_for(action: Action, part: Expr) -> Action:
     return replace(action, guard=conj(other for other in conjuncts(action.guard) if other != part))
+
+
+def _of_somebody(system: System, actions: Collection[Action]) -> list[Action]:
+    """Those of the actions that choose a task which can be found, with what else they ask of it."""
+    found, published = list[Action](), Binary("==", Field(CHOSEN, system.thread, LIFE), Const(PUBLISHED))
+    for action in actions:
+        match action.guard:
+            case Quant("exists", Binder(CHOSEN.name, Ptr(system.thread)), body) if published in conjuncts(body):
+                found.append(replace(action, guard=conj(part for part in conjuncts(body) if part != published)))
+            case _:
+                pass
+    return found
 
 
 def _asked(part: Expr) -> Expr:

@@ -19,7 +19,7 @@ from verify.lower.compose import compose
 from verify.lower.flow import reachable, reset_dead, spawned
 from verify.lower.graph import END, FIXED
 from verify.lower.movers import Mover, movers
-from verify.lower.simplify import conjuncts, contradictory
+from verify.lower.simplify import conj, conjuncts, contradictory
 from verify.lower.visible import is_visible, roots, seen
 
 MOST_GROWTH = 8  # how many actions a cut may add
@@ -85,7 +85,8 @@ def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -
         location = next(iter(todo))
         del todo[location]
         before, after = arriving[location], leaving[location]
-        joined = _joined(before, after, deadlocks=deadlocks)
+        decided = not deadlocks or all(_is_decided(step, leaving[step.action.source]) for step in before)
+        joined = _joined(before, after, deadlocks=deadlocks, decided=decided)
         if joined is None:
             continue
         fewer = _fewest(joined)
@@ -122,8 +123,13 @@ def _deed(action: Action) -> tuple[object, ...]:
     return action.source, action.target, action.updates, action.binders
 
 
-def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -> list[Step] | None:
-    """The steps that replace those into and out of a location; None if it must stay."""
+def _joined(
+    before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool, decided: bool
+) -> list[Step] | None:
+    """The steps that replace those into and out of a location; None if it must stay.
+
+    Of deadlocks more is seen: who waits after a choice has made it, so that the steps before have to be `decided`.
+    """
     if not before or not after or any(s.action.source == s.action.target for s in (*before, *after)):
         return None
     if len(before) * len(after) > len(before) + len(after) + MOST_GROWTH:
@@ -131,7 +137,8 @@ def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -
     early = all(s.mover.right and not s.visible for s in before)
     late = all(s.mover.left and not s.visible for s in after)
     if deadlocks:
-        early = early and (all(_local(s.action) for s in before) or always([s.action for s in after]))
+        waits = not always([s.action for s in after])
+        early = early and (not waits or (decided and all(_local(s.action) for s in before)))
     if not early and not (late and always([s.action for s in after])):
         return None
     result = list[Step]()
@@ -144,6 +151,12 @@ def _joined(before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool) -
         mover = Mover(one.mover.right and two.mover.right, one.mover.left and two.mover.left)
         result.append(Step(action, mover, one.visible or two.visible))
     return result
+
+
+def _is_decided(step: Step, leaving: Sequence[Step]) -> bool:
+    """Whether a thread that can take the step can take no other, and in one way."""
+    others = (other.action.guard for other in leaving if other is not step)
+    return not step.action.binders and all(contradictory(conj([step.action.guard, guard])) for guard in others)
 
 
 def _local(action: Action) -> bool:

@@ -2,7 +2,8 @@
 
 Starting from what the property reads, a variable is relevant if a relevant store or the guard of a step that still
 decides something reads it. A location is passed over if every way on from it leads, without a relevant store, to the
-same place. A lock is relevant if some step that matters may be taken while it is held.
+same place, unless a thread has to be there for the property to be true. A lock is relevant if a step that matters may
+be taken while it is held.
 
 The slice allows at least the runs of the whole system, seen through the property: pointers that are cut away no longer
 keep an ended thread's cell from being used again. So a proof on the slice is a proof, and a run of the slice counts
@@ -40,7 +41,7 @@ from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.holding import may_hold
 from verify.lower.known import settle_locals
 from verify.lower.simplify import conj, conjuncts, operands, parts
-from verify.lower.visible import Key, key_of, roots, seen
+from verify.lower.visible import Key, key_of, needed_at, roots, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Cut:
     leaving: Mapping[int, Sequence[Step]]  # every location after those that it leads to, but for circles
     passable: frozenset[int]  # locations that stop no thread for ever
     observed: frozenset[int]  # locations that the property names
+    needed: frozenset[int]  # those at which a thread may have to be for it to be true
     relevant: frozenset[Key]
     spins: bool  # whether going round in a circle is more than to wait
     onward: dict[int, int] = field(default_factory=dict)
@@ -103,7 +105,7 @@ def slice_for(system: System, prop: Expr, *, spins: bool = False) -> System:
     passable = frozenset(n for n, found in out.items() if n not in kept and _passable(system, found))
     relevant = to.keys | {(cls, LIFE) for cls in (system.thread, *to.exists)}
     while True:
-        cut = Cut(leaving, passable, to.locations, relevant, spins)
+        cut = Cut(leaving, passable, to.locations, needed_at(prop), relevant, spins)
         _pass_over(cut)
         found = _needed(system, cut)
         grown = relevant | found | {twins[key] for key in found if key in twins}
@@ -157,20 +159,20 @@ def _pass_over(cut: Cut) -> None:
         for location in [location for location in todo if location not in cut.onward]:
             targets = {cut.final(step.action.target) for step in cut.leaving[location]}
             targets -= set() if cut.spins else {location}
-            if len(targets) == 1 and location not in targets:
+            if len(targets) == 1 and targets.isdisjoint({location, *cut.needed}):
                 cut.onward[location] = targets.pop()
                 changed = True
 
 
 def _surviving(system: System, cut: Cut) -> Iterable[tuple[Step, list[Store]]]:
-    """The steps that still do or decide something: a thread that an error stops might as well take no step."""
+    """The steps that still do or decide something: a thread that an error stops might as well stay where it is."""
     for location, steps in cut.leaving.items():
         if location in cut.onward:
             continue
         for step in steps:
             acting = [store for store in step.stores if store.matters(cut.relevant)]
             target = step.action.target
-            lost = system.locations[target].kind in ERRORS and target not in cut.observed
+            lost = system.locations[target].kind in ERRORS and target not in cut.observed and location not in cut.needed
             if lost and not any(store.shared() for store in acting):
                 continue
             if acting or cut.final(target) != location:

@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from verify.ir import FREE, LIFE, PC, Action, Binary, Const, Expr, Field, Global, Local, Place, System
+from verify.ir import (
+    FREE,
+    LIFE,
+    PC,
+    Action,
+    Binary,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Local,
+    Place,
+    Quant,
+    System,
+    Unary,
+)
 from verify.lower.facts import is_birth
 from verify.lower.simplify import operands
 
@@ -58,6 +73,21 @@ def seen(prop: Expr | None) -> Seen:
     if prop is not None:
         look(prop)
     return Seen(frozenset(keys), frozenset(locations), frozenset(exists))
+
+
+def needed_at(prop: Expr, *, true: bool = True) -> frozenset[int]:
+    """The locations at which a thread may have to be for the property to be true; or false, if not `true`."""
+    match prop:
+        case Unary("!", arg):
+            return needed_at(arg, true=not true)
+        case Binary("&&" | "||", left, right):
+            return needed_at(left, true=true) | needed_at(right, true=true)
+        case Quant(_, _, body):
+            return needed_at(body, true=true)
+        case Binary("==" | "!=" as op, Local(name, of), Const(value)) if name == PC and of is not None:
+            return frozenset({value} if (op == "==") is true else ()) | seen(of).locations
+        case _:
+            return seen(prop).locations
 
 
 def is_visible(action: Action, to: Seen) -> bool:
