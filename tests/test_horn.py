@@ -183,7 +183,7 @@ def test_the_deadline_is_kept() -> None:
     begin = time.monotonic()
     with pytest.raises(NoClausesError, match="out of time"):
         universal_invariant(with_history(system), prop, two=True, deadline=begin + 0.3)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 60  # it would take far longer
 
 
 def test_a_reachable_violation_is_no_refutation_but_a_reason() -> None:

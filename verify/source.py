@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
@@ -15,8 +16,7 @@ class Source:
     starts: tuple[int, ...] = field(init=False, repr=False, compare=False)  # offset of each line
 
     def __post_init__(self) -> None:
-        starts = [0, *(i + 1 for i, char in enumerate(self.text) if char == "\n")]
-        object.__setattr__(self, "starts", tuple(starts))
+        object.__setattr__(self, "starts", (0, *map(re.Match.end, re.finditer("\n", self.text))))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return (line, column) of a character offset, both counted from 1."""
