@@ -30,13 +30,14 @@ from verify.ir import (
 )
 from verify.lower import lower
 from verify.lower.claims import invariant, never_at
-from verify.report.names import head, members, slot_name, value_name
+from verify.report.names import members, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.run import run
 from verify.report.steps import change_name, lines, steps
 from verify.report.story import story
 from verify.report.text import plain
 from verify.semantics import initial_states, successors
+from verify.source import head
 from verify.syntax import load_text
 
 NARROW = """\

@@ -52,6 +52,7 @@ class Var:
     domain: Domain
     default: int = 0
     lock: bool = False  # a Ptr that names the owner of a lock
+    truth: bool = field(default=False, compare=False)  # declared `bool`: how it is shown, not what it means
 
 
 LIFE = "#life"  # the first field of every class

@@ -65,3 +65,36 @@ class Span:
 
 
 NOWHERE = Span(Source("<built-in>", ""), 0, 0)
+
+
+# ---- what is shown of it ------------------------------------------------------------------------
+
+
+def clean(text: str) -> str:
+    """The text without anything that could move a terminal's cursor."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def statement(span: Span) -> str:
+    """The statement at a place, without what it governs; a condition with the word that it belongs to."""
+    before = re.search(r"\b(if|while|switch) *\($", span.source.text[: span.start])
+    if before:
+        return clean(f"{before[1]} ({span.text})")
+    return clean(head(span.text))
+
+
+def head(text: str) -> str:
+    """A statement without the body that it governs."""
+    if not re.match(r"(if|while|for|switch) ?\(", text):
+        return text.split("{", maxsplit=1)[0].rstrip()
+    depth = 0
+    for position, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if char == ")" and depth == 0:
+            return text[: position + 1]
+    return text
+
+
+def where(span: Span) -> str:
+    """The file's last part and the line."""
+    return clean(f"{span.source.path.rsplit('/', 1)[-1]}:{span.line}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from verify.ir import System
-from verify.report.names import where
+from verify.source import where
 
 FIXED = {"idle": "not started", "end": "at its end"}
 

@@ -45,7 +45,7 @@ from verify.lower.uniprocessor import on_one_cpu
 from verify.lower.without import without
 from verify.syntax import ast
 from verify.syntax.program import Program
-from verify.syntax.types import Int, Lock, Struct, Type
+from verify.syntax.types import Bool, Int, Lock, Struct, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _variables(program: Program, name: str, type_: Type, bits: int | None = None
         case Int(_, signed) if bits is not None:
             return [Var(name, domain_of(Int(bits, signed)))]
         case _:
-            return [Var(name, domain_of(type_))]
+            return [Var(name, domain_of(type_), truth=isinstance(type_, Bool))]
 
 
 def _fields(program: Program, struct: ast.StructDecl) -> tuple[Var, ...]:

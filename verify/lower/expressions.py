@@ -328,7 +328,9 @@ def _enter(graph: Graph, scope: Scope, call: ast.Call) -> Scope:
                 if number != last or copies:
                     value = settle(graph, scope, value, domain_of(declared))
                 if param.name in changed or value in lent or shared(value) or not isinstance(value, Const | Me | Local):
-                    local = graph.local(variable(inner, param.name), domain_of(declared))
+                    local = graph.local(
+                        variable(inner, param.name), domain_of(declared), truth=isinstance(declared, Bool)
+                    )
                     copies.append(Update(local, value))
                 else:
                     inner.values[param.name] = value

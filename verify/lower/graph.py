@@ -90,9 +90,9 @@ class Graph:
         self.names += 1
         return f"{stem}{self.names}"
 
-    def local(self, name: str, domain: Domain) -> Local:
+    def local(self, name: str, domain: Domain, *, truth: bool = False) -> Local:
         """Return the local of that name, added if it is new."""
-        self.locals.setdefault(name, Var(name, domain))
+        self.locals.setdefault(name, Var(name, domain, truth=truth))
         return Local(name)
 
     def step(

@@ -14,7 +14,7 @@ from verify.lower.graph import Graph, domain_of
 from verify.lower.scope import Scope, name_value, variable
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth, wrapped
 from verify.syntax import ast
-from verify.syntax.types import Int
+from verify.syntax.types import Bool, Int
 
 
 def statement(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
@@ -116,16 +116,16 @@ def _label(graph: Graph, scope: Scope, name: str) -> None:
 
 def _declare(graph: Graph, scope: Scope, stmt: ast.Declare) -> None:
     """A local; one that never changes after a constant or a copy of one stands for that value."""
-    domain = domain_of(stmt.declared)
+    domain, truth = domain_of(stmt.declared), isinstance(stmt.declared, Bool)
     if stmt.value is None:
-        graph.local(variable(scope, stmt.unique), domain)
+        graph.local(variable(scope, stmt.unique), domain, truth=truth)
         return
     value = evaluate(graph, scope, stmt.value)
     stands = isinstance(value, Const) or value == name_value(scope, ast.Name("current", "local", "current"))
     if stands and stmt.unique not in graph.assigned(scope.function):
         scope.values[stmt.unique] = value
         return
-    graph.step(Update(graph.local(variable(scope, stmt.unique), domain), value))
+    graph.step(Update(graph.local(variable(scope, stmt.unique), domain, truth=truth), value))
 
 
 def _if(graph: Graph, scope: Scope, stmt: ast.If, label: str) -> None:

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from verify.engine.verdict import Counterexample
-from verify.report.names import where
 from verify.report.steps import Line
+from verify.source import where
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 NARROW = 24

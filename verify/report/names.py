@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
 from verify.instances import THREAD, Slot
 from verify.ir import Domain, Ptr, Range, System, Threads
-from verify.source import Span
 
 DECIMAL = range(-4096, 4097)  # beyond this, numbers are masks and addresses: hexadecimal
-
-
-def clean(text: str) -> str:
-    """The text without anything that could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def statement(span: Span) -> str:
-    """The statement at a place, without what it governs; a condition with the word that it belongs to."""
-    before = re.search(r"\b(if|while|switch) *\($", span.source.text[: span.start])
-    if before:
-        return clean(f"{before[1]} ({span.text})")
-    return clean(head(span.text))
-
-
-def head(text: str) -> str:
-    """A statement without the body that it governs."""
-    if not re.match(r"(if|while|for|switch) ?\(", text):
-        return text.split("{", maxsplit=1)[0].rstrip()
-    depth = 0
-    for position, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if char == ")" and depth == 0:
-            return text[: position + 1]
-    return text
-
-
-def where(span: Span) -> str:
-    """The file's last part and the line."""
-    return clean(f"{span.source.path.rsplit('/', 1)[-1]}:{span.line}")
 
 
 def cell_name(system: System, cell: str, index: int) -> str:

@@ -15,10 +15,11 @@ from itertools import pairwise, zip_longest
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
 from verify.ir import IDLE, PC, Fresh, System
-from verify.report.names import cell_name, slot_name, value_name, where
+from verify.report.names import cell_name, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.steps import READERS, Line, change_name, lines, owners
 from verify.report.story import story
+from verify.source import where
 
 Styled = tuple[tuple[str, str], ...]  # pieces of one line, each with its style: "", "dim", "bold red", ...
 COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "bright_red")

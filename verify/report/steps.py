@@ -36,7 +36,8 @@ from verify.ir import (
     Var,
     Wrap,
 )
-from verify.report.names import bare, cell_name, members, slot_name, statement, value_name
+from verify.report.names import bare, cell_name, members, slot_name, value_name
+from verify.source import statement
 
 READERS = ".readers"  # ends the name of the variable beside an rwlock's writer
 LIFE_NAMES = {FREE: "free", PRIVATE: "private", PUBLISHED: "published"}

@@ -27,10 +27,11 @@ from verify.ir import (
     Var,
     Wrap,
 )
-from verify.report.names import cell_name, slot_name, value_name, where
+from verify.report.names import cell_name, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.steps import LIFE_CHANGES, Change, Line, lines, lock_change
 from verify.semantics import Context, evaluate, locate
+from verify.source import where
 
 MAX_FACTS = 3
 LIFE_VERBS = {

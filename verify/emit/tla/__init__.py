@@ -1,0 +1,1 @@
+"""Systems as TLA+ modules, for TLC and for people who read TLA+."""

@@ -1,0 +1,69 @@
+"""The model MCX of a module X: how many cells there are, for TLC, and the configurations to run it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from verify.emit.tla.module import Spec
+from verify.instances import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A module with its cells, and configurations by name."""
+
+    module: str
+    text: str
+    configs: Mapping[str, str]
+    cells: Mapping[str, tuple[str, int]]  # model value: class and index
+
+
+def model_of(spec: Spec, inst: Instance) -> Model:
+    """The model of an instance of the system of `spec`."""
+    names = spec.names
+    module = f"MC{spec.module}"
+    values = {cls: [_value(spec, cls, index) for index in range(1, inst.sizes[cls] + 1)] for cls in names.ids}
+    cells = {value: (cls, index) for cls, found in values.items() for index, value in enumerate(found, start=1)}
+    alike = list(_alike(spec, values))
+    title = f" MODULE {module} "
+    dashes = "-" * max(4, (79 - len(title)) // 2)
+    lines = [f"{dashes}{title}{dashes}", f"EXTENDS {spec.module}, TLC", ""]
+    everything = [value for found in values.values() for value in found]
+    lines += [f"CONSTANTS {', '.join(everything)}", ""] if everything else []
+    lines += [f"MC{names.ids[cls]} == <<{', '.join(found)}>>" for cls, found in values.items()]
+    if alike:
+        lines += ["", "\\* What cells are called makes no difference, but to those with a name in the source."]
+        union = " \\cup ".join(f"Permutations({{{', '.join(found)}}})" for found in alike)
+        lines.append(f"Symmetry == {union}")
+    lines += ["=" * 79, ""]
+    constants = [
+        "CONSTANTS",
+        "    NULL = NULL",
+        *(f"    {value} = {value}" for value in everything),
+        *(f"    {names.ids[cls]} <- MC{names.ids[cls]}" for cls in values),
+    ]
+    full = _config(constants, [name for name, _ in spec.properties], symmetry=False)
+    configs = {module: _config(constants, [name for name, _ in spec.properties], symmetry=True) if alike else full}
+    configs |= {f"{module}_full": full} if alike else {}
+    return Model(module, "\n".join(lines), configs, cells)
+
+
+def _value(spec: Spec, cls: str, index: int) -> str:
+    static = spec.names.statics.get((cls, index))
+    return f"{static}_cell" if static else f"{cls}{index}"
+
+
+def _alike(spec: Spec, values: Mapping[str, Sequence[str]]) -> Iterator[Sequence[str]]:
+    """The cells of each class that differ in nothing but their numbers, if there are two or more."""
+    for cls, found in values.items():
+        some = [value for index, value in enumerate(found, start=1) if (cls, index) not in spec.names.statics]
+        if len(some) > 1:
+            yield some
+
+
+def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bool) -> str:
+    lines = ["SPECIFICATION Spec", *constants]
+    lines += ["SYMMETRY Symmetry"] if symmetry else []
+    lines += ["INVARIANTS", "    TypeOK", *(f"    {name}" for name in invariants)]
+    return "\n".join(lines) + "\n"

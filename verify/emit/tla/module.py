@@ -1,0 +1,256 @@
+"""The module of a system: declarations, TypeOK, Init, an operator for each location, Next, Spec, properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from verify.emit.tla.idents import camel
+from verify.emit.tla.kinds import Kind, kinds_of, variables
+from verify.emit.tla.layout import WIDTH, boxed, item, noted, wrapped
+from verify.emit.tla.names import Key, Names, local_of, names_of
+from verify.emit.tla.preamble import definitions
+from verify.emit.tla.starts import Starts
+from verify.emit.tla.steps import Groups, by_function, groups_of, writer
+from verify.emit.tla.terms import LIVES, EmitError, Helpers, Reader
+from verify.instances import THREAD
+from verify.ir import Binder, Expr, Ptr, Quant, Range, System, Var
+from verify.semantics import FINISHED
+
+RULE = "-" * 79
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """What must hold in every state: its name in the source, and what it says there."""
+
+    name: str
+    expr: Expr
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A system as a module."""
+
+    module: str
+    system: System
+    names: Names
+    properties: tuple[tuple[str, Property], ...]  # with their identifiers
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The text of the module."""
+        return "\n".join(self.lines) + "\n"
+
+
+def specify(module: str, system: System, properties: Sequence[Property], header: Sequence[str]) -> Spec:
+    """Write a system as a module. Raises EmitError for numbers that TLC cannot count with."""
+    names = names_of(system)
+    helpers = Helpers()
+    reader = Reader(system, names, kinds_of(system), helpers)
+    groups = groups_of(system, names)
+    called = [(names.namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
+    actions = list(_actions(system, names, groups, reader))
+    said = [line for name, prop in called for line in _property(name, prop, reader)]
+    begin = Starts(system, names, reader).lines()
+    types = _types(system, names, reader)
+    title = f" MODULE {module} "
+    dashes = max(4, (79 - len(title)) // 2)
+    lines = [
+        f"{'-' * dashes}{title}{'-' * dashes}",
+        *boxed(header),
+        "EXTENDS Integers, Sequences",
+        "",
+        *_constants(names),
+        "",
+        *_variables(system, names, groups),
+        "",
+        *types,
+        "",
+        RULE,
+        *_helpers(system, names, helpers),
+        *begin,
+        "",
+        RULE,
+        *actions,
+        RULE,
+        *_next(system, names),
+        "",
+        RULE,
+        *said,
+        "=" * 79,
+    ]
+    return Spec(module, system, names, tuple(called), tuple(lines))
+
+
+# ---- declarations --------------------------------------------------------------------------------
+
+
+def _constants(names: Names) -> Iterator[str]:
+    yield "CONSTANTS"
+    for cls, name in names.ids.items():
+        yield noted(f"    {name},", f"cells for each struct {cls}, in the order in which the first are taken", 20)
+    yield noted("    NULL", "the pointer to nothing", 20)
+    yield ""
+    for cls, name in names.sets.items():
+        yield f"{name} == {{{names.ids[cls]}[i] : i \\in DOMAIN {names.ids[cls]}}}"
+    yield ""
+    yield "ASSUME Cells =="
+    for name in names.ids.values():
+        yield f"    /\\ \\A i, j \\in DOMAIN {name} : {name}[i] = {name}[j] => i = j"
+    for name in names.sets.values():
+        yield f"    /\\ NULL \\notin {name}"
+    sets = list(names.sets.values())
+    for number, one in enumerate(sets):
+        for two in sets[number + 1 :]:
+            yield f"    /\\ {one} \\cap {two} = {{}}"
+    if names.statics:
+        yield ""
+    for (cls, index), name in names.statics.items():
+        yield f"{name} == {names.ids[cls]}[{index}]"
+
+
+def _variables(system: System, names: Names, groups: Groups) -> Iterator[str]:
+    yield "VARIABLES"
+    keys = [(key, var) for key, var in variables(system) if key in names.variables]
+    for number, (key, var) in enumerate(keys):
+        comma = "," if number < len(keys) - 1 else ""
+        yield noted(f"    {names.variables[key]}{comma}", meaning(key, var), 36)
+    for name, members in groups.of.items():
+        if len(members) > 1:
+            yield ""
+            yield from wrapped(f"{name} == <<{', '.join(members)}>>", 0, 4)
+    yield ""
+    yield from wrapped(f"vars == <<{', '.join(groups.of)}>>", 0, 4)
+
+
+def meaning(key: Key, var: Var) -> str:
+    """What a variable is, in a few words."""
+    cell, name = key
+    match cell, name:
+        case _, "#life":
+            return f"whether a struct {cell} is there, and known to others"
+        case "thread", "#pc":
+            return "where each thread stands"
+        case "", _:
+            return f"{name}{', a lock: its owner' if var.lock else ''}"
+        case "thread", _:
+            function, what = local_of(name)
+            return f"between two steps of {function}" if ".#" in name else f"local {what} of {function or 'a thread'}"
+        case _:
+            return f"{cell}->{name}{', a lock: its owner' if var.lock and isinstance(var.domain, Ptr) else ''}"
+
+
+def _types(system: System, names: Names, reader: Reader) -> Iterator[str]:
+    yield "TypeOK =="
+    for key, var in variables(system):
+        if key not in names.variables:
+            continue
+        name, (cell, _) = names.variables[key], key
+        values = _values(key, var, names, reader)
+        cls = system.thread if cell == THREAD else cell
+        yield from item("/\\", f"{name} \\in {f'[{names.sets[cls]} -> {values}]' if cell else values}", 4)
+
+
+def _values(key: Key, var: Var, names: Names, reader: Reader) -> str:
+    kind = reader.kinds.of[key]
+    match kind:
+        case Kind.PLACE:
+            return f"{{{', '.join(reader.place(place) for place in names.labels)}}}"
+        case Kind.LIFE:
+            return f"{{{', '.join(LIVES.values())}}}"
+        case Kind.TRUTH:
+            return "BOOLEAN"
+        case Kind.THREADS:
+            return f"SUBSET {names.sets[reader.system.thread]}"
+        case Kind.CELL:
+            assert isinstance(var.domain, Ptr)  # noqa: S101 - of that kind
+            return f"{names.sets[var.domain.cls]} \\cup {{NULL}}"
+        case Kind.NUMBER:
+            assert isinstance(var.domain, Range)  # noqa: S101 - of that kind
+            if var.domain.lo <= -(1 << 31) or var.domain.hi >= 1 << 31:
+                message = f"`{var.name}` holds numbers from {var.domain.lo} to {var.domain.hi}: TLC counts with 32 bits"
+                raise EmitError(message)
+            return f"{var.domain.lo if var.domain.lo >= 0 else f'(-{-var.domain.lo})'}..{var.domain.hi}"
+        case _:
+            assert_never(kind)
+
+
+# ---- behaviour -----------------------------------------------------------------------------------
+
+
+def _helpers(system: System, names: Names, helpers: Helpers) -> Iterator[str]:
+    yield "(* Helpers *)"
+    yield "Goto(self, from, to) == pc[self] = from /\\ pc' = [pc EXCEPT ![self] = to]"
+    yield "Rank(c, ids) == CHOOSE i \\in DOMAIN ids : ids[i] = c"
+    yield from definitions(system, names, helpers)
+    yield ""
+    yield RULE
+
+
+def _actions(system: System, names: Names, groups: Groups, reader: Reader) -> Iterator[str]:
+    write = writer(system, names, groups, reader)
+    for function, found in by_function(system).items():
+        yield f"(* {function}() *)" if function != "exit" else "(* the end of a thread *)"
+        yield ""
+        for location, actions in found:
+            try:
+                yield from write.operator(location, actions)
+            except EmitError as error:
+                span = actions[0].micro[0].span
+                message = f"{span}: {error}" if span.end else str(error)
+                raise EmitError(message) from error
+            yield ""
+        yield f"{names.functions[function]}(self) =="
+        yield from _either(f"{names.labels[location]}(self)" for location, _ in found)
+        yield ""
+
+
+def _either(parts: Iterator[str]) -> Iterator[str]:
+    """A disjunction, as many parts on a line as fit."""
+    line = "   "
+    for part in parts:
+        if len(line) + len(part) + 4 > WIDTH - 10:
+            yield line
+            line = "   "
+        line += f" \\/ {part}"
+    yield line
+
+
+def _next(system: System, names: Names) -> Iterator[str]:
+    thread = names.sets[system.thread]
+    ended = [f'"{names.labels[place]}"' for place in names.labels if system.locations[place].kind in FINISHED]
+    yield "Step(self) =="
+    yield from _either(f"{name}(self)" for name in names.functions.values())
+    yield ""
+    yield "Finished =="
+    yield from wrapped(f"\\A t \\in {thread} : pc[t] \\in {{{', '.join(ended)}}}", 4, 6)
+    yield ""
+    yield "Terminating ==  \\* all is done: stutter, so that this is no deadlock"
+    yield "    Finished /\\ UNCHANGED vars"
+    yield ""
+    yield f"Next == (\\E self \\in {thread} : Step(self)) \\/ Terminating"
+    yield ""
+    yield f"Fairness == \\A self \\in {thread} : WF_vars(Step(self))"
+    yield ""
+    yield "Spec     == Init /\\ [][Next]_vars"
+    yield "FairSpec == Spec /\\ Fairness"
+    yield ""
+
+
+def _property(name: str, prop: Property, reader: Reader) -> Iterator[str]:
+    if prop.note:
+        yield from wrapped(f"\\* {prop.note}", 0, 0)[:1]
+    yield f"{name} =="
+    body, quantifiers = prop.expr, list[Binder]()
+    here, indent = reader, 4
+    while isinstance(body, Quant) and body.quantifier == "forall":
+        here, bound, values = here.bind(body.binder)
+        yield f"{' ' * indent}\\A {bound} \\in {values} :"
+        quantifiers.append(body.binder)
+        body, indent = body.body, indent + 2
+    yield from wrapped(here.cond(body), indent, indent + 4)
+    yield ""

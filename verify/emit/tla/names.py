@@ -1,0 +1,143 @@
+"""What everything of a system is called in its TLA+ module."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from verify.emit.tla.idents import Namer, camel, plural
+from verify.instances import THREAD
+from verify.ir import IDLE, LIFE, PC, Action, Const, Field, Global, Local, Me, Range, System
+
+Key = tuple[str, str]  # ("", global), ("thread", local) or (class, field)
+KINDS: Mapping[str, str] = {
+    "idle": "idle",
+    "end": "end",
+    "null": "null_dereference",
+    "freed": "use_after_free",
+    "assert": "failed_assertion",
+    "unlock": "bad_unlock",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The identifiers of one module."""
+
+    variables: Mapping[Key, str] = field(hash=False)  # PC among the locals, LIFE among the fields
+    labels: Mapping[int, str] = field(hash=False)  # of every location that a thread can stand at; an action's name
+    sets: Mapping[str, str] = field(hash=False)  # class: the set of its cells
+    ids: Mapping[str, str] = field(hash=False)  # class: the sequence of its cells
+    statics: Mapping[tuple[str, int], str] = field(hash=False)  # (class, index): the name of that object
+    groups: Mapping[str, str] = field(hash=False)  # group: how many tasks it begins with
+    functions: Mapping[str, str] = field(hash=False)  # function: the disjunction of its actions
+    namer: Namer = field(hash=False, compare=False)  # for what is named later
+
+    def key_of(self) -> Mapping[str, Key]:
+        """The variables by their identifiers."""
+        return {name: key for key, name in self.variables.items()}
+
+
+def names_of(system: System) -> Names:
+    """Name everything in a system."""
+    namer = Namer()
+    sets = {cls: namer.name(plural(cls)) for cls in system.classes}
+    ids = {cls: namer.name(f"{camel(cls)}Ids") for cls in system.classes}
+    labels = _labels(system, namer)
+    functions = {name: namer.name(name, f"{name}_steps") for name in _functions(system)}
+    count = Counter(name for _, name in _keys(system))
+    variables = dict[Key, str]()
+    for cell, name in _keys(system):
+        if not never_changes(system, (cell, name)):
+            variables[cell, name] = "pc" if name == PC else namer.name(*_wanted(cell, name, alone=count[name] == 1))
+    found = Counter[str]()
+    statics = dict[tuple[str, int], str]()
+    for static in system.statics:
+        found[static.cls] += 1
+        statics[static.cls, found[static.cls]] = namer.name(static.name, f"{static.name}_object")
+    groups = {group.name: namer.name(f"n_{group.name}") for group in system.groups}
+    return Names(variables, labels, sets, ids, statics, groups, functions, namer)
+
+
+def actions_from(system: System) -> Mapping[int, Sequence[Action]]:
+    """The actions by the location that they leave, in the order of the system."""
+    found = dict[int, list[Action]]()
+    for action in system.actions:
+        found.setdefault(action.source, []).append(action)
+    return found
+
+
+def places(system: System) -> frozenset[int]:
+    """The locations that a thread can stand at."""
+    ends = {location for action in system.actions for location in (action.source, action.target)}
+    begun = {
+        update.value.value
+        for action in system.actions
+        for update in action.updates
+        if isinstance(update.place, Local) and update.place.name == PC and isinstance(update.value, Const)
+    }
+    return frozenset(ends | begun | {group.entry for group in system.groups} | {IDLE})
+
+
+def owner(system: System, location: int) -> str:
+    """The function that a location is in; the end of a thread is in none of the source."""
+    place = system.locations[location]
+    return place.function or ("exit" if place.kind == "end" else "")
+
+
+def local_of(name: str) -> tuple[str, str]:
+    """The function of a local and what it is called there; `tmp1` for one that has no name in the source."""
+    function, dot, rest = name.partition(".")
+    if not dot:
+        return "", name
+    text, _, number = rest.partition("#")
+    return function, text or f"tmp{number.partition(':')[0]}"
+
+
+def _labels(system: System, namer: Namer) -> Mapping[int, str]:
+    leaving = actions_from(system)
+    steps = Counter[str]()
+    found = dict[int, str]()
+    for number in sorted(places(system)):
+        location = system.locations[number]
+        if location.kind != "run":
+            found[number] = namer.name(KINDS[location.kind])
+            continue
+        label = leaving[number][0].label if number in leaving else ""
+        function = location.function or "step"
+        if label and ":" not in label:
+            found[number] = namer.name(label)
+        else:
+            steps[function] += 1
+            found[number] = namer.name(f"{function}_{steps[function]}")
+    return found
+
+
+def _functions(system: System) -> Sequence[str]:
+    leaving = actions_from(system)
+    return list(dict.fromkeys(owner(system, place) for place in sorted(leaving)))
+
+
+def never_changes(system: System, key: Key) -> bool:
+    """Whether a variable is 0 for ever, and none in the module."""
+    cell, name = key
+    place = Global(name) if not cell else Local(name) if cell == THREAD else Field(Me(), cell, name)
+    return system.var(place).domain == Range(0, 0)
+
+
+def _keys(system: System) -> Iterator[Key]:
+    yield from (("", var.name) for var in system.globals)
+    for cls in system.classes.values():
+        yield from ((cls.name, var.name) for var in cls.fields)
+    yield from ((THREAD, var.name) for var in system.locals)
+
+
+def _wanted(cell: str, name: str, *, alone: bool) -> Sequence[str]:
+    """What a variable might be called, best first."""
+    if name == LIFE:
+        return [f"{cell}_life"]
+    if cell == THREAD:
+        function, rest = local_of(name)
+        return [f"{function}_{rest}" if function else rest]
+    return [name, f"{cell}_{name}"] if alone and cell else [f"{cell}_{name}" if cell else name]

@@ -1,0 +1,54 @@
+"""Which locals are not NULL at a location, on every way to it: a forward analysis of the control flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from verify.emit.tla.names import actions_from
+from verify.ir import Action, Binary, Bound, Const, Expr, Field, Local, Me, System
+
+Known = frozenset[Expr]
+
+
+def known_locals(system: System) -> Mapping[int, Known]:
+    """The locals of a thread at each location that are surely not NULL there."""
+    leaving = actions_from(system)
+    found: dict[int, Known] = {group.entry: frozenset() for group in system.groups}
+    for action in system.actions:
+        for update in action.updates:
+            if isinstance(update.place, Local) and update.place.of is not None and isinstance(update.value, Const):
+                found[update.value.value] = frozenset()  # a thread begins there
+    waiting = list(found)
+    while waiting:
+        place = waiting.pop()
+        for action in leaving.get(place, ()):
+            after = _after(action, found[place])
+            before = found.get(action.target)
+            merged = after if before is None else before & after
+            if merged != before:
+                found[action.target] = merged
+                waiting.append(action.target)
+    return found
+
+
+def _after(action: Action, known: Known) -> Known:
+    """What is known after an action."""
+    here = known | _tested(action.guard)
+    result = here
+    for update in action.updates:
+        if isinstance(update.place, Local) and update.place.of is None and update.each is None:
+            sure = isinstance(update.value, Me | Bound) or update.value in here
+            result = result | {update.place} if sure and update.when == Const(1) else result - {update.place}
+        elif isinstance(update.place, Local):
+            result = result - {Local(update.place.name)}
+    return frozenset(expr for expr in result if isinstance(expr, Local) and expr.of is None)
+
+
+def _tested(guard: Expr) -> Known:
+    match guard:
+        case Binary("&&", left, right):
+            return _tested(left) | _tested(right)
+        case Binary("!=", Local() | Field() as pointer, Const(0)):
+            return frozenset({pointer})
+        case _:
+            return frozenset()
