@@ -16,9 +16,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.handmade import KC, fake_judge, fake_judge_of
-from verify import api, cli
+from verify import api
 from verify.api import Judgement
-from verify.cli import main
+from verify.cli import console, main
 from verify.engine.verdict import Progress
 from verify.report.json_object import schema
 from verify.report.meter import Meter
@@ -260,7 +260,7 @@ def test_a_broken_pipe_is_quiet(
     file: str, lines: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dropped: list[bool] = []
-    monkeypatch.setattr(cli, "_drop_stdout", lambda: dropped.append(True))
+    monkeypatch.setattr(console, "drop_stdout", lambda: dropped.append(True))
     monkeypatch.setattr(sys, "stdout", Closed(lines))
     assert main(["prove", file]) == code
     assert dropped == [True]
@@ -269,13 +269,13 @@ def test_a_broken_pipe_is_quiet(
 
 def test_a_claim_that_failed_before_the_pipe_broke_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("first.kc").write_text(KC.replace("prove     good;", "refute    good;\nprove good;"))
-    monkeypatch.setattr(cli, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(console, "drop_stdout", lambda: None)
     monkeypatch.setattr(sys, "stdout", Closed(4))
     assert main(["prove", "first.kc"]) == 1
 
 
 def test_a_pipe_that_breaks_at_the_end_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_drop_stdout", lambda: None)
+    monkeypatch.setattr(console, "drop_stdout", lambda: None)
     monkeypatch.setattr(sys, "stdout", Closed(0))
     assert main(["--version"]) == 3
 

@@ -11,6 +11,8 @@ import pytest
 from tests.test_few_cells import BAD, KEEPS_OUT, NEVER, every_task, made
 from verify import cli
 from verify.api import Options, select
+from verify.cli.console import BAD_INPUT
+from verify.cli.options import tasks_of
 from verify.engine.parametric.clauses import clauses
 from verify.engine.parametric.initial import initial
 from verify.engine.parametric.space import OWN, Kind, Space, space
@@ -447,12 +449,12 @@ def test_with_any_number_of_tasks_asked_a_refutation_is_looked_for_with_few(tmp_
 
 @pytest.mark.parametrize(("said", "tasks"), [("any", None), ("1", 1), ("64", 64)])
 def test_a_number_of_tasks_or_any(said: str, tasks: int | None) -> None:
-    assert cli._tasks(said) == tasks
+    assert tasks_of(said) == tasks
 
 
 @pytest.mark.parametrize("said", ["0", "65", "-1", "all", "", "1.5"])
 def test_no_number_of_tasks(said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["prove", "fix.kc", "--tasks", said]) == cli.BAD_INPUT
+    assert cli.main(["prove", "fix.kc", "--tasks", said]) == BAD_INPUT
     assert "`any` or a number from 1 to 64 is wanted" in capsys.readouterr().err
 
 

@@ -22,7 +22,9 @@ RESERVED = words("""
     TLC TLAPS Permutations Print PrintT Assert JavaTime TLCGet TLCSet SortSeq RandomElement Any ToString
     TLCEval
 """)
+# What every module defines, and the arguments of its operators.
 FIXED = words("""
+    x y n c f b t o i j q ids from to zero Finished Cells
     NULL Init Next Spec FairSpec Fairness TypeOK Terminating Step vars self Goto Rank Get Num Bit BitAnd BitOr
     BitXor BitNot Div Rem Shl Shr Unsigned Signed Symmetry IndInv pc
 """)

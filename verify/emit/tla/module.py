@@ -16,7 +16,6 @@ from verify.emit.tla.steps import Groups, by_function, groups_of, writer
 from verify.emit.tla.terms import LIVES, EmitError, Helpers, Reader
 from verify.instances import THREAD
 from verify.ir import Binder, Expr, Ptr, Quant, Range, System, Var
-from verify.semantics import FINISHED
 
 RULE = "-" * 79
 
@@ -222,7 +221,7 @@ def _either(parts: Iterator[str]) -> Iterator[str]:
 
 def _next(system: System, names: Names) -> Iterator[str]:
     thread = names.sets[system.thread]
-    ended = [f'"{names.labels[place]}"' for place in names.labels if system.locations[place].kind in FINISHED]
+    ended = [f'"{names.labels[place]}"' for place in names.labels if system.locations[place].kind != "run"]
     yield "Step(self) =="
     yield from _either(f"{name}(self)" for name in names.functions.values())
     yield ""

@@ -140,4 +140,6 @@ def _wanted(cell: str, name: str, *, alone: bool) -> Sequence[str]:
     if cell == THREAD:
         function, rest = local_of(name)
         return [f"{function}_{rest}" if function else rest]
-    return [name, f"{cell}_{name}"] if alone and cell else [f"{cell}_{name}" if cell else name]
+    if not cell:
+        return [name, f"global_{name}"]
+    return [name, f"{cell}_{name}"] if alone else [f"{cell}_{name}"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import eq, ge, gt, le, lt, ne
 from typing import assert_never
 
 from verify.emit.tla.idents import identifier
@@ -38,7 +39,6 @@ from verify.ir import (
     Unary,
     Wrap,
 )
-from verify.semantics import operate
 
 LIVES = {FREE: '"free"', PRIVATE: '"private"', PUBLISHED: '"published"'}
 ZERO: Mapping[Kind, str] = {
@@ -49,6 +49,7 @@ ZERO: Mapping[Kind, str] = {
     Kind.LIFE: LIVES[FREE],
 }
 DIV = "\\div"
+COMPARE = {"==": eq, "!=": ne, "<=": le, ">=": ge, "<": lt, ">": gt}
 SYMBOLS = {"==": "=", "!=": "#", "<=": "<=", ">=": ">=", "<": "<", ">": ">"}
 OPEN, CHAINED, COMPARED, WORD_LEVEL = range(4)  # how tightly a formula binds
 INT = (1 - (1 << 31), (1 << 31) - 1)  # what TLC can count with
@@ -187,7 +188,7 @@ class Reader:
         if kind in (Kind.TRUTH, Kind.NUMBER, None):
             (a, b), (c, d) = (bounds(e, self.system, self.ranges) for e in (left, right))
             if a == b and c == d:
-                return ("TRUE" if operate(op, a, c) else "FALSE"), WORD_LEVEL
+                return ("TRUE" if COMPARE[op](a, c) else "FALSE"), WORD_LEVEL
             return f"{self.number(left)} {SYMBOLS[op]} {self.number(right)}", COMPARED
         if not equality:
             message = f"`{op}` between what are no numbers"

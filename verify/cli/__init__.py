@@ -1,0 +1,69 @@
+"""The command `verify`: parse, call `api`, print, exit with the code of the answer."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from verify.cli import console
+from verify.cli.check import check
+from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
+from verify.cli.prove import prove
+
+NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
+EPILOG = (
+    "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
+    "4 a needed tool is absent, 70 internal error, 130 interrupted."
+)
+CHECK_EPILOG = (
+    "Exit codes: 0 every certificate is accepted, 1 some is rejected, 2 some is none or cannot be read, "
+    "4 cvc5 is not installed, 70 internal error, 130 interrupted."
+)
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=EPILOG)(prove)
+app.command(epilog=CHECK_EPILOG)(check)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in args
+    gc.set_threshold(NURSERY)
+    try:
+        code = app(args=args, prog_name="verify", standalone_mode=False)
+        sys.stdout.flush()
+        if code == INTERRUPTED:
+            sys.stderr.write("verify: interrupted\n")
+        return code if isinstance(code, int) else 0
+    except typer.TyperException as error:
+        return usage_error(error, as_json=as_json)
+    except BrokenPipeError:
+        console.drop_stdout()
+        return UNKNOWN
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a message and a code
+        return internal_error(error, as_json=as_json)
+
+
+@app.callback(invoke_without_command=True, epilog=EPILOG)
+def verify(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the versions of the tool and the solver.")] = False,  # noqa: FBT002 - a flag
+) -> int:
+    """Prove or refute locking and security patches written in .kc."""
+    from verify.api import versions  # noqa: PLC0415 - `--help` must be quick
+
+    if version:
+        found = versions()
+        sys.stdout.write(f"verify {found['verify']} (z3 {found['z3']}, Python {found['python']})\n")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise typer.BadParameter("a command is missing: try `verify prove FILE.kc`, or `verify --help`")
+    return 0
