@@ -27,6 +27,7 @@ from verify.resources import specs_root
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
 from verify.source import Source, Span
 from verify.workers import can_fork, cores
+from verify.writing import prepare
 
 if TYPE_CHECKING:
     from verify.syntax.ast import ClaimDecl
@@ -201,7 +202,7 @@ def _certify(selection: Selection, options: Options) -> Certify:
     """How to write the certificate of a claim, where one is asked for and there is one. Raises InputError."""
     if options.certificates is None:
         return lambda *_: None
-    from verify.certificates.write import Hashes, prepare, write  # noqa: PLC0415 - only with that option
+    from verify.certificates.write import Hashes, write  # noqa: PLC0415 - only with that option
 
     folder, known, made = Path(options.certificates), Hashes(), versions()
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +27,7 @@ from verify.engine.verdict import Basis, Proved, Unknown
 from verify.lower.small import Guess, Passes
 from verify.outcome import Judgement, removed, wants
 from verify.resources import specs_root
+from verify.writing import replace_file
 
 if TYPE_CHECKING:
     from verify.judging import Options, Selection
@@ -68,7 +67,7 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
         statement(judgement.together or (claim,)),
         _rests(selection, claim, judgement, verdict.basis, known), tuple(lines.lines), clauses,
     )  # fmt: skip
-    _replace(folder / name, found.text())
+    replace_file(folder / name, found.text())
     return folder / name
 
 
@@ -89,13 +88,6 @@ def _withdraw(path: Path, given: Given, said: Claimed, *, open_still: bool) -> N
 def _asked(given: Given) -> tuple[object, ...]:
     """Which file, and with which options."""
     return [file.path for file in given.files[:1]], dict(given.defines), given.system, given.without
-
-
-def prepare(folder: Path) -> None:
-    """Make the folder, if there is none. Raises OSError where nothing can be written to it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
 
 
 def _main(path: str, folder: Path) -> str:
@@ -129,19 +121,3 @@ def file_name(selection: Selection, options: Options, claim: ClaimDecl) -> str:
     words = f"{Path(path).stem} {claim.name}"
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", words.replace(".", "_")).strip("-")[:MOST_NAME]
     return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}.json"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file at once: who reads it finds all of it, or what was there before."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        os.replace(name, path)  # noqa: PTH105 - said so
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
