@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from importlib.util import find_spec
@@ -27,19 +27,28 @@ from verify.resources import specs_root
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
 from verify.source import Source, Span
 from verify.workers import can_fork, cores
-from verify.writing import prepare
+from verify.writing import prepare, replace_file
 
 if TYPE_CHECKING:
     from verify.syntax.ast import ClaimDecl
     from verify.syntax.program import Program
 
 __all__ = [
-    "Checked", "ClaimResult", "Engine", "FileResult", "Judge", "Judgement", "Options", "Selection",
-    "check_certificates", "check_file", "cores", "default_system", "exit_code", "has_second_solver", "judge_of",
-    "judged", "judgements", "quiet", "select", "tasks_from", "versions",
+    "Checked", "ClaimResult", "Engine", "Exported", "FileResult", "Judge", "Judgement", "Options", "Selection",
+    "check_certificates", "check_file", "cores", "default_system", "exit_code", "export_file", "has_second_solver",
+    "judge_of", "judged", "judgements", "quiet", "select", "tasks_from", "versions",
 ]
 
 MOST_TASKS = 64  # that a user can ask for
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The files that were written, or what is wrong."""
+
+    files: tuple[str, ...]
+    errors: Sequence[Diagnostic] = ()
+
 
 Certify = Callable[["ClaimDecl", Judgement, ClaimResult], str | None]
 Each = Callable[[ClaimResult, Selection], None]
@@ -224,6 +233,33 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
     reason = (error.strerror or "it is no folder").lower()
     message = f"no certificate can be written to `{folder}`: {reason}"
     return InputError([_problem("KC904", message, str(folder), "", ())])
+
+
+# ---- exports -------------------------------------------------------------------------------------
+
+
+def export_file(path: str, options: Options, folder: str) -> Exported:
+    """Write a system of a file in the language of another tool into a folder; errors are part of the answer."""
+    from verify.exporting import export_tla, with_manifest  # noqa: PLC0415 - only with that command
+
+    try:
+        selection = select(path, options)
+        found = with_manifest(export_tla(selection, options, versions()["verify"]), Path(path).name)
+        return Exported(_written(Path(folder), found.files))
+    except InputError as error:
+        return Exported((), error.diagnostics)
+
+
+def _written(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        prepare(folder)
+        for name, text in files.items():
+            replace_file(folder / name, text)
+    except OSError as error:
+        reason = (error.strerror or "it is no folder").lower()
+        message = f"nothing can be written to `{folder}`: {reason}"
+        raise InputError([_problem("KC906", message, str(folder), "", ())]) from error
+    return tuple(str(folder / name) for name in files)
 
 
 # ---- certificates --------------------------------------------------------------------------------

@@ -100,5 +100,7 @@ CODES: Mapping[str, str] = {
     "KC902": "no system has that name",
     "KC903": "no guard of that name can be removed",
     "KC904": "certificates cannot be written",
+    "KC905": "an export that another tool could not work with",
+    "KC906": "an export cannot be written",
     "KC970": "an internal error",
 }

@@ -12,6 +12,7 @@ import typer
 from verify.cli import console
 from verify.cli.check import check
 from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
+from verify.cli.export import export
 from verify.cli.prove import prove
 
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
@@ -23,6 +24,9 @@ CHECK_EPILOG = (
     "Exit codes: 0 every certificate is accepted, 1 some is rejected, 2 some is none or cannot be read, "
     "4 cvc5 is not installed, 70 internal error, 130 interrupted."
 )
+EXPORT_EPILOG = (
+    "Exit codes: 0 the files are written, 2 usage, syntax or type error, 70 internal error, 130 interrupted."
+)
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -30,6 +34,7 @@ app = typer.Typer(
 )
 app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=EXPORT_EPILOG)(export)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 WIDTH = 100
+GLUE = "\x00"  # for a blank that no line ends at
+CONNECTIVE = re.compile(r" (?=(?:/\\|\\/|=>|THEN|ELSE) )")
+LISTS = ("UNCHANGED", "vars", "/\\ UNCHANGED")  # broken anywhere
 
 
 def item(symbol: str, text: str, indent: int) -> list[str]:
@@ -14,11 +18,20 @@ def item(symbol: str, text: str, indent: int) -> list[str]:
 
 
 def wrapped(text: str, first: int, rest: int) -> list[str]:
-    """The text on lines of at most WIDTH characters, broken at blanks, indented by so many blanks."""
-    return wrap(
-        text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * rest,
+    """The text on lines of at most WIDTH characters, indented by so many blanks.
+
+    It is broken at blanks, in front of connectives as long as what stands between them fits on a line.
+    """
+    glued = " ".join(_glue(piece, WIDTH - rest) for piece in CONNECTIVE.split(text))
+    lines = wrap(
+        glued, WIDTH, initial_indent=" " * first, subsequent_indent=" " * rest,
         break_long_words=False, break_on_hyphens=False,
     )
+    return [line.replace(GLUE, " ") for line in lines]
+
+
+def _glue(piece: str, room: int) -> str:
+    return piece.replace(" ", GLUE) if len(piece) <= room and not piece.startswith(LISTS) else piece
 
 
 def nested(symbol: str, inner: Sequence[str]) -> list[str]:

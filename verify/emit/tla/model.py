@@ -1,4 +1,8 @@
-"""The model MCX of a module X: how many cells there are, for TLC, and the configurations to run it with."""
+"""The model MCX of a module X: how many cells there are, for TLC, and the configurations to run it with.
+
+MCX checks what is claimed to hold; where cells are alike, up to their names, and MCX_full does the same without that,
+so that states can be counted. What is claimed to be reached or broken has a configuration each.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +47,10 @@ def model_of(spec: Spec, inst: Instance) -> Model:
         *(f"    {value} = {value}" for value in everything),
         *(f"    {names.ids[cls]} <- MC{names.ids[cls]}" for cls in values),
     ]
-    full = _config(constants, [name for name, _ in spec.properties], symmetry=False)
-    configs = {module: _config(constants, [name for name, _ in spec.properties], symmetry=True) if alike else full}
-    configs |= {f"{module}_full": full} if alike else {}
+    kept = [name for name, prop in spec.properties if prop.holds]
+    configs = {module: _config(constants, ["TypeOK", *kept], symmetry=bool(alike))}
+    configs |= {f"{module}_full": _config(constants, ["TypeOK", *kept])} if alike else {}
+    configs |= {f"{module}_{name}": _config(constants, [name]) for name, prop in spec.properties if not prop.holds}
     return Model(module, "\n".join(lines), configs, cells)
 
 
@@ -62,8 +67,8 @@ def _alike(spec: Spec, values: Mapping[str, Sequence[str]]) -> Iterator[Sequence
             yield some
 
 
-def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bool) -> str:
+def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bool = False) -> str:
     lines = ["SPECIFICATION Spec", *constants]
     lines += ["SYMMETRY Symmetry"] if symmetry else []
-    lines += ["INVARIANTS", "    TypeOK", *(f"    {name}" for name in invariants)]
+    lines += ["INVARIANTS", *(f"    {name}" for name in invariants)]
     return "\n".join(lines) + "\n"

@@ -8,14 +8,14 @@ from typing import assert_never
 
 from verify.emit.tla.idents import camel
 from verify.emit.tla.kinds import Kind, kinds_of, variables
-from verify.emit.tla.layout import WIDTH, boxed, item, noted, wrapped
+from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
 from verify.emit.tla.names import Key, Names, local_of, names_of
 from verify.emit.tla.preamble import definitions
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer
-from verify.emit.tla.terms import LIVES, EmitError, Helpers, Reader
+from verify.emit.tla.terms import CHAINED, LIVES, EmitError, Helpers, Reader, chain
 from verify.instances import THREAD
-from verify.ir import Binder, Expr, Ptr, Quant, Range, System, Var
+from verify.ir import Expr, Ptr, Quant, Range, System, Var
 
 RULE = "-" * 79
 
@@ -25,8 +25,9 @@ class Property:
     """What must hold in every state: its name in the source, and what it says there."""
 
     name: str
-    expr: Expr
+    expr: Expr | None  # None: that no state is a deadlock
     note: str = ""
+    holds: bool = True  # what is claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,14 +243,22 @@ def _next(system: System, names: Names) -> Iterator[str]:
 
 def _property(name: str, prop: Property, reader: Reader) -> Iterator[str]:
     if prop.note:
-        yield from wrapped(f"\\* {prop.note}", 0, 0)[:1]
+        yield noted("", plain(prop.note), 0).lstrip()
     yield f"{name} =="
-    body, quantifiers = prop.expr, list[Binder]()
+    body = prop.expr
+    if body is None:
+        yield f"    Finished \\/ \\E self \\in {reader.names.sets[reader.system.thread]} : ENABLED Step(self)"
+        yield ""
+        return
     here, indent = reader, 4
     while isinstance(body, Quant) and body.quantifier == "forall":
         here, bound, values = here.bind(body.binder)
         yield f"{' ' * indent}\\A {bound} \\in {values} :"
-        quantifiers.append(body.binder)
         body, indent = body.body, indent + 2
-    yield from wrapped(here.cond(body), indent, indent + 4)
+    parts = chain(body, "&&")
+    if len(parts) == 1:
+        yield from wrapped(here.cond(body), indent, indent + 4)
+    for part in parts if len(parts) > 1 else ():
+        yield from item("/\\", here.cond(part, CHAINED), indent)
+        here = here.branches(part)[0]
     yield ""

@@ -1,0 +1,36 @@
+"""`verify export`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from verify.cli.console import BAD_INPUT, printer
+from verify.cli.options import definitions, tasks_of
+
+
+def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
+    file: Annotated[str, typer.Argument(metavar="FILE.kc", help="A file, or the name of a bundled spec.")],
+    to: Annotated[Literal["tla"], typer.Option(help="The language of the other tool.")] = "tla",
+    folder: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")] = ".",
+    without: Annotated[list[str] | None, typer.Option(metavar="GUARD", help="Remove a guard; repeatable.")] = None,
+    define: Annotated[
+        list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(metavar="NAME", help="Export this system.")] = None,
+    tasks: Annotated[str, typer.Option(metavar="N", help="How many tasks there are in its model.")] = "any",
+) -> int:
+    """Write a system of FILE.kc, and the claims about it, in the language of another tool."""
+    from verify.api import Options, export_file  # noqa: PLC0415 - `--help` must be quick
+    from verify.report.text import error_lines  # noqa: PLC0415 - the same
+
+    options = Options((), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks))
+    assert to == "tla"  # noqa: S101 - there is no other
+    result = export_file(file, options, folder)
+    if result.errors:
+        printer(sys.stderr)(error_lines(result.errors))
+        return BAD_INPUT
+    printer()([((path, ""),) for path in result.files])
+    return 0
