@@ -6,6 +6,7 @@ kind of failure into a value. Nothing here prints, and heavy imports wait until 
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -23,9 +24,11 @@ from verify.judging import Engine, Judge, Options, Selection, default_system, ju
 from verify.outcome import Judgement, adapted, conclude
 from verify.report.checked import Checked
 from verify.report.result import ClaimResult, FileResult, exit_code
+from verify.report.tlc import TlcResult
 from verify.resources import specs_root
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
 from verify.source import Source, Span
+from verify.tlc.errors import ToolError
 from verify.workers import can_fork, cores
 from verify.writing import prepare, replace_file
 
@@ -34,9 +37,32 @@ if TYPE_CHECKING:
     from verify.syntax.program import Program
 
 __all__ = [
-    "Checked", "ClaimResult", "Engine", "Exported", "FileResult", "Judge", "Judgement", "Options", "Selection",
-    "check_certificates", "check_file", "cores", "default_system", "exit_code", "export_file", "has_second_solver",
-    "judge_of", "judged", "judgements", "quiet", "select", "tasks_from", "versions",
+    "Checked",
+    "ClaimResult",
+    "Engine",
+    "Exported",
+    "FileResult",
+    "Judge",
+    "Judgement",
+    "Options",
+    "Selection",
+    "TlcResult",
+    "ToolError",
+    "check_certificates",
+    "check_file",
+    "cores",
+    "default_system",
+    "exit_code",
+    "export_file",
+    "has_second_solver",
+    "judge_of",
+    "judged",
+    "judgements",
+    "quiet",
+    "select",
+    "tasks_from",
+    "tlc_file",
+    "versions",
 ]
 
 MOST_TASKS = 64  # that a user can ask for
@@ -260,6 +286,31 @@ def _written(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
         message = f"nothing can be written to `{folder}`: {reason}"
         raise InputError([_problem("KC906", message, str(folder), "", ())]) from error
     return tuple(str(folder / name) for name in files)
+
+
+# ---- TLC -----------------------------------------------------------------------------------------
+
+
+def tlc_file(
+    path: str, options: Options, *, jar: str | None = None, hear: Callable[[Mapping[str, int]], None] | None = None
+) -> TlcResult:
+    """Check a system of a file with TLC, and compare; errors of the input are part of the answer.
+
+    `jar` is a tla2tools.jar to take instead of the installed one; `hear` is told where TLC stands. Raises ToolError if
+    TLC or Java is absent or broken.
+    """
+    from verify.by_tlc import check_by_tlc  # noqa: PLC0415 - only with that command
+    from verify.exporting import export_tla  # noqa: PLC0415 - the same
+    from verify.tlc.find import find  # noqa: PLC0415 - the same
+
+    tools = find(os.environ, None if jar is None else Path(jar))
+    try:
+        selection = select(path, options)
+        found = export_tla(selection, options, versions()["verify"])
+    except InputError as error:
+        return TlcResult(path, errors=error.diagnostics)
+    tell = None if hear is None else (lambda progress: hear(progress._asdict()))
+    return check_by_tlc(selection, found, tools, options.budget, tell)
 
 
 # ---- certificates --------------------------------------------------------------------------------

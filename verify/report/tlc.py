@@ -1,0 +1,167 @@
+"""What TLC says of a system beside what is said here: as lines of text, and as a JSON object."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verify.diagnostics import Diagnostic
+from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERNAL, UNKNOWN, ClaimResult
+from verify.report.run import Styled, run
+from verify.report.text import FINITE_RUNS, INDENT, MARKS, error_lines, seconds
+
+Said = Literal["holds", "violated", "unknown"]
+SCHEMA = "verify-tlc/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """All states: how many different ones, how many of them initial, and those on the longest of the shortest runs."""
+
+    states: int
+    initial: int
+    depth: int
+
+    def __str__(self) -> str:
+        return f"{self.states:,} states, {self.initial:,} of them initial, depth {self.depth:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlcClaim:
+    """A claim, and what TLC says of the property behind it.
+
+    `steps` are those of the shortest run to where the property is false, `ours` the same as found here; each is None
+    where there is no such run, and where it is not known.
+    """
+
+    name: str
+    property: str
+    said: Said
+    holds: bool | None
+    steps: int | None = None
+    ours: int | None = None
+    run: ClaimResult | None = field(default=None, repr=False)  # with the run that TLC shows
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TlcResult:
+    """The answer of TLC about a file, with `theirs` and `ours` the counts of all states; None where not known."""
+
+    file: str
+    system: str = ""
+    tasks: int = 0
+    version: str = ""
+    sha256: str = ""
+    claims: tuple[TlcClaim, ...] = ()
+    left: tuple[str, ...] = ()  # claims about other systems, or such as are no property of states
+    theirs: Counts | None = None
+    ours: Counts | None = None
+    differences: tuple[str, ...] = ()
+    reason: str = ""  # why the run of TLC did not come to its end
+    errors: Sequence[Diagnostic] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+
+def exit_code(result: TlcResult) -> int:
+    """0 all claims hold, 1 some fails, 2 the input is wrong, 3 some is unknown, 70 the two do not agree."""
+    if result.errors:
+        return BAD_INPUT
+    if result.differences:
+        return INTERNAL
+    found = {claim.holds for claim in result.claims}
+    return FAILS if False in found else UNKNOWN if None in found or result.reason else HOLDS
+
+
+def tlc_lines(result: TlcResult, width: int) -> Iterator[Styled]:
+    """Claims with what TLC says, runs where a claim fails, and the counts of both."""
+    if result.errors:
+        yield from error_lines(result.errors)
+        return
+    yield ((f"system `{result.system}` of {result.file}, {_tasks(result.tasks)}; {result.version}", "dim"),)
+    names = max((len(claim.name) for claim in result.claims), default=0)
+    names = min(names, max(24, width - len(INDENT) - 42))
+    for claim in result.claims:
+        yield from _claim(claim, names, width)
+    yield from _counts(result)
+    for text in result.differences:
+        yield ((f"differs    {text}", "bold red"),)
+    if result.reason:
+        for row in textwrap.wrap(f"TLC did not come to its end: {result.reason}", max(24, width)):
+            yield ((row, "yellow"),)
+    if result.left:
+        text = f"not asked  {len(result.left)} claims that are about other systems, or about this one without guards"
+        yield ((text, "dim"),)
+
+
+def _claim(claim: TlcClaim, names: int, width: int) -> Iterator[Styled]:
+    mark, word, style = MARKS[claim.holds]
+    first, *rest = textwrap.wrap(claim.name, names, subsequent_indent="  ", break_on_hyphens=False) or [""]
+    yield ((f"{mark} {word:7}  ", style), (f"{first:{names}}", ""), (f"   {_said(claim)}", "dim"))
+    for row in rest:
+        yield ((INDENT + row, ""),)
+    if claim.reason:
+        yield ((f"{INDENT}{claim.reason}", style),)
+    if claim.run is not None and (claim.holds is not True or claim.run.kind in FINITE_RUNS):
+        yield ()
+        yield from run(claim.run, width)
+        yield ()
+
+
+def _said(claim: TlcClaim) -> str:
+    match claim.said:
+        case "holds":
+            return "in every state"
+        case "violated" if claim.steps is not None:
+            return f"a run of {claim.steps} step{'s' * (claim.steps != 1)}"
+        case _:
+            return ""
+
+
+def _counts(result: TlcResult) -> Iterator[Styled]:
+    if result.theirs is not None:
+        agreed = "; as many as found here" if result.theirs == result.ours else ""
+        took = f"   {seconds(result.seconds)}"
+        yield ((f"TLC        {result.theirs}{agreed}", "green" if agreed else ""), (took, "dim"))
+    if result.ours is not None and result.ours != result.theirs:
+        yield ((f"here       {result.ours}", ""),)
+    elif result.ours is None:
+        yield (("here       more states than are counted here", "dim"),)
+
+
+def _tasks(tasks: int) -> str:
+    return f"{tasks} task{'s' * (tasks != 1)}"
+
+
+def tlc_text(result: TlcResult) -> str:
+    """The answer as one JSON object."""
+    whole = {
+        "schema": SCHEMA,
+        "file": result.file,
+        "system": result.system,
+        "tasks": result.tasks,
+        "tlc": {"version": result.version, "sha256": result.sha256},
+        "errors": [
+            {"code": e.code, "message": e.message, "file": e.span.source.path, "line": e.span.line, "hint": e.hint}
+            for e in result.errors
+        ],
+        "claims": [
+            {
+                "name": claim.name, "property": claim.property, "said": claim.said, "holds": claim.holds,
+                "steps": claim.steps, "ours": claim.ours,
+            }
+            for claim in result.claims
+        ],
+        "left": list(result.left),
+        "counts": {"tlc": _object(result.theirs), "verify": _object(result.ours)},
+        "differences": list(result.differences),
+        "reason": result.reason,
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _object(counts: Counts | None) -> dict[str, int] | None:
+    return None if counts is None else {"states": counts.states, "initial": counts.initial, "depth": counts.depth}
