@@ -1,0 +1,48 @@
+"""What `Watch` prints, and what it shows; `test_tlc_run` has TLC print it."""
+
+from __future__ import annotations
+
+import pytest
+
+from verify.tlc.answer import Answer
+from verify.tlc.errors import TlcOutputError
+from verify.tlc.watch import definition, watched
+
+
+def printed(*lines: str, complete: bool = True) -> Answer:
+    return Answer("holds", "", printed=lines, complete=complete)
+
+
+def test_the_definition() -> None:
+    assert (
+        definition(["A", "B"])
+        == """\
+ASSUME WatchRegisters == TLCSet(0, FALSE) /\\ TLCSet(1, FALSE) /\\ TLCSet(2, FALSE)
+WatchTell(number, holds) ==
+    holds \\/ TLCGet(number) \\/ (PrintT(<<"Watch", number, TLCGet("level")>>) /\\ TLCSet(number, TRUE))
+Watch ==
+    /\\ WatchTell(0, FALSE)
+    /\\ WatchTell(1, A)
+    /\\ WatchTell(2, B)
+"""
+    )
+
+
+def test_steps_are_counted_from_the_first_level() -> None:
+    lines = ('<<"Watch", 0, 1>>', '<<"other", 3>>', '<<"Watch", 2, 5>>')
+    assert watched(printed(*lines), ["A", "B"]) == {"A": None, "B": 4}
+    assert watched(printed(*lines, complete=False), ["A", "B"]) == {"B": 4}
+
+
+def test_the_worker_that_found_it_first_counts() -> None:
+    assert watched(printed('<<"Watch", 0, 0>>', '<<"Watch", 1, 5>>', '<<"Watch", 1, 4>>'), ["A"]) == {"A": 4}
+
+
+def test_a_watch_that_was_not_evaluated_shows_nothing() -> None:
+    assert watched(printed(), ["A"]) == {}
+
+
+@pytest.mark.parametrize("line", ['<<"Watch", 2, 0>>', '<<"Watch", 1>>', '<<"Watch", ', '<<"Watch", "x", 1>>'])
+def test_what_watch_does_not_print_is_an_error(line: str) -> None:
+    with pytest.raises(TlcOutputError):
+        watched(printed('<<"Watch", 0, 0>>', line), ["A"])
