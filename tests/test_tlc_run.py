@@ -14,7 +14,7 @@ from tests.recorded import RECORDED, recorded
 from verify.tlc.answer import Progress
 from verify.tlc.find import Tools, digest, find
 from verify.tlc.run import Job, Limits, probe, run, sany
-from verify.tlc.watch import definition, watched
+from verify.tlc.watch import definition, shown, watched
 
 LIMITS = Limits(seconds=120, heap=512)
 MODEL = "CONSTANTS Size = 5 nobody = nobody\n"
@@ -138,9 +138,9 @@ def test_which_tlc_it_is(tools: Tools) -> None:
 ASKED = ["Fits", "NotTwo", "NotTwoEither", "UnderThree", "NotZero"]
 
 
-def watch(folder: Path) -> None:
+def watch(folder: Path, *, shows_runs: bool = False) -> None:
     text = (folder / "Steps.tla").read_text().removesuffix("====\n")
-    (folder / "Steps.tla").write_text(f"{text}{definition(ASKED)}====\n")
+    (folder / "Steps.tla").write_text(f"{text}{definition(ASKED, shows_runs=shows_runs)}====\n")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -156,8 +156,25 @@ def test_watch_changes_nothing_for_those_behind_it(tools: Tools, folder: Path) -
     watch(folder)
     asked = job(folder, f"{LEAVE}INVARIANTS Watch {' '.join(ASKED[:-1])}", *GOES_ON)
     found, plain = run(tools, asked, LIMITS), recorded("continued")
-    assert (found.violations, found.distinct) == (plain.violations, plain.distinct)
+    unprinted = tuple(replace(violation, printed=()) for violation in found.violations)
+    assert (unprinted, found.distinct) == (plain.violations, plain.distinct)
     assert [name for name, steps in watched(found, ASKED).items() if steps is None] == ["Fits"]
+
+
+@pytest.mark.parametrize("init", ["Init", "TwoStarts"])
+def test_watch_shows_a_run_to_each_first_state(init: str, tools: Tools, folder: Path) -> None:
+    """As short as TLC finds one where the invariant is the only one."""
+    watch(folder, shows_runs=True)
+    config = LEAVE.replace("Init", init)
+    found = run(tools, job(folder, f"{config}INVARIANT Watch", *GOES_ON), LIMITS)
+    assert found.complete
+    runs = {name: violation.trace for name, violation in shown(found, ASKED).items()}
+    steps = watched(found, ASKED)
+    assert {name: len(trace) - 1 for name, trace in runs.items()} == {n: s for n, s in steps.items() if s is not None}
+    assert [state.values["x"] for state in runs["NotTwoEither"]] == [0, 1, 2]
+    assert [state.values["x"] for state in runs["UnderThree"]] == ([0, 1, 20] if init == "Init" else [30])
+    alone = run(tools, job(folder, f"{config}INVARIANT UnderThree", "-deadlock"), LIMITS)
+    assert alone.violations[0].trace == runs["UnderThree"]
 
 
 def test_watch_that_was_not_complete_tells_of_violations_alone(tools: Tools, folder: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from verify.tlc.answer import Answer
 from verify.tlc.errors import TlcOutputError
-from verify.tlc.watch import definition, watched
+from verify.tlc.trace import State, Violation
+from verify.tlc.watch import definition, shown, watched
 
 
 def printed(*lines: str, complete: bool = True) -> Answer:
@@ -19,13 +20,47 @@ def test_the_definition() -> None:
         == """\
 ASSUME WatchRegisters == TLCSet(0, FALSE) /\\ TLCSet(1, FALSE) /\\ TLCSet(2, FALSE)
 WatchTell(number, holds) ==
-    holds \\/ TLCGet(number) \\/ (PrintT(<<"Watch", number, TLCGet("level")>>) /\\ TLCSet(number, TRUE))
+    \\/ holds
+    \\/ TLCGet(number)
+    \\/ /\\ PrintT(<<"Watch", number, TLCGet("level")>>)
+       /\\ TLCSet(number, TRUE)
 Watch ==
     /\\ WatchTell(0, FALSE)
     /\\ WatchTell(1, A)
     /\\ WatchTell(2, B)
 """
     )
+
+
+def test_the_definition_that_shows_runs() -> None:
+    assert (
+        definition(["A"], shows_runs=True)
+        == """\
+ASSUME WatchRegisters == TLCSet(0, FALSE) /\\ TLCSet(1, FALSE) /\\ TLCSet(2, FALSE)
+WatchTell(number, holds) ==
+    \\/ holds
+    \\/ TLCGet(number)
+    \\/ /\\ PrintT(<<"Watch", number, TLCGet("level")>>)
+       /\\ TLCSet(number, TRUE)
+       /\\ TLCSet(2, number = 0)
+Watch ==
+    /\\ TLCSet(2, TRUE)
+    /\\ WatchTell(0, FALSE)
+    /\\ WatchTell(1, A)
+    /\\ TLCGet(2)
+"""
+    )
+
+
+def test_a_run_is_shown_of_all_that_are_new_in_its_state() -> None:
+    trace = (State(1, None, {"x": 1}),)
+    one = Violation(
+        "invariant", "Watch", trace, printed=('<<"Watch", 0, 0>>', '<<"Watch", 2, 0>>', '<<"Watch", 3, 0>>')
+    )
+    other = Violation("invariant", "Other", trace, printed=('<<"Watch", 1, 0>>',))
+    two = Violation("invariant", "Watch", trace, printed=("words", '<<"Watch", 4, 0>>'))
+    answer = Answer("violated", "", (one, other, two))
+    assert shown(answer, ["A", "B", "C", "D"]) == {"B": one, "C": one, "D": two}
 
 
 def test_steps_are_counted_from_the_first_level() -> None:

@@ -117,6 +117,7 @@ def answer(said: Iterable[Message | Line], code: int, *, cut: str = "") -> Answe
                 sany.append(text)
             case Line(text):
                 printed.append(text)
+                traces.hear(item)
             case Message():
                 at_sany = item.code == SANY_START or (at_sany and item.code != SANY_END)
                 messages.append(item)

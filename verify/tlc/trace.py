@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verify.tlc.errors import TlcOutputError
-from verify.tlc.messages import Message
+from verify.tlc.messages import Line, Message
 from verify.tlc.values import Value, parse_state
 
 Kind = Literal["invariant", "action", "temporal", "deadlock"]
@@ -56,12 +56,14 @@ class Violation:
     trace: tuple[State, ...] = ()
     loop: int | None = None
     stutters: bool = False
+    printed: tuple[str, ...] = ()  # what the module had printed since the message before
 
 
 @dataclass(slots=True)
 class _Growing:
     kind: Kind
     name: str
+    printed: tuple[str, ...]
     states: list[State] = field(default_factory=list)
     loop: int | None = None
     stutters: bool = False
@@ -69,21 +71,29 @@ class _Growing:
 
     def violation(self) -> Violation:
         if not self.whole:
-            return Violation(self.kind, self.name)
-        return Violation(self.kind, self.name, tuple(self.states), self.loop, self.stutters)
+            return Violation(self.kind, self.name, printed=self.printed)
+        return Violation(self.kind, self.name, tuple(self.states), self.loop, self.stutters, self.printed)
 
 
 class Traces:
-    """Violations out of messages, which come one at a time."""
+    """Violations out of messages and lines, which come one at a time."""
 
     def __init__(self) -> None:
         """Begin before the first."""
+        self._printed = list[str]()  # since the last message
         self._found: list[_Growing] = []
         self._at: _Growing | None = None  # the one whose run is being printed
         self._known = dict[str, Value]()
 
-    def hear(self, message: Message) -> None:
-        """Take the next message. Raises TlcOutputError if it is a state that cannot be read."""
+    def hear(self, item: Message | Line) -> None:
+        """Take what comes next. Raises TlcOutputError if it is a state that cannot be read."""
+        if isinstance(item, Line):
+            self._printed.append(item.text)
+        elif item.code != PROGRESS:
+            self._hear(item)
+            self._printed.clear()
+
+    def _hear(self, message: Message) -> None:
         code = message.code
         if code in STATE and self._at:
             self._at.states.append(_state(message.text, self._at.states, self._known))
@@ -94,9 +104,9 @@ class Traces:
         elif code in VIOLATIONS or code == EVALUATION:
             self._end()
             if code in VIOLATIONS:
-                self._at = _begun(VIOLATIONS[code], message, self._known)
+                self._at = _begun(VIOLATIONS[code], message, tuple(self._printed), self._known)
                 self._found.append(self._at)
-        elif code not in HEADINGS | STATE and code != PROGRESS:
+        elif code not in HEADINGS | STATE:
             self._end()
 
     def violations(self) -> tuple[Violation, ...]:
@@ -109,9 +119,9 @@ class Traces:
         self._at = None
 
 
-def _begun(kind: Kind, message: Message, known: dict[str, Value]) -> _Growing:
+def _begun(kind: Kind, message: Message, printed: tuple[str, ...], known: dict[str, Value]) -> _Growing:
     name = _NAME.match(message.text)
-    growing = _Growing(kind, name[1] if name else "")
+    growing = _Growing(kind, name[1] if name else "", printed)
     if message.code in {2107, 2108}:
         state = message.text.partition("\n")[2]
         growing.states.append(State(1, None, parse_state(state, known)))
