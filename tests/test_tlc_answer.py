@@ -240,6 +240,10 @@ def test_an_invariant_that_cannot_be_evaluated_is_not_violated() -> None:
     assert (broken.verdict, broken.complete) == ("violated", False)
 
 
+def test_an_error_tells_more_than_how_the_run_ended() -> None:
+    assert answer(said((1005, 1, "This was a StackOverflowError.")), 0, cut="out of time").reason.startswith("This was")
+
+
 def test_a_long_reason_is_cut() -> None:
     assert answer(said((1000, 1, "why " * 1000)), 1).reason.endswith("...")
 

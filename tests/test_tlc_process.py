@@ -137,6 +137,11 @@ def test_tlc_that_is_killed_is_unknown(script: Script, job: Job) -> None:
     assert run(script(VERSION + "kill -9 $$\n"), job, LIMITS).reason == "TLC was killed by SIGKILL"
 
 
+def test_out_of_memory_is_unknown(script: Script, job: Job) -> None:
+    tools = script(VERSION + 'echo "Terminating due to java.lang.OutOfMemoryError: Java heap space"; exit 3\n')
+    assert run(tools, job, Limits(seconds=20, heap=9)).reason == "out of memory: more than 9 MiB"
+
+
 def test_tlc_that_ends_in_a_message_is_unknown(script: Script, job: Job) -> None:
     found = run(script(VERSION + 'printf "@!@!@STARTMSG 1000:1 @!@!@\\nWh"\n'), job, LIMITS)
     assert found.reason == "TLC was cut off in a message"

@@ -114,6 +114,14 @@ def test_out_of_time(tools: Tools, folder: Path) -> None:
     assert not list(folder.with_name("scratch").iterdir())
 
 
+def test_out_of_memory(tools: Tools, folder: Path) -> None:
+    """Long before the time is over, which TLC would else spend on looking for memory."""
+    text = "---- MODULE Huge ----\nEXTENDS Naturals\nVARIABLE x\nInit == x \\in SUBSET (1..18)\n===="
+    (folder / "Huge.tla").write_text(text)
+    found = run(tools, job(folder, "INIT Init NEXT Init", module="Huge"), Limits(seconds=120, heap=16))
+    assert (found.verdict, found.reason) == ("unknown", "out of memory: more than 16 MiB")
+
+
 def test_progress_is_heard(tools: Tools, folder: Path) -> None:
     heard = list[Progress]()
     run(tools, job(folder, NEXT), LIMITS, hear=heard.append)

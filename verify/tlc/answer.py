@@ -131,7 +131,7 @@ def answer(said: Iterable[Message | Line], code: int, *, cut: str = "") -> Answe
     verdict = _verdict(violations, holds=holds, assumption=ASSUMPTION in texts)
     return Answer(
         verdict,
-        cut or _reason(messages, sany, texts, code) if verdict == "unknown" else "",
+        _reason(messages, sany, texts, code, cut) if verdict == "unknown" else "",
         violations,
         texts.get(VERSION, ""),
         generated,
@@ -170,17 +170,17 @@ def _stops(message: Message) -> bool:
     return _is_error(message) and not goes_on
 
 
-def _reason(messages: Sequence[Message], sany: Sequence[str], texts: Mapping[int, str], code: int) -> str:
-    """Why a run shows nothing: the first errors in TLC's words, or what is missing."""
+def _reason(messages: Sequence[Message], sany: Sequence[str], texts: Mapping[int, str], code: int, cut: str) -> str:
+    """Why a run shows nothing: errors in TLC's words, or what ended it, or what is missing."""
     if PARSING in texts and (wrong := problems(sany)):
         return _short("SANY: " + " ".join(wrong))
     if errors := [message.words() for message in messages if _is_error(message)]:
         return _short(" ".join(errors))
+    if cut:
+        return cut
     if SUCCESS not in texts:
         return f"TLC did not say that it had examined all states (exit code {code})"
-    if code:
-        return f"TLC ended with exit code {code}"
-    return "TLC left states on its queue"
+    return f"TLC ended with exit code {code}" if code else "TLC left states on its queue"
 
 
 def _short(text: str) -> str:

@@ -28,6 +28,7 @@ SMALL = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # the fastest to start
 LARGE = ("-XX:+UseParallelGC",)  # the faster one from about five seconds on
 COMMON = (
     "-XX:+IgnoreUnrecognizedVMOptions",  # of a Java that has no such collector
+    "-XX:+ExitOnOutOfMemoryError",  # rather than thrash until the time is over
     "-XX:-UsePerfData",
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
@@ -36,6 +37,7 @@ COMMON = (
     "-Duser.language=en",
     "-Duser.country=US",
 )
+OUT_OF_MEMORY = "Terminating due to java.lang.OutOfMemoryError"  # what Java prints then
 REACHES_JAVA = ("CLASSPATH", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")  # variables that change a run
 CHUNK = 1 << 16  # bytes
 MAX_ERRORS = 1 << 14  # bytes of standard error that are kept
@@ -100,6 +102,8 @@ def run(
         output = _Output(limits)
         reader, said = Reader(), list[Message | Line]()
         for line in output.lines(command, job.folder, os.environ if environ is None else environ):
+            if line.startswith(OUT_OF_MEMORY):
+                output.cut = f"out of memory: more than {limits.heap} MiB"
             item = reader.feed(line)
             if item is not None:
                 said.append(item)
