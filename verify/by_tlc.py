@@ -1,38 +1,34 @@
 """Check a system with TLC, which shares no line with the engines here, and compare what the two say.
 
-TLC gets the exported module once, however many claims there are. `Watch` tells which properties are false in some
-state; each property is also an invariant that is false in the first such state only, so that TLC shows one run to it,
-and goes on to count all states.
+TLC is started once, however many claims there are: `Watch` tells which properties are false in some state, TLC shows
+a run to the first of these for each, and goes on to count all states.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from verify.decode import run_of
-from verify.emit.tla.module import Spec
 from verify.engine.packing import beginnings, layout
 from verify.engine.search import Search, search
-from verify.engine.verdict import Refuted, Scope, Trace
+from verify.engine.verdict import Refuted, Scope
 from verify.exporting import Asked, Export
-from verify.instances import Instance
 from verify.judging import Selection
 from verify.outcome import Judgement, conclude, wants
 from verify.report.result import ClaimResult
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
-from verify.semantics import holds, replay, stuck
+from verify.semantics import replay
 from verify.smt.accept import accepts, accepts_deadlock
 from verify.tlc.answer import Answer, Progress
 from verify.tlc.errors import TlcOutputError
 from verify.tlc.find import Tools, digest
 from verify.tlc.run import Job, Limits, run
 from verify.tlc.trace import Violation
-from verify.tlc.watch import WATCH, definition, watched
+from verify.tlc.watch import WATCH, definition, shown, watched
 
 MOST_STATES = 1_000_000  # that are counted here
 LARGE = 50_000  # states from which TLC is worth starting as for a long run
@@ -53,7 +49,7 @@ def check_by_tlc(
     """Run TLC on an export and compare. Raises ToolError, and TlcOutputError if its output makes no sense."""
     begin = time.monotonic()
     ours = _ours(found, begin + seconds)
-    names = list(dict.fromkeys(asked.name for asked in found.asked))
+    names = ["TypeOK", *dict.fromkeys(asked.name for asked in found.asked)]
     large = ours.counts is None or ours.counts.states > LARGE
     with TemporaryDirectory(prefix="verify-") as scratch:
         folder = Path(scratch)
@@ -61,8 +57,8 @@ def check_by_tlc(
             (folder / name).write_text(text, encoding="ascii")
         job = Job(folder, CONFIG, f"{CONFIG}.cfg", ("-deadlock", "-continue", "-nowarning"), large=large)
         answer = run(tools, job, Limits(max(1.0, begin + seconds - time.monotonic())), hear=hear)
-    told = dict(watched(answer, ["TypeOK", *names]))
-    claims = tuple(_claims(found, answer, told, ours))
+    told = watched(answer, names)
+    claims = tuple(_claims(found, shown(answer, names), told, ours))
     theirs = _counts(answer)
     result = TlcResult(
         selection.file, found.lowered.system.name, found.instance.tasks, answer.version, digest(tools), claims,
@@ -78,25 +74,9 @@ def check_by_tlc(
 def _files(found: Export, names: Sequence[str]) -> Mapping[str, str]:
     """The exported module and its model, and one above them that watches all properties."""
     model, spec = found.model, found.spec
-    watch = ["TypeOK", *names]
-    first = len(watch) + 1  # the registers before are those of `Watch`
-    registers = " /\\ ".join(f"TLCSet({first + number}, FALSE)" for number in range(len(watch)))
-    once = [f"Once{number}" for number in range(len(watch))]
-    lines = [
-        f"---- MODULE {CONFIG} ----",
-        f"EXTENDS {model.module}",
-        definition(watch),
-        f"ASSUME OnceRegisters == {registers}",
-        *(
-            f"{name} == {prop} \\/ TLCGet({first + n}) \\/ ~TLCSet({first + n}, TRUE)"
-            for n, (name, prop) in enumerate(zip(once, watch, strict=True))
-        ),
-        "====",
-        "",
-    ]
+    lines = [f"---- MODULE {CONFIG} ----", f"EXTENDS {model.module}", definition(names, shows_runs=True), "====", ""]
     full = model.configs.get(f"{model.module}_full", model.configs[model.module])
-    invariants = ["INVARIANTS", f"    {WATCH}", *(f"    {name}" for name in once), ""]
-    config = full[: full.index("INVARIANTS")] + "\n".join(invariants)
+    config = f"{full[: full.index('INVARIANTS')]}INVARIANTS\n    {WATCH}\n"
     return {
         f"{spec.module}.tla": spec.text,
         f"{model.module}.tla": model.text,
@@ -136,43 +116,26 @@ def _counts(answer: Answer) -> Counts | None:
     return Counts(answer.distinct, answer.initial.distinct, answer.depth)
 
 
-def _claims(found: Export, answer: Answer, told: Mapping[str, int | None], ours: Ours) -> Iterator[TlcClaim]:
-    traces = list(_traces(found, answer))
+def _claims(
+    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours
+) -> Iterator[TlcClaim]:
     for asked in found.asked:
         said: Said = "unknown" if asked.name not in told else "holds" if told[asked.name] is None else "violated"
-        steps = told.get(asked.name)
-        trace = _broken(asked, traces, found.instance) if said == "violated" else None
         good = None if said == "unknown" else (said == "violated") == (wants(asked.claim) == "refuted")
-        reason = ""
-        shown = None if trace is None else _result(asked, trace)
-        if said == "violated" and shown is None:
-            reason = "TLC says that some state breaks it; its run is none that the definition and Z3 accept"
-        yield TlcClaim(asked.claim.name, asked.name, said, good, steps, ours.runs.get(asked.name), shown, reason)
+        run_shown = _result(found, asked, runs[asked.name]) if asked.name in runs else None
+        reason = "TLC was stopped before it showed the run" if said == "violated" and asked.name not in runs else ""
+        yield TlcClaim(
+            asked.claim.name, asked.name, said, good, told.get(asked.name), ours.runs.get(asked.name), run_shown, reason
+        )
 
 
-def _traces(found: Export, answer: Answer) -> Iterator[Trace]:
-    """The runs that TLC shows, as far as they are runs of the definition."""
-    spec: Spec = found.spec
-    shown: list[Violation] = [violation for violation in answer.violations if violation.trace]
-    for violation in shown:
-        with suppress(TlcOutputError):
-            yield run_of(spec, found.model, found.instance, violation)
-
-
-def _broken(asked: Asked, traces: Sequence[Trace], inst: Instance) -> Trace | None:
-    """The shortest of the runs whose last state breaks the property."""
-    found = [trace for trace in traces if _is_bad(asked, inst, trace)]
-    return min(found, key=lambda trace: len(trace.steps), default=None)
-
-
-def _is_bad(asked: Asked, inst: Instance, trace: Trace) -> bool:
-    last = trace.states[-1]
-    return stuck(inst, last) if asked.prop is None else not holds(inst, asked.prop, last)
-
-
-def _result(asked: Asked, trace: Trace) -> ClaimResult | None:
-    """The run in the form in which runs are shown, if the definition and Z3 accept it."""
-    if not replay(trace):
+def _result(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:
+    """The run of TLC in the form in which runs are shown, if the definition and Z3 accept it."""
+    try:
+        trace = run_of(found.spec, found.model, found.instance, violation)
+    except TlcOutputError:
+        return None
+    if not trace.states or not replay(trace):
         return None
     if not (accepts_deadlock(trace) if asked.prop is None else accepts(trace, asked.prop)):
         return None
@@ -194,7 +157,7 @@ def _differences(result: TlcResult, told: Mapping[str, int | None], ours: Ours) 
             continue
         if claim.steps != claim.ours:
             yield f"{claim.name}: TLC {_run(claim.steps)}, here {_run(claim.ours)}"
-        if claim.said == "violated" and claim.run is None:
+        if claim.said == "violated" and claim.run is None and not claim.reason:
             yield f"{claim.name}: TLC shows no run that the definition and Z3 accept"
 
 
