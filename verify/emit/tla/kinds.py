@@ -67,6 +67,9 @@ class Kinds:
                 return Kind.TRUTH if op == "!" else Kind.NUMBER
             case Binary("with" | "without"):
                 return Kind.THREADS
+            case Binary("&" | "|" | "^", left, right):
+                both = (self.kind(left, bound), self.kind(right, bound))
+                return Kind.THREADS if Kind.THREADS in both else Kind.NUMBER
             case Binary(op):
                 return Kind.TRUTH if op in COMPARISONS else Kind.NUMBER
             case Ite(_, then, other):

@@ -32,6 +32,7 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     "Rem": ("Rem(x, y) == IF y = 0 THEN 0 ELSE x - y * Div(x, y)",),
     "Shl": ("Shl(x, n) == IF n \\in 0..63 THEN x * 2^n ELSE 0",),
     "Shr": ("Shr(x, n) == IF n \\in 0..63 THEN x \\div 2^n ELSE 0",),
+    "LifeNumber": ('LifeNumber(x) == IF x = "free" THEN 0 ELSE IF x = "private" THEN 1 ELSE 2',),
     "Unsigned": ("Unsigned(x, n) == x % n  \\* n is a power of 2",),
     "Signed": ("Signed(x, n) == ((x + n \\div 2) % n) - n \\div 2",),
 }
@@ -47,6 +48,9 @@ def definitions(system: System, names: Names, helpers: Helpers) -> list[str]:
         lines += text if name in wanted else ()
         if name == "Bit" and "BitAnd" in wanted:
             lines += _bit_and(max(helpers.bits))
+    if "PlaceNumber" in wanted:
+        cases = " ELSE ".join(f'IF x = "{label}" THEN {place}' for place, label in names.labels.items())
+        lines += ["PlaceNumber(x) ==", *wrapped(f"{cases} ELSE 0", 4, 6)]
     for (cls, mine, free), name in helpers.referenced.items():
         lines += _referenced(system, names, cls, name, mine=mine, free=free)
     return lines

@@ -181,8 +181,10 @@ class Reader:
 
     def _compare(self, op: BinaryOp, left: Expr, right: Expr) -> tuple[str, int]:
         kinds = {self._kind(left), self._kind(right)} - {None}
-        kind = next(iter(kinds)) if len(kinds) == 1 else Kind.NUMBER
         equality = op in ("==", "!=")
+        kind = next(iter(kinds)) if len(kinds) == 1 else Kind.NUMBER
+        if kind in (Kind.LIFE, Kind.PLACE) and not (equality and all(self._named(e, kind) for e in (left, right))):
+            kind = Kind.NUMBER
         if kind is Kind.TRUTH and equality:
             return self._same_truth(left, right, same=op == "==")
         if kind in (Kind.TRUTH, Kind.NUMBER, None):
@@ -193,10 +195,12 @@ class Reader:
         if not equality:
             message = f"`{op}` between what are no numbers"
             raise EmitError(message)
-        if kind is Kind.PLACE and any(isinstance(e, Const) and e.value not in self.names.labels for e in (left, right)):
-            return ("FALSE" if op == "==" else "TRUE"), WORD_LEVEL
         cls = self._class(left) or self._class(right)
         return f"{self.of_kind(left, kind, cls)} {SYMBOLS[op]} {self.of_kind(right, kind, cls)}", COMPARED
+
+    def _named(self, expr: Expr, kind: Kind | None) -> bool:
+        """Whether a place or the life of a cell is one that has a name, if it is written as a number."""
+        return not isinstance(expr, Const) or expr.value in (LIVES if kind is Kind.LIFE else self.names.labels)
 
     def _same_truth(self, left: Expr, right: Expr, *, same: bool) -> tuple[str, int]:
         if isinstance(left, Const):
@@ -228,12 +232,21 @@ class Reader:
                 return self.cell(expr, cls)
             case Kind.THREADS:
                 return self.threads(expr)
-            case Kind.PLACE:
-                return self.place(expr.value) if isinstance(expr, Const) else self._plain(expr, kind)
-            case Kind.LIFE:
-                return self.life(expr.value) if isinstance(expr, Const) else self._plain(expr, kind)
+            case Kind.PLACE | Kind.LIFE:
+                return self.word(expr, kind)
             case _:
                 assert_never(kind)
+
+    def word(self, expr: Expr, kind: Kind) -> str:
+        """The value as a place, or as the life of a cell."""
+        match expr:
+            case Const(value):
+                return self.place(value) if kind is Kind.PLACE else self.life(value)
+            case Ite(test, then, other):
+                yes, no = self.branches(test)
+                return f"(IF {self.cond(test)} THEN {yes.word(then, kind)} ELSE {no.word(other, kind)})"
+            case _:
+                return self._plain(expr, kind)
 
     def place(self, location: int) -> str:
         """The label of a location."""
@@ -276,8 +289,13 @@ class Reader:
                 return f"Num({self.cond(expr)})"
             case Kind.NUMBER:
                 return self._read(expr)
+            case Kind.LIFE | Kind.PLACE as kind:
+                helper = "LifeNumber" if kind is Kind.LIFE else "PlaceNumber"
+                self.helpers.used.add(helper)
+                return f"{helper}({self._read(expr)})"
             case _:
-                raise EmitError("a number is wanted of what is none")
+                message = f"a number is wanted of {expr}"
+                raise EmitError(message)
 
     def _arithmetic(self, op: str, left: Expr, right: Expr) -> str:
         (a, b), (c, d) = (bounds(e, self.system, self.ranges) for e in (left, right))
@@ -337,8 +355,15 @@ class Reader:
                 some = one if is_cell(right, self) or op == "without" else f"({one} \\ {{NULL}})"
                 symbol = "\\cup" if op == "with" else "\\"
                 return f"({self.threads(left)} {symbol} {some})"
+            case Binary("&" | "|" as op, left, right):
+                symbol = "\\cap" if op == "&" else "\\cup"
+                return f"({self.threads(left)} {symbol} {self.threads(right)})"
+            case Binary("^", left, right):
+                one, two = self.threads(left), self.threads(right)
+                return f"(({one} \\ {two}) \\cup ({two} \\ {one}))"
             case Ite(test, then, other):
-                return f"(IF {self.cond(test)} THEN {self.threads(then)} ELSE {self.threads(other)})"
+                yes, no = self.branches(test)
+                return f"(IF {self.cond(test)} THEN {yes.threads(then)} ELSE {no.threads(other)})"
             case _:
                 return self._plain(expr, Kind.THREADS)
 
@@ -364,7 +389,7 @@ class Reader:
 
     def _plain(self, expr: Expr, kind: Kind) -> str:
         if self._kind(expr) is not kind:
-            message = f"a value of kind {kind.value} is wanted"
+            message = f"a value of kind {kind.value} is wanted of {expr}"
             raise EmitError(message)
         return self._read(expr)
 
