@@ -92,6 +92,19 @@ def test_tlc_says_what_was_recorded(name: str, tools: Tools, folder: Path) -> No
     assert not list(folder.with_name("scratch").iterdir())
 
 
+def test_invariants_are_evaluated_in_the_order_of_the_configuration(tools: Tools, folder: Path) -> None:
+    """Those of properties behind them, so that what `Answer.of` takes for granted is so."""
+    order = ["NotTwoEither", "NotTwo", "Fits"]
+    config = f"{NEXT}PROPERTY Never\nINVARIANTS {order[0]}\nINVARIANTS {order[1]} {order[2]}"
+    (folder / "Steps.tla").write_text(
+        (folder / "Steps.tla").read_text().replace("====\n", "Never == [](x # 2)\n====\n")
+    )
+    found = run(tools, job(folder, config, *GOES_ON), LIMITS)
+    assert [violation.name for violation in found.violations] == ["NotTwoEither"]
+    assert [found.of(name, order) for name in order] == ["violated", "unknown", "unknown"]
+    assert found.of("Fits", ["Fits", *order[:2]]) == "holds"  # had it stood there
+
+
 def test_a_module_that_does_not_parse(tools: Tools, folder: Path) -> None:
     for line, reason in (("Bad == x + + 1", "Was expecting"), ("Bad == y + 1", "Unknown operator: `y'.")):
         (folder / "Bad.tla").write_text(f"---- MODULE Bad ----\nEXTENDS Naturals\nVARIABLE x\n{line}\n====\n")
@@ -116,10 +129,10 @@ def test_out_of_time(tools: Tools, folder: Path) -> None:
 
 def test_out_of_memory(tools: Tools, folder: Path) -> None:
     """Long before the time is over, which TLC would else spend on looking for memory."""
-    text = "---- MODULE Huge ----\nEXTENDS Naturals\nVARIABLE x\nInit == x \\in SUBSET (1..18)\n===="
+    text = "---- MODULE Huge ----\nEXTENDS Naturals\nVARIABLE x\nInit == x \\in SUBSET (1..20)\nNext == x' = x\n===="
     (folder / "Huge.tla").write_text(text)
-    found = run(tools, job(folder, "INIT Init NEXT Init", module="Huge"), Limits(seconds=120, heap=16))
-    assert (found.verdict, found.reason) == ("unknown", "out of memory: more than 16 MiB")
+    found = run(tools, job(folder, "INIT Init NEXT Next", module="Huge"), Limits(seconds=120, heap=8))
+    assert (found.verdict, found.reason) == ("unknown", "out of memory: more than 8 MiB")
 
 
 def test_progress_is_heard(tools: Tools, folder: Path) -> None:
