@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ def quiet(_: Progress) -> None:
     """Hear nothing."""
 
 
+@cache
 def proof(name: str, source: str = PROGRAM) -> tuple[System, Expr, Proved]:
     """A proof of an invariant of a program."""
     program = load_text(source)

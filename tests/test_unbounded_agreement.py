@@ -218,7 +218,7 @@ def test_programs_of_static_objects_are_proved_and_have_no_violation_with_few_ta
 
 
 @pytest.mark.slow
-@some(max(EXAMPLES // 4, 10))
+@some(max(EXAMPLES // 6, 10))
 @given(st.data())
 def test_no_corruption_of_an_invariant_is_accepted_that_does_not_hold(data: st.DataObject) -> None:
     system = with_history(data.draw(systems()))
