@@ -17,7 +17,7 @@ demo: $(VENV)/installed ## install into .venv and prove the kmod/ptrace fix
 
 test: $(VENV)/installed-test ## install into .venv and run all tests with coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

@@ -1,12 +1,13 @@
 """Explicit search and Z3's bounded search, which share nothing but the IR, agree on random systems.
 
-VERIFY_EXAMPLES is the number of systems, 300 unless told.
+VERIFY_EXAMPLES is the number of systems, 200 unless told.
 """
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,10 +18,11 @@ from verify.ir import Expr
 from verify.semantics import holds, replay
 from verify.smt import accepts, accepts_deadlock, bmc
 
+pytestmark = pytest.mark.slow
 DEPTH = 5
 STARTS = 64  # initial states at most
 SETTINGS = settings(
-    max_examples=int(os.environ.get("VERIFY_EXAMPLES", "300")),
+    max_examples=int(os.environ.get("VERIFY_EXAMPLES", "200")),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

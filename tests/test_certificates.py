@@ -583,6 +583,7 @@ def no_kernel_thread(found: Object) -> None:
     found["clauses"].append({"thread": False, "object": "task", "locations": None, "body": never})
 
 
+@pytest.mark.slow
 def test_the_step_that_breaks_a_clause_is_shown_as_the_document_says(tmp_path: Path, tools: Tools) -> None:
     options = Options(("prove no_traced_kernel_thread",), certificates=str(tmp_path))
     (claim,) = check_file("core.kc", options).claims
@@ -649,6 +650,7 @@ def test_what_is_no_file_cannot_be_read(tmp_path: Path, tools: Tools) -> None:
         assert check(str(path), tools).verdict == "unreadable"
 
 
+@pytest.mark.slow
 def test_a_deep_body_is_no_deeper_than_another(written: dict[str, Path], tools: Tools) -> None:
     def deepened(found: Object) -> None:
         said = the(found, anywhere)

@@ -806,6 +806,7 @@ def test_messages_name_types_as_c_does() -> None:
     assert error.hint == "a pointer points to a struct, or as a parameter to a number, a lock or such a pointer"
 
 
+@pytest.mark.slow
 def test_too_many_combinations_of_functions_are_refused() -> None:
     leaves = "".join(f"void l{i}(void) {{ }}" for i in range(60))
     calls = "".join(f"two(l{i}, l{j});" for i in range(60) for j in range(60))

@@ -180,6 +180,7 @@ def reported(ops: tuple[Op, ...], helper: tuple[Op, ...] = ()) -> set[str]:
     return set()
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(blocks(loops=True))
 def test_what_is_reported_happens_in_some_run(ops: tuple[Op, ...]) -> None:
@@ -210,6 +211,7 @@ def guarded(levels: int) -> st.SearchStrategy[tuple[Op, ...]]:
     return st.tuples(middle, end).map(lambda p: (Op("lock", "l0"), *p[0], *p[1]))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(guarded(6))
 def test_every_error_on_a_straight_path_is_reported(ops: tuple[Op, ...]) -> None:

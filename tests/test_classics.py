@@ -31,6 +31,7 @@ def test_each_system_has_a_broken_version() -> None:
         assert any(claim.startswith("refute") for claim in claims(broken))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS)
 def test_runs_are_found(spec: str) -> None:
     assert fails(spec, Options(tasks=TASKS, claims=tuple(claims(spec)))) == []

@@ -112,6 +112,7 @@ def test_locations_come_in_postorder_and_are_met() -> None:
     assert 4 not in forward(actions, start, lambda a, seen: None if a.target == 4 else seen, frozenset[int].union)
 
 
+@pytest.mark.slow
 def test_every_case_has_its_verdict_when_compact() -> None:
     for wanted, cases in ((True, VIOLATED), (False, HOLDS)):
         for name, case in cases.items():
@@ -126,6 +127,7 @@ def test_every_case_has_its_verdict_when_compact() -> None:
                 assert search(instance(few, 2), prop, max_states=STATES).trace is not None, name
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(questions())
 def test_a_compact_system_has_the_verdict_of_the_whole(question: tuple[System, Expr, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,7 @@ def test_where_threads_are_is_told_if_the_property_asks_for_it(tmp_path: Path) -
 # ---- the core of the fix -------------------------------------------------------------------------
 
 
+@cache
 def core() -> tuple[Small, Sequence[Clause]]:
     """The small system of the core, and its clauses."""
     program = load(Path("specs/core.kc"))
@@ -306,6 +308,7 @@ def known() -> Sequence[tuple[Small, Sequence[Clause]]]:
 FEWER = settings(RUN, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @FEWER
 @given(st.data())
 def test_whatever_breaks_is_broken_and_can_be_said(
@@ -325,6 +328,7 @@ def test_whatever_breaks_is_broken_and_can_be_said(
     assert is_one(where, some)
 
 
+@pytest.mark.slow
 @FEWER
 @given(st.data())
 def test_the_obligations_of_certificates_are_broken_by_what_the_solver_says(
@@ -355,6 +359,7 @@ def closed(expr: Expr) -> bool:
     return not any(isinstance(part, Quant | Referenced) for part in parts(expr))
 
 
+@pytest.mark.slow
 @RUN
 @given(exprs().filter(closed), states(), st.integers(0, 2), st.integers(-1, 2), st.data())
 def test_a_decided_value_is_that_of_the_definition_and_no_other_variable_matters(

@@ -288,7 +288,7 @@ def outcome(text: str, passes: Passes) -> Proved | str:
     prop = invariant(program, low, "inv")
     assert any(search(instance(low.system, tasks), prop).trace is not None for tasks in (1, 2, 3))
     return prove_unbounded(
-        low.system, prop, guesses(low.system, prop), Tried(), passes, deadline=time.monotonic() + 20,
+        low.system, prop, guesses(low.system, prop), Tried(), passes, deadline=time.monotonic() + 60,
         report=lambda _: None,
     )  # fmt: skip
 
@@ -316,6 +316,7 @@ def test_a_thread_that_runs_is_started_again_in_the_reduced_system_too() -> None
     assert not isinstance(outcome(TWICE, Passes()), Proved)
 
 
+@pytest.mark.slow
 def test_a_thread_that_runs_is_not_started_by_message() -> None:
     assert outcome(TWICE, Passes(reduce=False)) == "Z3 did not discharge `user:4 x domains`"
 

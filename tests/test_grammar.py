@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from verify.syntax.rows import ROWS
 
 STORED = resources.automaton_path().read_text(encoding="utf-8")
 FIX = resources.specs_root() / "fix.kc"
+BUILT = cache(grammar._built)  # what Lark builds, once
 
 
 @pytest.fixture
@@ -29,6 +31,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Another file in the place of the stored tables."""
     place = tmp_path / "kc.json"
     monkeypatch.setattr(grammar, "automaton_path", lambda: place)
+    monkeypatch.setattr(grammar, "_built", BUILT)
     grammar.tables.cache_clear()
     yield place
     grammar.tables.cache_clear()
@@ -69,10 +72,15 @@ def test_the_stored_automaton_is_used(beside: Path, monkeypatch: pytest.MonkeyPa
     assert parse_file(FIX).declarations
 
 
+@cache
+def parser() -> Lark:
+    """Lark's own parser."""
+    return Lark(resources.grammar(), parser="lalr", lexer="basic", start=["unit", "condition"])
+
+
 def lark_values(text: str, terminals: list[str]) -> list[tuple[str, list[object]]]:
     """What Lark makes of each construct of a text, innermost first: its name, and what it consists of."""
-    lark = Lark(resources.grammar(), parser="lalr", lexer="basic", start=["unit", "condition"])
-    run = lark.parse_interactive(start="unit")
+    run = parser().parse_interactive(start="unit")
     for word, terminal in zip(text.split(), terminals, strict=True):
         run.feed_token(Token(terminal, word))
     tree: Tree[Token] = run.feed_eof(Token("$END", ""))  # type: ignore[no-untyped-call] # of Lark

@@ -44,7 +44,7 @@ def system(code: str, more: str = "") -> System:
 
 def proved(of: System) -> bool:
     """Whether it is proved of any number of tasks that they never get stuck."""
-    late = time.monotonic() + 20
+    late = time.monotonic() + 60
     asked = Question(of, TRUE, 2, late, "auto", lambda _: None, memory=Memory(), reduce=True, slice=True)
     verdict = decide(deadlock_question(asked))
     return isinstance(verdict, Proved) and verdict.scope.tasks is None

@@ -59,6 +59,7 @@ def test_no_violation_of_the_cases_is_lost() -> None:
         assert search(instance(loosen(system), 2), prop, max_states=20_000).trace is not None, name
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(questions())
 def test_loose_broadcasts_lose_no_violation(question: tuple[System, Expr, int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
 
@@ -31,8 +32,9 @@ from verify.smt import accepts
 from verify.strategy import decide
 from verify.syntax import load_text
 
+pytestmark = pytest.mark.slow
 STATES = 6_000  # of the plain system, at most
-MORE = 20_000  # of a system with more runs
+MORE = 10_000  # of a system with more runs
 SETTINGS = settings(
     max_examples=int(os.environ.get("VERIFY_EXAMPLES", "40")),
     deadline=None,
@@ -160,7 +162,7 @@ def test_the_decision_is_that_of_an_exhaustive_search(question: tuple[System, Ex
     hunt = plain.trace is not None
     for expected in (hunt, not hunt):
         asked = Question(
-            system, prop, tasks, time.monotonic() + 20, "auto", lambda _: None, reduce=True, slice=True,
+            system, prop, tasks, time.monotonic() + 60, "auto", lambda _: None, reduce=True, slice=True,
             memory=Memory(), hunt=expected,
         )
         match decide(asked):

@@ -164,7 +164,7 @@ NESTING = {
 def deep() -> Iterator[Case]:
     """The text nests deeply, closed properly or not."""
     for name, (frame, left, right) in NESTING.items():
-        for depth in (250, 20_000):
+        for depth in (250, 5_000):
             text = frame.replace("{0}", left * depth).replace("{1}", right * depth)
             yield f"{depth} {name}", f"void f(int x) {{ {text} }}\n".encode()
     yield "quantifiers", ("invariant i = " + "forall (struct t *x) " * 1000 + "1;").encode()
@@ -265,6 +265,7 @@ def test_malformed_input_is_an_error_with_a_place(data: bytes, tmp_path: Path) -
     assert verdict(data, tmp_path) is not None
 
 
+@pytest.mark.slow
 def test_mutated_input_is_an_error_or_a_program(tmp_path: Path) -> None:
     found = {name: verdict(data, tmp_path) for name, data in mutated()}
     assert sum(error is not None for error in found.values()) >= len(found) // 2

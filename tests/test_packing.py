@@ -13,6 +13,7 @@ from verify.ir import LIFE, System
 from verify.semantics import initial_states
 
 
+@pytest.mark.slow
 @given(systems(), st.integers(0, 2), st.data())
 @settings(max_examples=60, deadline=None)
 def test_unpack_undoes_pack(system: System, more: int, data: st.DataObject) -> None:
@@ -24,6 +25,7 @@ def test_unpack_undoes_pack(system: System, more: int, data: st.DataObject) -> N
     assert 0 <= packed < 1 << places.size
 
 
+@pytest.mark.slow
 @given(systems(), st.integers(0, 2))
 @settings(max_examples=60, deadline=None)
 def test_no_two_slots_share_a_bit(system: System, more: int) -> None:
@@ -34,6 +36,7 @@ def test_no_two_slots_share_a_bit(system: System, more: int) -> None:
     assert sorted(used) == list(range(places.size))
 
 
+@pytest.mark.slow
 @given(systems(), st.integers(0, 2))
 @settings(max_examples=60, deadline=None)
 def test_beginnings_are_the_initial_states(system: System, more: int) -> None:
@@ -42,6 +45,7 @@ def test_beginnings_are_the_initial_states(system: System, more: int) -> None:
     assert [unpack(places, packed) for packed in beginnings(places)] == list(initial_states(inst))
 
 
+@pytest.mark.slow
 @given(systems())
 @settings(max_examples=20, deadline=None)
 def test_a_value_outside_its_domain_is_refused(system: System) -> None:

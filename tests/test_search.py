@@ -46,6 +46,7 @@ from verify.semantics import holds, replay, stuck
 from verify.source import NOWHERE
 
 
+@pytest.mark.slow
 @given(spaces())
 @settings(max_examples=100, deadline=None)
 def test_every_state_and_transition_is_found(space: Space) -> None:
@@ -55,6 +56,7 @@ def test_every_state_and_transition_is_found(space: Space) -> None:
     assert got.trace is None
 
 
+@pytest.mark.slow
 @given(spaces())
 @settings(max_examples=60, deadline=None)
 def test_each_state_has_the_successors_of_the_definition(space: Space) -> None:
@@ -71,6 +73,7 @@ def test_each_state_has_the_successors_of_the_definition(space: Space) -> None:
         assert seen == dict.fromkeys(wanted[number], state)
 
 
+@pytest.mark.slow
 @given(spaces(), st.data())
 @settings(max_examples=100, deadline=None)
 def test_the_shortest_run_is_found(space: Space, data: st.DataObject) -> None:
@@ -86,6 +89,7 @@ def test_the_shortest_run_is_found(space: Space, data: st.DataObject) -> None:
         assert all(holds(space.instance, prop, state) for state in got.trace.states[:-1])
 
 
+@pytest.mark.slow
 @given(spaces(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_predicate_is_the_property(space: Space, data: st.DataObject) -> None:
@@ -96,6 +100,7 @@ def test_a_predicate_is_the_property(space: Space, data: st.DataObject) -> None:
         assert test(pack(places, state)) == holds(space.instance, prop, state)
 
 
+@pytest.mark.slow
 @given(spaces(), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_the_nearest_deadlock_is_found(space: Space, symmetry: bool) -> None:  # noqa: FBT001 - drawn

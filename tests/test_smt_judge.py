@@ -49,7 +49,7 @@ from verify.smt import EncodingError, Judgement, judge, obligations, script, ver
 from verify.source import NOWHERE
 
 RUN = settings(
-    max_examples=int(os.environ.get("VERIFY_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("VERIFY_EXAMPLES", "60")),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -84,6 +84,7 @@ def diagram(states: Sequence[State]) -> Expr:
     return build(0, frozenset(tuple(state[slot] for slot in slots) for state in states))
 
 
+@pytest.mark.slow
 @RUN
 @given(spaces(limit=60), st.data())
 def test_the_reachable_states_are_accepted_exactly_for_what_holds_in_them(space: Space, data: st.DataObject) -> None:
@@ -99,6 +100,7 @@ def test_the_reachable_states_are_accepted_exactly_for_what_holds_in_them(space:
         assert not holds(space.instance, prop, failure.state)
 
 
+@pytest.mark.slow
 @RUN
 @given(spaces(limit=60), st.data())
 def test_one_reachable_state_less_is_refused(space: Space, data: st.DataObject) -> None:
@@ -115,6 +117,7 @@ def test_one_reachable_state_less_is_refused(space: Space, data: st.DataObject) 
             assert failure.state in entered
 
 
+@pytest.mark.slow
 @RUN
 @given(spaces(limit=60), st.data())
 def test_one_state_more_is_refused_exactly_if_it_leads_out_or_is_bad(space: Space, data: st.DataObject) -> None:
@@ -133,6 +136,7 @@ def test_one_state_more_is_refused_exactly_if_it_leads_out_or_is_bad(space: Spac
         assert failure.state in states
 
 
+@pytest.mark.slow
 @RUN
 @given(spaces(limit=60), st.data())
 def test_clauses_mean_their_conjunction(space: Space, data: st.DataObject) -> None:

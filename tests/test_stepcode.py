@@ -106,6 +106,7 @@ def scenes(draw: st.DrawFn) -> tuple[Instance, Expr, list[State]]:
     return inst, wild(draw, scope, 4), states
 
 
+@pytest.mark.slow
 @given(scenes())
 @settings(max_examples=150, deadline=None)
 def test_an_expression_without_thread_has_its_value(scene: tuple[Instance, Expr, list[State]]) -> None:
@@ -119,6 +120,7 @@ def test_an_expression_without_thread_has_its_value(scene: tuple[Instance, Expr,
         assert not predicate(places, Binary("!=", Const(value), expr))(packed)
 
 
+@pytest.mark.slow
 @given(scenes())
 @settings(max_examples=150, deadline=None)
 def test_an_expression_of_a_thread_has_its_value(scene: tuple[Instance, Expr, list[State]]) -> None:

@@ -76,6 +76,7 @@ def orbit(inst: Instance, state: State) -> tuple[int, ...]:
     return min(key(moved(inst, state, by)) for by in group(inst))
 
 
+@pytest.mark.slow
 @given(systems(), st.integers(1, 3), st.data())
 @settings(max_examples=150, deadline=None)
 def test_the_canonical_form_is_exact_for_any_state(system: System, tasks: int, data: st.DataObject) -> None:
@@ -140,6 +141,7 @@ def test_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert forgetting(state) == remembering(state)
 
 
+@pytest.mark.slow
 @given(spaces())
 @settings(max_examples=60, deadline=None)
 def test_one_state_of_each_orbit_is_explored(space: Space) -> None:
@@ -157,6 +159,7 @@ def test_one_state_of_each_orbit_is_explored(space: Space) -> None:
     assert got.complete
 
 
+@pytest.mark.slow
 @given(spaces(), st.data())
 @settings(max_examples=80, deadline=None)
 def test_symmetry_changes_neither_verdict_nor_length(space: Space, data: st.DataObject) -> None:
@@ -173,6 +176,7 @@ def test_symmetry_changes_neither_verdict_nor_length(space: Space, data: st.Data
         assert not holds(inst, prop, got.trace.states[-1])
 
 
+@pytest.mark.slow
 @given(spaces(ordered=True, limit=150), st.data())
 @settings(max_examples=80, deadline=None)
 def test_pointers_put_in_order_do_not_mislead(space: Space, data: st.DataObject) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
 
+import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
@@ -80,10 +81,10 @@ def invariant_of(system: System) -> Sequence[Clause]:
 
 
 def judge_universal(system: System, clauses: Sequence[Clause], prop: Expr) -> Judgement:
-    """What the judge says; the obligations that certificates are checked with say the same."""
+    """What the judge says; the obligations that certificates are checked with say the same, or nothing."""
     found = universal.judge_universal(system, clauses, prop)
     if prop != TRUE or not found.ok:  # else they will be asked again with a property
-        assert shown(system, clauses, prop) is found.ok
+        assert shown(system, clauses, prop) in (found.ok, None)
     return found
 
 
@@ -112,6 +113,7 @@ def features(system: System) -> Iterator[str]:
         yield "groups"
 
 
+@pytest.mark.slow
 def test_what_z3_accepts_holds_in_every_state_of_small_instances() -> None:
     seen: Counter[str] = Counter()
 
@@ -165,6 +167,7 @@ def open_questions(draw: st.DrawFn, changes: Sequence[tuple[str, str]] = WITHOUT
     return low.system, invariant(program, low, example.invariant), max(2, least_tasks(low.system))
 
 
+@pytest.mark.slow
 def test_a_program_that_is_proved_for_any_number_of_tasks_has_no_violation_with_few() -> None:
     seen: Counter[str] = Counter()
 
@@ -188,6 +191,7 @@ def test_a_program_that_is_proved_for_any_number_of_tasks_has_no_violation_with_
     assert seen["creates obj"] > 0
 
 
+@pytest.mark.slow
 def test_programs_of_static_objects_are_proved_and_have_no_violation_with_few_tasks() -> None:
     seen: Counter[str] = Counter()
 
@@ -213,7 +217,8 @@ def test_programs_of_static_objects_are_proved_and_have_no_violation_with_few_ta
     assert seen["proved"] > seen["told"] // 4 > 0, seen
 
 
-@some(max(EXAMPLES // 4, 10))
+@pytest.mark.slow
+@some(max(EXAMPLES // 6, 10))
 @given(st.data())
 def test_no_corruption_of_an_invariant_is_accepted_that_does_not_hold(data: st.DataObject) -> None:
     system = with_history(data.draw(systems()))
@@ -252,6 +257,7 @@ def changed(data: st.DataObject, clause: Clause, other: Clause) -> list[Clause]:
             return [clause]
 
 
+@pytest.mark.slow
 @some(max(EXAMPLES // 4, 10))
 @given(open_questions())
 def test_history_changes_no_verdict(question: Questions) -> None:
@@ -265,6 +271,7 @@ def test_history_changes_no_verdict(question: Questions) -> None:
         assert found.trace is None
 
 
+@pytest.mark.slow
 @some(max(EXAMPLES // 4, 10))
 @given(open_questions())
 def test_what_is_pending_changes_no_verdict(question: Questions) -> None:

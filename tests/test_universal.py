@@ -111,6 +111,7 @@ def test_a_location_where_nobody_is_said_to_be_is_not_where_threads_begin() -> N
     assert not judge_universal(system, nowhere, prop).ok
 
 
+@pytest.mark.slow
 def test_every_state_of_an_instance_satisfies_the_invariant() -> None:
     system, _ = small("seen_under_lock")
     inst = instance(system, 2)

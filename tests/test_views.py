@@ -120,6 +120,7 @@ def is_inside(inst: Instance, found: Found, state: State) -> bool:
 # ---- random systems ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @COMMON
 @given(st.data())
 def test_truth_is_what_the_definition_says(data: st.DataObject) -> None:
@@ -137,6 +138,7 @@ def test_truth_is_what_the_definition_says(data: st.DataObject) -> None:
                 assert member(diagrams, node, state) == bool(evaluate(action.guard, Context(inst, state, 1)))
 
 
+@pytest.mark.slow
 @COMMON
 @given(st.data())
 def test_everything_in_one_block_is_exactly_the_reachable_states(data: st.DataObject) -> None:
@@ -149,6 +151,7 @@ def test_everything_in_one_block_is_exactly_the_reachable_states(data: st.DataOb
     assert node.count(sum(len(names) for names in relations.space.bits.values())) == len(explored.states)
 
 
+@pytest.mark.slow
 @COMMON
 @given(st.data(), st.booleans())
 def test_relations_hold_in_every_reachable_state(data: st.DataObject, ordered: bool) -> None:  # noqa: FBT001 - drawn
@@ -160,6 +163,7 @@ def test_relations_hold_in_every_reachable_state(data: st.DataObject, ordered: b
         assert all(member(relations.space, relation(relations, block), state) for state in explored.states)
 
 
+@pytest.mark.slow
 @COMMON
 @given(st.data(), st.booleans())
 def test_what_is_found_is_inductive_and_implies_the_property(data: st.DataObject, ordered: bool) -> None:  # noqa: FBT001 - drawn
@@ -191,6 +195,7 @@ def test_the_judge_accepts_what_is_found(data: st.DataObject) -> None:
         assert judge(explored.instance, found.invariant.clauses, prop).ok
 
 
+@pytest.mark.slow
 @COMMON
 @given(st.data())
 def test_a_history_changes_nothing_else(data: st.DataObject) -> None:

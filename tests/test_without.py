@@ -95,6 +95,7 @@ def test_an_optional_guard_has_all_runs_of_both_variants(name: str, guard: str) 
     assert broken(set(), {guard}) >= (broken(set(), set()) or broken({guard}, set()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guards", [("user.lock", "user.check"), ("user.set", "user.again"), ("user.big", "user.bar")])
 def test_two_optional_guards_have_all_runs_of_four_variants(guards: tuple[str, str]) -> None:
     program = load_text(TEXT)
