@@ -24,7 +24,7 @@ Verdict = Literal["holds", "violated", "deadlock", "assumption", "unknown"]
 VERSION = 2262
 SUCCESS = 2193
 STATISTICS = 2199
-INITIAL = 2190
+INITIAL = (2190, 2191)  # 2191 where some come in several ways
 DEPTH = 2194
 FINISHED = 2186
 ASSUMPTION = 2104
@@ -203,5 +203,5 @@ def _found(pattern: re.Pattern[str], text: str | None) -> int | None:
 
 
 def _initial(texts: Mapping[int, str]) -> Initial | None:
-    found = _INITIAL.search(texts.get(INITIAL, ""))
+    found = _INITIAL.search(next((texts[code] for code in INITIAL if code in texts), ""))
     return Initial(_number(found[1]), _number(found[2] or found[1])) if found else None

@@ -13,6 +13,7 @@ Known = frozenset[Expr]
 def known_locals(system: System) -> Mapping[int, Known]:
     """The locals of a thread at each location that are surely not NULL there."""
     leaving = actions_from(system)
+    foreign = _foreign(system)
     found: dict[int, Known] = {group.entry: frozenset() for group in system.groups}
     for action in system.actions:
         for update in action.updates:
@@ -22,7 +23,7 @@ def known_locals(system: System) -> Mapping[int, Known]:
     while waiting:
         place = waiting.pop()
         for action in leaving.get(place, ()):
-            after = _after(action, found[place])
+            after = _after(action, found[place]) - foreign
             before = found.get(action.target)
             merged = after if before is None else before & after
             if merged != before:
@@ -36,12 +37,16 @@ def _after(action: Action, known: Known) -> Known:
     here = known | _tested(action.guard)
     result = here
     for update in action.updates:
-        if isinstance(update.place, Local) and update.place.of is None and update.each is None:
+        if isinstance(update.place, Local) and update.place.of is None:
             sure = isinstance(update.value, Me | Bound) or update.value in here
             result = result | {update.place} if sure and update.when == Const(1) else result - {update.place}
-        elif isinstance(update.place, Local):
-            result = result - {Local(update.place.name)}
     return frozenset(expr for expr in result if isinstance(expr, Local) and expr.of is None)
+
+
+def _foreign(system: System) -> Known:
+    """The locals that other threads may write, at any time."""
+    places = (update.place for action in system.actions for update in action.updates)
+    return frozenset(Local(place.name) for place in places if isinstance(place, Local) and place.of is not None)
 
 
 def _tested(guard: Expr) -> Known:

@@ -73,7 +73,7 @@ class Writer:
         text = f"{statement(micro.span)}  {where(micro.span)}" if place.kind == "run" else "nobody knows of it any more"
         comment = plain(text)
         head = noted(f"{name}({SELF}) ==", comment)
-        here = replace(self.reader, me=SELF, known=self.known.get(location, frozenset()))
+        here = replace(self.reader, me=SELF, known=self.known.get(location, frozenset()), eager=True)
         chosen = self._choice(location, actions, here)
         if chosen is not None:
             return [head, *chosen]
@@ -90,6 +90,7 @@ class Writer:
         one, two = actions
         if one.updates != two.updates or not opposite(one.guard, two.guard) or _moves(one):
             return None
+        here = here.value()
         target = f"IF {here.cond(one.guard)} THEN {here.place(one.target)} ELSE {here.place(two.target)}"
         return [*item(AND, f"Goto({SELF}, {here.place(location)}, {target})", 4), *self._effects(one, here, (), 4)]
 
@@ -139,6 +140,7 @@ class Writer:
         return item(AND, f"pc' = {self._pc(action, here)}", indent)
 
     def _pc(self, action: Action, here: Reader) -> str:
+        here = here.value()
         moves = [f"![{SELF}] = {here.place(action.target)}"]
         for update in action.updates:
             if key_of(update.place) == (THREAD, PC):
@@ -150,7 +152,7 @@ class Writer:
 
         `changing` are the variables that some way to go on from the location changes; none where there is one way.
         """
-        changed = self._changed(action)
+        here, changed = here.value(), self._changed(action)
         alone = not changing
         lines = item(AND, f"pc' = {self._pc(action, here)}", indent) if alone and _moves(action) else []
         for name, updates in changed.items():

@@ -82,6 +82,7 @@ class Reader:
     ranges: Mapping[str, Bounds] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[Expr] = frozenset()  # not NULL
+    eager: bool = False  # in a guard: there TLC looks at every part of a disjunction, also behind one that is true
 
     def knowing(self, exprs: Iterable[Expr]) -> Reader:
         """The same reader, where more pointers are not NULL."""
@@ -102,7 +103,7 @@ class Reader:
             sorts={**self.sorts, binder.name: sort},
             ranges={**self.ranges, binder.name: limits},
             classes={**self.classes, binder.name: binder.domain.cls if isinstance(binder.domain, Ptr) else ""},
-            known=frozenset(e for e in self.known if e != Bound(binder.name)),
+            known=frozenset() if binder.name in self.bound else self.known,  # the name may stand in what is known
         )
         return inner, name, values
 
@@ -118,7 +119,7 @@ class Reader:
             case Const(value):
                 return ("TRUE" if value else "FALSE"), WORD_LEVEL
             case Unary("!", arg):
-                return f"~{self.cond(arg, WORD_LEVEL)}", COMPARED
+                return f"~{self.value().cond(arg, WORD_LEVEL)}", COMPARED
             case Binary("&&" | "||"):
                 return self._chain(expr)
             case Binary("has", left, right):
@@ -127,7 +128,7 @@ class Reader:
                 return self._compare(op, left, right)
             case Ite(test, then, other):
                 yes, no = self.branches(test)
-                return f"IF {self.cond(test)} THEN {yes.cond(then)} ELSE {no.cond(other)}", OPEN
+                return f"IF {self.value().cond(test)} THEN {yes.cond(then)} ELSE {no.cond(other)}", OPEN
             case Quant(quantifier, binder, body):
                 inner, name, values = self.bind(binder)
                 letter = "A" if quantifier == "forall" else "E"
@@ -136,6 +137,10 @@ class Reader:
                 return self._referenced(pointer, cls, mine=mine), WORD_LEVEL
             case _:
                 return self._nonzero(expr)
+
+    def value(self) -> Reader:
+        """The same reader, where TLC wants a value and looks at no more than it has to."""
+        return replace(self, eager=False) if self.eager else self
 
     def branches(self, test: Expr) -> tuple[Reader, Reader]:
         """The same reader where a condition holds, and where it does not."""
@@ -162,7 +167,8 @@ class Reader:
         here, found = self, list[str]()
         for part in parts:
             found.append(here.cond(part, COMPARED))
-            here = here.branches(part)[0 if expr.op == "&&" else 1]
+            if expr.op == "&&" or not self.eager:
+                here = here.branches(part)[0 if expr.op == "&&" else 1]
         return (" /\\ " if expr.op == "&&" else " \\/ ").join(found), CHAINED
 
     def _among(self, parts: Sequence[Expr]) -> str:
@@ -180,6 +186,8 @@ class Reader:
         return f"{self._read(found[0][0])} \\in {{{listed}}}"
 
     def _compare(self, op: BinaryOp, left: Expr, right: Expr) -> tuple[str, int]:
+        if self.eager:
+            return self.value()._compare(op, left, right)  # noqa: SLF001 - of another reader
         kinds = {self._kind(left), self._kind(right)} - {None}
         equality = op in ("==", "!=")
         kind = next(iter(kinds)) if len(kinds) == 1 else Kind.NUMBER
