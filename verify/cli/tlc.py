@@ -43,7 +43,7 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         result = tlc_file(file, options, jar=jar, hear=hear)
     except ToolError as error:
         meter.clear()
-        sys.stderr.write(f"verify: {error.message}\ntry `{error.hint}`\n" if error.hint else f"verify: {error}\n")
+        sys.stderr.write(f"verify: {error.message}\n{error.hint}\n")
         return NO_TOOL
     except KeyboardInterrupt:
         meter.clear()
