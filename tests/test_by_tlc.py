@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import properties, spaces
 from verify.api import Options, select, tlc_file
-from verify.by_tlc import check_by_tlc
+from verify.by_tlc import check_by_tlc, watching
 from verify.cli import main
 from verify.decode import decode, run_of
 from verify.emit.tla.model import model_of
@@ -26,7 +26,7 @@ from verify.report.tlc import exit_code
 from verify.tlc.errors import TlcOutputError
 from verify.tlc.find import find
 from verify.tlc.run import Job, Limits, run
-from verify.tlc.watch import definition, shown, watched
+from verify.tlc.watch import shown, watched
 
 SMALL = ("peterson.kc", "philosophers.kc", "double_checked_broken.kc", "readers_writers.kc", "ticket_broken.kc")
 
@@ -53,13 +53,7 @@ def test_random_systems(tmp_path_factory: pytest.TempPathFactory, data: st.DataO
     model = model_of(spec, inst)
     names = ["TypeOK", *(name for name, _ in spec.properties)]
     folder = tmp_path_factory.mktemp("tlc")
-    texts = {"R.tla": spec.text, "MCR.tla": model.text}
-    texts["Check.tla"] = "\n".join(
-        ["---- MODULE Check ----", "EXTENDS MCR", definition(names, shows_runs=True), "====", ""]
-    )
-    full = model.configs.get("MCR_full", model.configs["MCR"])
-    texts["Check.cfg"] = f"{full[: full.index('INVARIANTS')]}INVARIANTS\n    Watch\n"
-    for name, text in texts.items():
+    for name, text in watching(spec, model, names).items():
         (folder / name).write_text(text)
     options = ("-deadlock", "-continue", "-nowarning")
     answer = run(find(os.environ), Job(folder, "Check", "Check.cfg", options), Limits(300))
@@ -93,7 +87,7 @@ def test_the_answer_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert {claim["holds"] for claim in found["claims"]} == {True}
 
 
-def test_a_module_that_is_not_the_system_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_module_that_is_not_the_system_is_noticed() -> None:
     """A lock in the module that nobody has to wait for."""
     options = Options(budget=300.0)
     selection = select("test_and_set.kc", options)
@@ -104,7 +98,6 @@ def test_a_module_that_is_not_the_system_is_noticed(capsys: pytest.CaptureFixtur
     result = check_by_tlc(selection, changed, find(os.environ), 300.0)
     assert result.differences
     assert exit_code(result) == 70
-    capsys.readouterr()
 
 
 def test_no_state_of_the_system_is_refused() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from verify.decode import run_of
+from verify.emit.tla.model import Model
+from verify.emit.tla.module import Spec
 from verify.engine.packing import beginnings, layout
 from verify.engine.search import Search, search
 from verify.engine.verdict import Refuted, Scope
@@ -53,7 +55,7 @@ def check_by_tlc(
     large = ours.counts is None or ours.counts.states > LARGE
     with TemporaryDirectory(prefix="verify-") as scratch:
         folder = Path(scratch)
-        for name, text in _files(found, names).items():
+        for name, text in watching(found.spec, found.model, names).items():
             (folder / name).write_text(text, encoding="ascii")
         job = Job(folder, CONFIG, f"{CONFIG}.cfg", ("-deadlock", "-continue", "-nowarning"), large=large)
         answer = run(tools, job, Limits(max(1.0, begin + seconds - time.monotonic())), hear=hear)
@@ -71,9 +73,8 @@ def check_by_tlc(
 # ---- the module that TLC checks ------------------------------------------------------------------
 
 
-def _files(found: Export, names: Sequence[str]) -> Mapping[str, str]:
-    """The exported module and its model, and one above them that watches all properties."""
-    model, spec = found.model, found.spec
+def watching(spec: Spec, model: Model, names: Sequence[str]) -> Mapping[str, str]:
+    """A module and its model, and one above them that watches the named properties: the text of each file."""
     lines = [f"---- MODULE {CONFIG} ----", f"EXTENDS {model.module}", definition(names, shows_runs=True), "====", ""]
     full = model.configs.get(f"{model.module}_full", model.configs[model.module])
     config = f"{full[: full.index('INVARIANTS')]}INVARIANTS\n    {WATCH}\n"

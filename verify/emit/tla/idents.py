@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -62,8 +61,3 @@ def camel(text: str) -> str:
 def plural(name: str) -> str:
     """What a set of these is called: `Tasks` of `task`."""
     return f"{camel(name)}s"
-
-
-def listed(items: Iterable[str]) -> str:
-    """A tuple."""
-    return f"<<{', '.join(items)}>>"

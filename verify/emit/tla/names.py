@@ -34,10 +34,6 @@ class Names:
     functions: Mapping[str, str] = field(hash=False)  # function: the disjunction of its actions
     namer: Namer = field(hash=False, compare=False)  # for what is named later
 
-    def key_of(self) -> Mapping[str, Key]:
-        """The variables by their identifiers."""
-        return {name: key for key, name in self.variables.items()}
-
 
 def names_of(system: System) -> Names:
     """Name everything in a system."""

@@ -1,11 +1,11 @@
-"""Which locals are not NULL at a location, on every way to it: a forward analysis of the control flow."""
+"""What is surely not NULL: of the locals at a location, by a forward analysis of the control flow; in a condition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from verify.emit.tla.names import actions_from
-from verify.ir import Action, Binary, Bound, Const, Expr, Field, Local, Me, System
+from verify.ir import Action, Binary, Bound, Const, Expr, Field, Global, Ite, Local, Me, System, Unary
 
 Known = frozenset[Expr]
 
@@ -34,7 +34,7 @@ def known_locals(system: System) -> Mapping[int, Known]:
 
 def _after(action: Action, known: Known) -> Known:
     """What is known after an action."""
-    here = known | _tested(action.guard)
+    here = known | not_null(action.guard, known)
     result = here
     for update in action.updates:
         if isinstance(update.place, Local) and update.place.of is None:
@@ -49,11 +49,46 @@ def _foreign(system: System) -> Known:
     return frozenset(Local(place.name) for place in places if isinstance(place, Local) and place.of is not None)
 
 
-def _tested(guard: Expr) -> Known:
-    match guard:
+# ---- expressions --------------------------------------------------------------------------------
+
+def is_cell(expr: Expr, known: Known) -> bool:
+    """Whether a pointer is surely not NULL."""
+    match expr:
+        case Me() | Bound():
+            return True
+        case Const(value):
+            return value != 0
+        case Ite(_, then, other):
+            return is_cell(then, known) and is_cell(other, known)
+        case _:
+            return expr in known
+
+
+def not_null(expr: Expr, known: Known) -> frozenset[Expr]:
+    """The pointers that are not NULL where a condition holds."""
+    match expr:
         case Binary("&&", left, right):
-            return _tested(left) | _tested(right)
-        case Binary("!=", Local() | Field() as pointer, Const(0)):
+            return not_null(left, known) | not_null(right, known)
+        case Binary("!=", pointer, Const(0)):
             return frozenset({pointer})
+        case Binary("==", pointer, other) if is_cell(other, known):
+            return frozenset({pointer})
+        case Unary("!", arg):
+            return not_null_unless(arg, known)
+        case Global() | Local() | Field():
+            return frozenset({expr})
+        case _:
+            return frozenset()
+
+
+def not_null_unless(expr: Expr, known: Known) -> frozenset[Expr]:
+    """The pointers that are not NULL where a condition does not hold."""
+    match expr:
+        case Binary("||", left, right):
+            return not_null_unless(left, known) | not_null_unless(right, known)
+        case Binary("==", pointer, Const(0)):
+            return frozenset({pointer})
+        case Unary("!", arg):
+            return not_null(arg, known)
         case _:
             return frozenset()

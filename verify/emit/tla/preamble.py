@@ -84,6 +84,3 @@ def _referenced(system: System, names: Names, cls: str, name: str, *, mine: bool
         lines += ["    /\\ " + found[0].lstrip(), *found[1:]] if first else found
         first = False
     return lines if not first else [*lines, "    /\\ FALSE"]
-
-
-__all__ = ["definitions"]

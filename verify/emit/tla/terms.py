@@ -14,6 +14,7 @@ from typing import assert_never
 from verify.emit.tla.idents import identifier
 from verify.emit.tla.kinds import WORD, Bounds, Kind, Kinds, bounds, key_of
 from verify.emit.tla.names import Names
+from verify.emit.tla.nonnull import is_cell, not_null, not_null_unless
 from verify.ir import (
     FREE,
     IDLE,
@@ -88,9 +89,9 @@ class Reader:
         """The same reader, where more pointers are not NULL."""
         return replace(self, known=self.known | frozenset(exprs))
 
-    def bind(self, binder: Binder, wanted: str = "") -> tuple[Reader, str, str]:
+    def bind(self, binder: Binder) -> tuple[Reader, str, str]:
         """Return the reader inside of a binder, the identifier and the set that it ranges over."""
-        stem = identifier((wanted or binder.name).rstrip("0123456789"))
+        stem = identifier(binder.name.rstrip("0123456789"))
         name = _fresh(stem, {*self.bound.values(), self.me}, self.names)
         match binder.domain:
             case Ptr(cls):
@@ -144,7 +145,7 @@ class Reader:
 
     def branches(self, test: Expr) -> tuple[Reader, Reader]:
         """The same reader where a condition holds, and where it does not."""
-        return self.knowing(not_null(test, self)), self.knowing(not_null_unless(test, self))
+        return self.knowing(not_null(test, self.known)), self.knowing(not_null_unless(test, self.known))
 
     def _nonzero(self, expr: Expr) -> tuple[str, int]:
         kind = self._kind(expr)
@@ -360,7 +361,7 @@ class Reader:
                 return f"{{{', '.join(f'{ids}[{i + 1}]' for i in range(value.bit_length()) if value >> i & 1)}}}"
             case Binary("with" | "without" as op, left, right):
                 one = f"{{{self.cell(right, self.system.thread)}}}"
-                some = one if is_cell(right, self) or op == "without" else f"({one} \\ {{NULL}})"
+                some = one if is_cell(right, self.known) or op == "without" else f"({one} \\ {{NULL}})"
                 symbol = "\\cup" if op == "with" else "\\"
                 return f"({self.threads(left)} {symbol} {some})"
             case Binary("&" | "|" as op, left, right):
@@ -423,7 +424,7 @@ class Reader:
                 index = pointer
             case _:
                 assert_never(place)
-        if is_cell(index, self):
+        if is_cell(index, self.known):
             return f"{name}[{self.cell(index, cls)}]"
         self.helpers.used.add("Get")
         kind = self.kinds.of[key_of(place)]
@@ -435,52 +436,6 @@ ARITHMETIC: Mapping[str, str] = {
     "+": "", "-": "", "*": "", "/": "Div", "%": "Rem", "<<": "Shl", ">>": "Shr",
     "&": "BitAnd", "|": "BitOr", "^": "BitXor",
 }
-
-
-# ---- what is not NULL ----------------------------------------------------------------------------
-
-
-def is_cell(expr: Expr, here: Reader) -> bool:
-    """Whether a pointer is surely not NULL."""
-    match expr:
-        case Me() | Bound():
-            return True
-        case Const(value):
-            return value != 0
-        case Ite(_, then, other):
-            return is_cell(then, here) and is_cell(other, here)
-        case _:
-            return expr in here.known
-
-
-def not_null(expr: Expr, here: Reader) -> frozenset[Expr]:
-    """The pointers that are not NULL where a condition holds."""
-    match expr:
-        case Binary("&&", left, right):
-            return not_null(left, here) | not_null(right, here)
-        case Binary("!=", pointer, Const(0)):
-            return frozenset({pointer})
-        case Binary("==", pointer, other) if is_cell(other, here):
-            return frozenset({pointer})
-        case Unary("!", arg):
-            return not_null_unless(arg, here)
-        case Global() | Local() | Field():
-            return frozenset({expr})
-        case _:
-            return frozenset()
-
-
-def not_null_unless(expr: Expr, here: Reader) -> frozenset[Expr]:
-    """The pointers that are not NULL where a condition does not hold."""
-    match expr:
-        case Binary("||", left, right):
-            return not_null_unless(left, here) | not_null_unless(right, here)
-        case Binary("==", pointer, Const(0)):
-            return frozenset({pointer})
-        case Unary("!", arg):
-            return not_null(arg, here)
-        case _:
-            return frozenset()
 
 
 # ---- text ----------------------------------------------------------------------------------------
