@@ -30,7 +30,7 @@ from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent
 from verify.source import Source, Span
 from verify.tlc.errors import ToolError
 from verify.workers import can_fork, cores
-from verify.writing import prepare, replace_file
+from verify.writing import prepare
 
 if TYPE_CHECKING:
     from verify.syntax.ast import ClaimDecl
@@ -266,26 +266,14 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
 
 def export_file(path: str, options: Options, folder: str) -> Exported:
     """Write a system of a file in the language of another tool into a folder; errors are part of the answer."""
-    from verify.exporting import export_tla, with_manifest  # noqa: PLC0415 - only with that command
+    from verify.exporting import export_tla, with_manifest, written  # noqa: PLC0415 - only with that command
 
     try:
         selection = select(path, options)
         found = with_manifest(export_tla(selection, options, versions()["verify"]), Path(path).name)
-        return Exported(_written(Path(folder), found.files))
+        return Exported(written(Path(folder), found.files))
     except InputError as error:
         return Exported((), error.diagnostics)
-
-
-def _written(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
-    try:
-        prepare(folder)
-        for name, text in files.items():
-            replace_file(folder / name, text)
-    except OSError as error:
-        reason = (error.strerror or "it is no folder").lower()
-        message = f"nothing can be written to `{folder}`: {reason}"
-        raise InputError([_problem("KC906", message, str(folder), "", ())]) from error
-    return tuple(str(folder / name) for name in files)
 
 
 # ---- TLC -----------------------------------------------------------------------------------------

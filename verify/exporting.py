@@ -29,6 +29,7 @@ from verify.lower.claims import property_of
 from verify.outcome import removed, wants
 from verify.source import Source, Span, where
 from verify.syntax.ast import ClaimDecl
+from verify.writing import prepare, replace_file
 
 TASKS = 2  # that there are in an export unless it is said
 MOST_STATES = 100_000  # that an export looks at to say what is to be expected
@@ -114,6 +115,18 @@ def expected(found: Export) -> Expected | None:
         run = search(found.instance, one.prop, symmetry=True, deadlock=one.prop is None)
         broken += [one.name] if run.trace is not None else []
     return Expected(whole.states, whole.depth + 1, broken)
+
+
+def written(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write files into a folder, made if there is none; return their paths. Raises InputError where that cannot be."""
+    try:
+        prepare(folder)
+        for name, text in files.items():
+            replace_file(folder / name, text)
+    except OSError as error:
+        reason = (error.strerror or "it is no folder").lower()
+        raise _problem("KC906", f"nothing can be written to `{folder}`: {reason}", str(folder)) from error
+    return tuple(str(folder / name) for name in files)
 
 
 def _name(claim: ClaimDecl) -> str:
