@@ -11,12 +11,13 @@ import pytest
 
 from tests.handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, linked, proved, refuted, unknown
 from verify import api
-from verify.api import Options, Selection, check_file, default_system, exit_code, judgements, matches, select, versions
+from verify.api import Options, Selection, check_file, default_system, exit_code, judgements, select, versions
 from verify.codes import CODES
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Invariant, Proved, Refuted, Scope, Unknown
 from verify.outcome import Judgement, conclude, expectation, to_first_violation
 from verify.report.result import ClaimResult, FileResult
+from verify.selecting import matches
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl, ClaimKind
 

@@ -16,11 +16,13 @@ from verify.api import Options, select, tlc_file
 from verify.by_tlc import check_by_tlc, watching
 from verify.cli import main
 from verify.decode import decode, run_of
+from verify.emit.properties import Property
 from verify.emit.tla.model import model_of
-from verify.emit.tla.module import Property, specify
+from verify.emit.tla.module import specify
 from verify.engine.packing import beginnings, layout
 from verify.engine.search import search
-from verify.exporting import export_tla
+from verify.exporting.subject import subject
+from verify.exporting.tla import export_tla
 from verify.ir import Expr
 from verify.report.tlc import exit_code
 from verify.tlc.errors import TlcOutputError
@@ -90,21 +92,20 @@ def test_the_answer_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_module_that_is_not_the_system_is_noticed() -> None:
     """A lock in the module that nobody has to wait for."""
     options = Options(budget=300.0)
-    selection = select("test_and_set.kc", options)
-    found = export_tla(selection, options, "X")
+    found = export_tla(subject(select("test_and_set.kc", options), options, "X"))
     lines = found.spec.text.replace("IF acquire_tmp1", "IF ~acquire_tmp1", 1).splitlines()
     changed = replace(found, spec=replace(found.spec, lines=tuple(lines)))
     assert changed.spec.text != found.spec.text
-    result = check_by_tlc(selection, changed, find(os.environ), 300.0)
+    result = check_by_tlc(changed, find(os.environ), 300.0)
     assert result.differences
     assert exit_code(result) == 70
 
 
 def test_no_state_of_the_system_is_refused() -> None:
     options = Options()
-    found = export_tla(select("test_and_set.kc", options), options, "X")
+    found = export_tla(subject(select("test_and_set.kc", options), options, "X"))
     with pytest.raises(TlcOutputError, match="a state without"):
-        decode(found.spec, found.model, found.instance, {})
+        decode(found.spec, found.model, found.subject.instance, {})
 
 
 def test_without_java_the_exit_code_is_4(

@@ -16,12 +16,14 @@ from tree_sitter import Language, Node, Parser
 from verify import resources
 from verify.api import Options, export_file, select
 from verify.cli import main
+from verify.emit.properties import EmitError
 from verify.emit.tla.idents import FIXED, RESERVED, Namer
 from verify.emit.tla.kinds import bounds, kinds_of
 from verify.emit.tla.layout import WIDTH
 from verify.emit.tla.names import names_of
-from verify.emit.tla.terms import EmitError, Helpers, Reader
-from verify.exporting import Export, export_tla, with_manifest
+from verify.emit.tla.terms import Helpers, Reader
+from verify.exporting.subject import subject
+from verify.exporting.tla import Export, export_tla, with_manifest
 from verify.ir import (
     BOOL,
     LIFE,
@@ -64,7 +66,7 @@ with warnings.catch_warnings():
 @cache
 def exported(spec: str) -> Export:
     options = Options()
-    return export_tla(select(spec, options), options, "X")
+    return export_tla(subject(select(spec, options), options, "X"))
 
 
 def errors(text: str) -> list[str]:
@@ -84,10 +86,10 @@ def errors(text: str) -> list[str]:
 
 @pytest.mark.parametrize("spec", ["classics/test_and_set.kc", "classics/philosophers.kc", "classics/refcount.kc"])
 def test_files_are_those_of_the_golden_ones(spec: str) -> None:
-    found = with_manifest(exported(spec), Path(spec).name)
+    found = with_manifest(exported(spec))
     folder = GOLDEN / Path(spec).stem
-    assert sorted(found.files) == sorted(path.name for path in folder.iterdir())
-    for name, text in found.files.items():
+    assert sorted(found) == sorted(path.name for path in folder.iterdir())
+    for name, text in found.items():
         assert text == (folder / name).read_text(encoding="ascii"), f"{folder.name}/{name}"
 
 
@@ -126,19 +128,19 @@ def test_claims_are_properties_and_those_to_be_reached_have_configurations() -> 
     assert "    NoTracedKernelThread\n" in found.files["MCCore.cfg"]
     assert "NeverAt" not in found.files["MCCore.cfg"]
     assert found.files["MCCore_NeverAtHelperEuid.cfg"].endswith("INVARIANTS\n    NeverAtHelperEuid\n")
-    assert any(claim.kind == "necessary" for claim in found.left)
+    assert any(claim.kind == "necessary" for claim in found.subject.left)
 
 
 def test_guards_are_left_out_and_claims_about_that_are_asked() -> None:
     options = Options(without=("kernel_thread.check",))
-    found = export_tla(select("core.kc", options), options, "X")
+    found = export_tla(subject(select("core.kc", options), options, "X"))
     assert "without kernel_thread.check" in found.spec.text
     assert any(asked.claim.kind == "necessary" for asked in found.asked)
 
 
 def test_symmetry_is_only_where_cells_are_alike() -> None:
     one = Options(tasks=1)
-    assert "SYMMETRY" not in export_tla(select("core.kc", one), one, "X").files["MCCore.cfg"]
+    assert "SYMMETRY" not in export_tla(subject(select("core.kc", one), one, "X")).files["MCCore.cfg"]
     found = exported("core.kc").files
     assert "SYMMETRY Symmetry\n" in found["MCCore.cfg"]
     assert "SYMMETRY" not in found["MCCore_full.cfg"]
@@ -155,8 +157,8 @@ def test_the_map_knows_every_action_and_variable() -> None:
 
 
 def test_the_manifest_says_what_comes_out() -> None:
-    found = with_manifest(exported("core.kc"), "core.kc")
-    models = {model["path"]: model for model in json.loads(found.files["manifest.json"])["modules"][1]["models"]}
+    found = with_manifest(exported("core.kc"))
+    models = {model["path"]: model for model in json.loads(found["manifest.json"])["modules"][1]["models"]}
     assert (models["MCCore_full.cfg"]["distinctStates"], models["MCCore_full.cfg"]["stateDepth"]) == (8565, 109)
     assert models["MCCore.cfg"]["result"] == "success"
     assert models["MCCore_NeverAtHelperEuid.cfg"]["result"] == "safety failure"

@@ -1,7 +1,7 @@
 """Check a file: find it, judge its claims, say what holds.
 
-`select` reads the file and picks the claims, `judgements` decides them, `check_file` does both and turns every
-kind of failure into a value. Nothing here prints, and heavy imports wait until there is something to decide.
+`judgements` decides the claims that `select` picks, `check_file` does both and turns every kind of failure into a
+value. Nothing here prints, and heavy imports wait until there is something to decide.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,20 +20,19 @@ from typing import TYPE_CHECKING
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, lower_ahead, quiet
-from verify.outcome import Judgement, adapted, conclude
+from verify.outcome import Judgement, conclude
 from verify.report.checked import Checked
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
-from verify.resources import specs_root
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
-from verify.source import Source, Span
+from verify.selecting import problem, select, tasks_from
 from verify.tlc.errors import ToolError
 from verify.workers import can_fork, cores
 from verify.writing import prepare
 
 if TYPE_CHECKING:
+    from verify.exporting.languages import Language
     from verify.syntax.ast import ClaimDecl
-    from verify.syntax.program import Program
 
 __all__ = [
     "Checked",
@@ -64,9 +62,6 @@ __all__ = [
     "tlc_file",
     "versions",
 ]
-
-MOST_TASKS = 64  # that a user can ask for
-
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -121,84 +116,6 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
-
-
-# ---- what to check -------------------------------------------------------------------------------
-
-
-def select(path: str, options: Options) -> Selection:
-    """Read the file and pick its claims. Raises InputError for its errors and for names that it does not have."""
-    from verify.syntax import load  # noqa: PLC0415 - the parser takes longer to import than `--help` may take
-
-    program = load(_find(path), defines=options.defines)
-    problems = [*_unknown_guards(program, options, path), *_unknown_system(program, options, path)]
-    if problems:
-        raise InputError(problems)
-    claims = [claim for claim in program.claims if _asked(claim, options)]
-    for name in options.claims:
-        if not any(matches(claim, name) for claim in program.claims):
-            names = [claim.name for claim in program.claims]
-            raise InputError([_problem("KC901", f"no claim is called `{name}`", path, name, names)])
-    if options.claims and not claims:
-        raise InputError([_problem("KC901", f"no such claim is about `{options.system}`", path, "", ())])
-    return Selection(path, program, tuple(adapted(claim, options.system, options.without) for claim in claims))
-
-
-def tasks_from(said: str) -> int | None:
-    """The number of tasks that a user asks for; None is any. Raises ValueError."""
-    if said == "any":
-        return None
-    if not said.isdecimal() or not 0 < int(said) <= MOST_TASKS:
-        message = f"`any` or a number from 1 to {MOST_TASKS} is wanted, not `{said}`"
-        raise ValueError(message)
-    return int(said)
-
-
-def matches(claim: ClaimDecl, name: str) -> bool:
-    """Whether `name` means the claim: its name, the first words of that, or what it is about."""
-    return name in (claim.name, claim.invariant, *claim.targets) or claim.name.startswith(f"{name} ")
-
-
-def _asked(claim: ClaimDecl, options: Options) -> bool:
-    named = not options.claims or any(matches(claim, name) for name in options.claims)
-    return named and (options.system is None or claim.system in (None, options.system))
-
-
-def _find(path: str) -> Path:
-    """The file, or the bundled spec of that name. Raises InputError if there is neither."""
-    root = specs_root()
-    names = [path, f"{path}.kc"]
-    for candidate in [Path(path), *(root / name for name in names)]:
-        if candidate.is_file() and (candidate == Path(path) or candidate.resolve().is_relative_to(root.resolve())):
-            return candidate
-    bundled = sorted(root.rglob("*.kc"), key=lambda spec: (len(spec.parts), spec))  # those at the top first
-    same = [spec for spec in bundled if spec.name in names]
-    if len(same) == 1:
-        return same[0]
-    known = [spec.relative_to(root).as_posix() for spec in bundled]
-    several = f"several bundled specs are called `{path}`" if same else f"there is no file and no bundled spec `{path}`"
-    raise InputError([_problem("KC001", several, path, path, known)])
-
-
-def _problem(code: str, message: str, path: str, wrong: str, known: Sequence[str]) -> Diagnostic:
-    """An error of the command line: it has no place in the source."""
-    close = get_close_matches(wrong, known, n=1, cutoff=0.5)
-    listed = ", ".join(f"`{name}`" for name in known[:8]) + (", ..." if len(known) > 8 else "")  # noqa: PLR2004
-    hint = f"did you mean `{close[0]}`?" if close else f"there is {listed}" if known else ""
-    return Diagnostic(code, message, Span(Source(path, ""), 0, 0), hint=hint)
-
-
-def _unknown_guards(program: Program, options: Options, path: str) -> Iterator[Diagnostic]:
-    removable = [guard.name for guard in program.guards.values() if guard.kind != "none"]
-    for name in options.without:
-        if name not in removable:
-            yield _problem("KC903", f"no guard `{name}` can be removed", path, name, removable)
-
-
-def _unknown_system(program: Program, options: Options, path: str) -> Iterator[Diagnostic]:
-    if options.system is not None and options.system not in program.systems:
-        known = list(program.systems)
-        yield _problem("KC902", f"no system is called `{options.system}`", path, options.system, known)
 
 
 # ---- judging -------------------------------------------------------------------------------------
@@ -258,20 +175,20 @@ def _certify(selection: Selection, options: Options) -> Certify:
 def _unwritable(folder: Path, error: OSError) -> InputError:
     reason = (error.strerror or "it is no folder").lower()
     message = f"no certificate can be written to `{folder}`: {reason}"
-    return InputError([_problem("KC904", message, str(folder), "", ())])
+    return InputError([problem("KC904", message, str(folder))])
 
 
 # ---- exports -------------------------------------------------------------------------------------
 
 
-def export_file(path: str, options: Options, folder: str) -> Exported:
+def export_file(path: str, options: Options, folder: str, language: Language = "tla") -> Exported:
     """Write a system of a file in the language of another tool into a folder; errors are part of the answer."""
-    from verify.exporting import export_tla, with_manifest, written  # noqa: PLC0415 - only with that command
+    from verify.exporting.languages import LANGUAGES  # noqa: PLC0415 - only with that command
+    from verify.exporting.subject import subject, written  # noqa: PLC0415 - the same
 
     try:
-        selection = select(path, options)
-        found = with_manifest(export_tla(selection, options, versions()["verify"]), Path(path).name)
-        return Exported(written(Path(folder), found.files))
+        files = LANGUAGES[language](subject(select(path, options), options, versions()["verify"]))
+        return Exported(written(Path(folder), files))
     except InputError as error:
         return Exported((), error.diagnostics)
 
@@ -288,17 +205,17 @@ def tlc_file(
     TLC or Java is absent or broken.
     """
     from verify.by_tlc import check_by_tlc  # noqa: PLC0415 - only with that command
-    from verify.exporting import export_tla  # noqa: PLC0415 - the same
+    from verify.exporting.subject import subject  # noqa: PLC0415 - the same
+    from verify.exporting.tla import export_tla  # noqa: PLC0415 - the same
     from verify.tlc.find import find  # noqa: PLC0415 - the same
 
     tools = find(os.environ, None if jar is None else Path(jar))
     try:
-        selection = select(path, options)
-        found = export_tla(selection, options, versions()["verify"])
+        found = export_tla(subject(select(path, options), options, versions()["verify"]))
     except InputError as error:
         return TlcResult(path, errors=error.diagnostics)
     tell = None if hear is None else (lambda progress: hear(progress._asdict()))
-    return check_by_tlc(selection, found, tools, options.budget, tell)
+    return check_by_tlc(found, tools, options.budget, tell)
 
 
 # ---- certificates --------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from verify.emit.tla.module import Spec
 from verify.engine.packing import beginnings, layout
 from verify.engine.search import Search, search
 from verify.engine.verdict import Refuted, Scope
-from verify.exporting import Asked, Export
-from verify.judging import Selection
+from verify.exporting.subject import Asked
+from verify.exporting.tla import Export
 from verify.outcome import Judgement, conclude, wants
 from verify.report.result import ClaimResult
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
@@ -46,7 +46,7 @@ class Ours:
 
 
 def check_by_tlc(
-    selection: Selection, found: Export, tools: Tools, seconds: float, hear: Callable[[Progress], None] | None = None
+    found: Export, tools: Tools, seconds: float, hear: Callable[[Progress], None] | None = None
 ) -> TlcResult:
     """Run TLC on an export and compare. Raises ToolError, and TlcOutputError if its output makes no sense."""
     begin = time.monotonic()
@@ -62,10 +62,12 @@ def check_by_tlc(
     told = watched(answer, names)
     claims = tuple(_claims(found, shown(answer, names), told, ours))
     theirs = _counts(answer)
+    stopped = answer.reason or "it stopped before all states were examined"
+    about = found.subject
     result = TlcResult(
-        selection.file, found.lowered.system.name, found.instance.tasks, answer.version, digest(tools), claims,
-        tuple(claim.name for claim in found.left), theirs, ours.counts, (), "" if answer.complete else answer.reason or
-        "it stopped before all states were examined", seconds=time.monotonic() - begin,
+        about.selection.file, about.lowered.system.name, about.instance.tasks, answer.version, digest(tools), claims,
+        tuple(claim.name for claim in about.left), theirs, ours.counts, (), "" if answer.complete else stopped,
+        seconds=time.monotonic() - begin,
     )  # fmt: skip
     return replace(result, differences=tuple(_differences(result, told, ours)))
 
@@ -90,7 +92,7 @@ def watching(spec: Spec, model: Model, names: Sequence[str]) -> Mapping[str, str
 
 
 def _ours(found: Export, deadline: float) -> Ours:
-    inst = found.instance
+    inst = found.subject.instance
     whole = search(inst, None, symmetry=False, max_states=MOST_STATES, deadline=deadline)
     if not whole.complete:
         return Ours(None, {})
@@ -133,7 +135,7 @@ def _claims(
 def _result(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:
     """The run of TLC in the form in which runs are shown, if the definition and Z3 accept it."""
     try:
-        trace = run_of(found.spec, found.model, found.instance, violation)
+        trace = run_of(found.spec, found.model, found.subject.instance, violation)
     except TlcOutputError:
         return None
     if not trace.states or not replay(trace):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from verify.emit.properties import EmitError, Property
 from verify.emit.tla.idents import camel
 from verify.emit.tla.kinds import Kind, kinds_of, variables
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
@@ -13,21 +14,11 @@ from verify.emit.tla.names import Key, Names, local_of, names_of
 from verify.emit.tla.preamble import definitions
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer
-from verify.emit.tla.terms import CHAINED, LIVES, EmitError, Helpers, Reader, chain
+from verify.emit.tla.terms import CHAINED, LIVES, Helpers, Reader, chain
 from verify.instances import THREAD
-from verify.ir import Expr, Ptr, Quant, Range, System, Var
+from verify.ir import Ptr, Quant, Range, System, Var
 
 RULE = "-" * 79
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """What must hold in every state: its name in the source, and what it says there."""
-
-    name: str
-    expr: Expr | None  # None: that no state is a deadlock
-    note: str = ""
-    holds: bool = True  # what is claimed
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from operator import eq, ge, gt, le, lt, ne
 from typing import assert_never
 
+from verify.emit.properties import EmitError
 from verify.emit.tla.idents import identifier
 from verify.emit.tla.kinds import WORD, Bounds, Kind, Kinds, bounds, key_of
 from verify.emit.tla.names import Names
@@ -54,10 +55,6 @@ COMPARE = {"==": eq, "!=": ne, "<=": le, ">=": ge, "<": lt, ">": gt}
 SYMBOLS = {"==": "=", "!=": "#", "<=": "<=", ">=": ">=", "<": "<", ">": ">"}
 OPEN, CHAINED, COMPARED, WORD_LEVEL = range(4)  # how tightly a formula binds
 INT = (1 - (1 << 31), (1 << 31) - 1)  # what TLC can count with
-
-
-class EmitError(Exception):
-    """Something of the system cannot be said in TLA+ such that TLC can work with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,125 @@
+"""What is exported: a system of a file as a whole, with the claims about it as properties.
+
+It is the system before anything is left out or merged for a claim: its states are those of `verify.instances`, one by
+one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from verify.diagnostics import InputError
+from verify.emit.properties import Property
+from verify.instances import Instance, exact_tasks, instance, least_tasks
+from verify.ir import Expr
+from verify.judging import UNDECIDED, Options, Selection, default_system
+from verify.lower import Lowered
+from verify.lower.claims import property_of
+from verify.outcome import removed, wants
+from verify.selecting import problem
+from verify.source import where
+from verify.syntax.ast import ClaimDecl
+from verify.writing import prepare, replace_file
+
+TASKS = 2  # that there are in an export unless it is said
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A claim, the name of the property that decides it, and what that says; None for a deadlock."""
+
+    claim: ClaimDecl
+    name: str
+    prop: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A system of a file with `tasks` tasks, what it is called, what its claims ask, and those about other systems.
+
+    `header` says where it comes from, in ASCII and with no path; `properties` have each name once.
+    """
+
+    selection: Selection
+    lowered: Lowered
+    instance: Instance
+    name: str  # of the file without its ending, and of the system unless it is the only one
+    header: tuple[str, ...]
+    properties: Mapping[str, Property]
+    asked: tuple[Asked, ...]
+    left: tuple[ClaimDecl, ...]
+
+    @property
+    def source(self) -> str:
+        """The name of the file."""
+        return Path(self.selection.program.sources[0].path).name
+
+
+def subject(selection: Selection, options: Options, version: str) -> Subject:
+    """The system that the options name. Raises InputError if there are too few tasks for it."""
+    program = selection.program
+    system = options.system or default_system(program)
+    gone = frozenset(options.without)
+    lowered = selection.lower((system, gone, frozenset()))
+    least = least_tasks(lowered.system)
+    tasks = options.tasks or exact_tasks(lowered.system) or max(TASKS, least)
+    if tasks < least:
+        raise InputError([problem("KC905", f"system `{system}` starts with {least} tasks", selection.file)])
+    mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
+    mine = [claim for claim in mine if claim.kind not in UNDECIDED]
+    wanted = {c: None if c.kind == "deadlock_free" else property_of(c, program, lowered) for c in mine}
+    stem = Path(program.sources[0].path).stem
+    return Subject(
+        selection,
+        lowered,
+        instance(lowered.system, tasks),
+        stem if system == default_system(program) else f"{stem}_{system}",
+        _header(selection, system, options, version),
+        {_name(c): Property(_name(c), prop, _note(c), wants(c) == "proved") for c, prop in wanted.items()},
+        tuple(Asked(claim, _name(claim), prop) for claim, prop in wanted.items()),
+        tuple(claim for claim in selection.claims if claim not in mine),
+    )
+
+
+def written(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write files into a folder, made if there is none; return their paths. Raises InputError where that cannot be."""
+    try:
+        prepare(folder)
+        for name, text in files.items():
+            replace_file(folder / name, text)
+    except OSError as error:
+        reason = (error.strerror or "it is no folder").lower()
+        raise InputError([problem("KC906", f"nothing can be written to `{folder}`: {reason}", str(folder))]) from error
+    return tuple(str(folder / name) for name in files)
+
+
+def _name(claim: ClaimDecl) -> str:
+    """What the property behind a claim is called in the source; that of a label is that nobody comes there."""
+    match claim.kind:
+        case "reach":
+            return f"never_at_{claim.targets[0]}"
+        case "dead":
+            return f"never_fires_{claim.targets[0]}"
+        case "lock_balanced" | "deadlock_free":
+            return claim.kind
+        case _:
+            return claim.invariant or claim.kind
+
+
+def _note(claim: ClaimDecl) -> str:
+    return f"{where(claim.span)}: {claim.name}"
+
+
+def _header(selection: Selection, system: str, options: Options, version: str) -> tuple[str, ...]:
+    source = selection.program.sources[0]
+    name = Path(source.path).name
+    gone = f", without {', '.join(options.without)}" if options.without else ""
+    macros = "".join(f", {key}={value}" for key, value in options.defines.items())
+    lines = [f"System `{system}` of {name}{gone}{macros}, written by verify {version}.", ""]
+    for one in selection.program.sources:
+        lines.append(f"{Path(one.path).name} {hashlib.sha256(one.text.encode()).hexdigest()}")
+    return tuple(re.sub(r"[^ -~]", "?", line) for line in lines)

@@ -1,0 +1,82 @@
+"""A system of a file in TLA+, with a model for TLC and what that should find."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from verify.diagnostics import InputError
+from verify.emit.properties import EmitError
+from verify.emit.tla.idents import camel, identifier
+from verify.emit.tla.manifest import Expected, manifest
+from verify.emit.tla.model import Model, model_of
+from verify.emit.tla.module import Spec, specify
+from verify.emit.tla.sourcemap import source_map
+from verify.engine.search import search
+from verify.exporting.subject import Asked, Subject
+from verify.selecting import problem
+
+MOST_STATES = 100_000  # that an export looks at to say what is to be expected
+SECONDS = 5.0  # that it takes for that
+ABOUT = """
+Each action is one step of the thread `self`, with at most one access to shared memory, and carries the statement that \
+it comes from. A thread and the object that it is have one name.
+
+Memory is sequentially consistent. A local that is not needed any more is reset, as is a cell that is free: the number \
+of states depends on that.
+""".rstrip().split("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A subject as a module with its model: `files` by name; `asked` names properties as the module does."""
+
+    subject: Subject
+    spec: Spec
+    model: Model
+    asked: tuple[Asked, ...]
+    files: Mapping[str, str]
+
+
+def export_tla(of: Subject) -> Export:
+    """Export a system. Raises InputError for what TLC has no numbers for."""
+    try:
+        spec = specify(_module(of), of.lowered.system, list(of.properties.values()), [*of.header, *ABOUT])
+    except EmitError as error:
+        message = f"this cannot be said in TLA+ for TLC: {error}"
+        raise InputError([problem("KC905", message, of.selection.file)]) from error
+    identifiers = {prop.name: name for name, prop in spec.properties}
+    asked = tuple(replace(one, name=identifiers[one.name]) for one in of.asked)
+    model = model_of(spec, of.instance)
+    files = {
+        f"{spec.module}.tla": spec.text,
+        f"{model.module}.tla": model.text,
+        **{f"{name}.cfg": text for name, text in model.configs.items()},
+        f"{spec.module}.map.json": source_map(spec, model),
+    }
+    return Export(of, spec, model, asked, files)
+
+
+def with_manifest(found: Export) -> Mapping[str, str]:
+    """The files with a manifest, which says what is to be expected as far as that is quickly found out."""
+    text = manifest(found.spec, found.model, found.subject.source, expected(found))
+    return {**found.files, "manifest.json": text}
+
+
+def expected(found: Export) -> Expected | None:
+    """What TLC should find in all states; None if that takes too long."""
+    inst = found.subject.instance
+    whole = search(inst, None, symmetry=False, max_states=MOST_STATES, deadline=time.monotonic() + SECONDS)
+    if not whole.complete:
+        return None
+    broken = list[str]()
+    for one in {asked.name: asked for asked in found.asked}.values():
+        run = search(inst, one.prop, symmetry=True, deadlock=one.prop is None)
+        broken += [one.name] if run.trace is not None else []
+    return Expected(whole.states, whole.depth + 1, broken)
+
+
+def _module(of: Subject) -> str:
+    name = identifier(camel(of.name))
+    return name[:1].upper() + name[1:]
