@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, linked, proved, refuted, unknown
-from verify import api
+from verify import api, selecting
 from verify.api import Options, Selection, check_file, default_system, exit_code, judgements, select, versions
 from verify.codes import CODES
 from verify.diagnostics import Diagnostic, InputError
@@ -69,7 +69,7 @@ def test_specs_in_folders_are_found_by_their_own_name(tmp_path: Path, monkeypatc
     (tmp_path / "specs" / "one" / "only.kc").write_text(KC)
     (tmp_path / "outside.kc").write_text(KC)
     monkeypatch.chdir(tmp_path / "specs" / "two")
-    monkeypatch.setattr(api, "specs_root", lambda: tmp_path / "specs")
+    monkeypatch.setattr(selecting, "specs_root", lambda: tmp_path / "specs")
     assert names(select("only", Options()))[0] == "prove good"
     assert names(select("one/same.kc", Options()))[0] == "prove good"
     assert failure("../outside", Options()).code == "KC001"
