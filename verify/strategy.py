@@ -34,6 +34,7 @@ from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.question import Question, Shown, share
 from verify.semantics import holds, replay, stuck
+from verify.shorter import shorter
 from verify.smt import accepts, accepts_deadlock, bmc, judge
 from verify.unbounded import close_together, guesses
 
@@ -49,6 +50,8 @@ def decide(question: Question) -> Verdict:
     """Prove or refute the property for the given number of tasks and any number of steps, or say how far it got."""
     question.memory.tried.failed = None
     verdict = _decide(question)
+    if isinstance(verdict, Refuted) and not question.deadlock:
+        return _shortened(question, verdict)
     return with_counterexample(verdict, question.memory.tried.failed)
 
 
@@ -143,6 +146,12 @@ def _hunt(question: Question, deadline: float, most: int | None = None) -> Refut
         if refuted is not None:
             return refuted
     return None
+
+
+def _shortened(question: Question, refuted: Refuted) -> Refuted:
+    """The refutation by a shorter run, if one is soon found."""
+    trace = shorter(refuted.trace, question.prop, question.deadline)
+    return refuted if trace is None else _refuted(question, Expansion(trace), refuted.engine) or refuted
 
 
 def _reduced(question: Question) -> System:

@@ -30,7 +30,7 @@ def branches(system: System) -> Sequence[Branch]:
 
 def scenario(system: System, chosen: Branches) -> System:
     """The system held to these alternatives: where there is a choice, no other is taken."""
-    actions = [action for action in system.actions if _within(_ends(system, action), chosen)]
+    actions = [action for action in system.actions if within(system, action, chosen)]
     return replace(system, actions=tuple(reachable(actions, [*roots(system), END])))
 
 
@@ -114,6 +114,11 @@ def widened(found: Sequence[Branches], every: Sequence[Branch], more: int) -> It
             if wider not in seen:
                 seen.add(wider)
                 yield wider
+
+
+def within(system: System, action: Action, chosen: Collection[Branch]) -> bool:
+    """Whether a thread that takes these alternatives alone may take the action."""
+    return _within(_ends(system, action), chosen)
 
 
 def _ends(system: System, action: Action) -> tuple[Branch, Branch]:
