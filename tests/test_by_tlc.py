@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import properties, spaces
-from verify.api import Options, select, tlc_file
-from verify.by_tlc import check_by_tlc, watching
+from verify import by_tlc, parts_by_tlc
+from verify.api import Options, check_file, select, tlc_file
+from verify.by_tlc import check_by_tlc, counted, watching
 from verify.cli import main
 from verify.decode import decode, run_of
 from verify.emit.properties import Property
@@ -24,7 +25,7 @@ from verify.engine.search import search
 from verify.exporting.subject import subject
 from verify.exporting.tla import export_tla
 from verify.ir import Expr
-from verify.report.tlc import exit_code
+from verify.report.tlc import exit_code, tlc_lines
 from verify.tlc.errors import TlcOutputError
 from verify.tlc.find import find
 from verify.tlc.run import Job, Limits, run
@@ -96,7 +97,7 @@ def test_a_module_that_is_not_the_system_is_noticed() -> None:
     lines = found.spec.text.replace("IF acquire_tmp1", "IF ~acquire_tmp1", 1).splitlines()
     changed = replace(found, spec=replace(found.spec, lines=tuple(lines)))
     assert changed.spec.text != found.spec.text
-    result = check_by_tlc(changed, find(os.environ), 300.0)
+    result = check_by_tlc(changed, counted(changed, 300.0), find(os.environ), 300.0)
     assert result.differences
     assert exit_code(result) == 70
 
@@ -106,6 +107,41 @@ def test_no_state_of_the_system_is_refused() -> None:
     found = export_tla(subject(select("test_and_set.kc", options), options, "X"))
     with pytest.raises(TlcOutputError, match="a state without"):
         decode(found.spec, found.model, found.subject.instance, {})
+
+# ---- systems with too many states ----------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_tlc, "MOST_STATES", 1_000)
+    result = tlc_file("core.kc", Options(budget=300.0))
+    assert result.parts == 5
+    assert result.differences == ()
+    assert result.theirs == result.ours
+    runs = {claim.name: claim for claim in result.claims if claim.said == "violated"}
+    whole = check_file("core.kc", Options(claims=tuple(runs), tasks=2))
+    lengths = {claim.name: len(claim.trace.steps) for claim in whole.claims if claim.trace}
+    assert {name: claim.steps for name, claim in runs.items()} == lengths
+    assert all(claim.run is not None for claim in runs.values())
+    assert {claim.name for claim in result.claims if claim.said == "unknown"} == {
+        "prove no_traced_kernel_thread", "prove not_dumpable_not_traced", "lock_balanced", "deadlock_free",
+    }  # fmt: skip
+    assert exit_code(result) == 3
+    lines = "\n".join("".join(text for text, _ in line) for line in tlc_lines(result, 100))
+    assert "in 5 parts of the system; as many as found here" in lines
+    assert "not asked  what is in every state: with 2 tasks there are too many" in lines
+
+
+def test_tlc_is_not_started_where_no_run_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_tlc, "MOST_STATES", 1_000)
+    monkeypatch.setattr(parts_by_tlc, "checked", lambda *_: pytest.fail("TLC was started"))
+    result = tlc_file("core.kc", Options(claims=("deadlock_free",)))
+    assert [claim.said for claim in result.claims] == ["unknown"]
+    assert (result.theirs, result.ours, result.parts) == (None, None, 0)
+    assert exit_code(result) == 3
+
+
+# ---- what can be wrong -------------------------------------------------------------------------
 
 
 def test_without_java_the_exit_code_is_4(

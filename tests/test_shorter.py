@@ -78,6 +78,7 @@ def test_doors_lead_to_what_is_not_taken() -> None:
     system = trace.instance.system
     first, inner, other, last = branches(system)
     assert {system.locations[door].branch for door in doors(system, {first})} == {inner[:1], last}
+    assert {system.locations[door].branch for door in doors(system, {first, inner[:1]})} == {inner, other, last}
     assert {system.locations[door].branch for door in doors(system, {inner})} == {first, other, last}
     assert doors(system, branches(system)) == frozenset()
 

@@ -204,18 +204,23 @@ def tlc_file(
     `jar` is a tla2tools.jar to take instead of the installed one; `hear` is told where TLC stands. Raises ToolError if
     TLC or Java is absent or broken.
     """
-    from verify.by_tlc import check_by_tlc  # noqa: PLC0415 - only with that command
+    from verify.by_tlc import check_by_tlc, counted  # noqa: PLC0415 - only with that command
     from verify.exporting.subject import subject  # noqa: PLC0415 - the same
     from verify.exporting.tla import export_tla  # noqa: PLC0415 - the same
+    from verify.parts_by_tlc import check_parts_by_tlc  # noqa: PLC0415 - the same
     from verify.tlc.find import find  # noqa: PLC0415 - the same
 
     tools = find(os.environ, None if jar is None else Path(jar))
+    tell = None if hear is None else (lambda progress: hear(progress._asdict()))
     try:
-        found = export_tla(subject(select(path, options), options, versions()["verify"]))
+        selection = select(path, options)
+        found = export_tla(subject(selection, options, versions()["verify"]))
+        ours = counted(found, options.budget)
+        if ours.counts is None:
+            return check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
     except InputError as error:
         return TlcResult(path, errors=error.diagnostics)
-    tell = None if hear is None else (lambda progress: hear(progress._asdict()))
-    return check_by_tlc(found, tools, options.budget, tell)
+    return check_by_tlc(found, ours, tools, options.budget, tell)
 
 
 # ---- certificates --------------------------------------------------------------------------------

@@ -46,30 +46,48 @@ class Ours:
 
 
 def check_by_tlc(
-    found: Export, tools: Tools, seconds: float, hear: Callable[[Progress], None] | None = None
+    found: Export, ours: Ours, tools: Tools, seconds: float, hear: Callable[[Progress], None] | None = None
 ) -> TlcResult:
     """Run TLC on an export and compare. Raises ToolError, and TlcOutputError if its output makes no sense."""
     begin = time.monotonic()
-    ours = _ours(found, begin + seconds)
     names = ["TypeOK", *dict.fromkeys(asked.name for asked in found.asked)]
     large = ours.counts is None or ours.counts.states > LARGE
-    with TemporaryDirectory(prefix="verify-") as scratch:
-        folder = Path(scratch)
-        for name, text in watching(found.spec, found.model, names).items():
-            (folder / name).write_text(text, encoding="ascii")
-        job = Job(folder, CONFIG, f"{CONFIG}.cfg", ("-deadlock", "-continue", "-nowarning"), large=large)
-        answer = run(tools, job, Limits(max(1.0, begin + seconds - time.monotonic())), hear=hear)
+    answer = checked(tools, watching(found.spec, found.model, names), begin + seconds, hear, large=large)
     told = watched(answer, names)
     claims = tuple(_claims(found, shown(answer, names), told, ours))
-    theirs = _counts(answer)
+    result = answered(found, answer, tools, claims, ours.counts)
+    differing = (*differences(result), *_differences(result, told, ours))
+    return replace(result, differences=differing, seconds=time.monotonic() - begin)
+
+
+def checked(
+    tools: Tools,
+    files: Mapping[str, str],
+    deadline: float,
+    hear: Callable[[Progress], None] | None,
+    *,
+    large: bool,
+) -> Answer:
+    """The answer of TLC about the module CONFIG, with violations passed over, of which it shows a run to each."""
+    with TemporaryDirectory(prefix="verify-") as scratch:
+        folder = Path(scratch)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="ascii")
+        job = Job(folder, CONFIG, f"{CONFIG}.cfg", ("-deadlock", "-continue", "-nowarning"), large=large)
+        return run(tools, job, Limits(max(1.0, deadline - time.monotonic())), hear=hear)
+
+
+def answered(
+    found: Export, answer: Answer, tools: Tools, claims: Sequence[TlcClaim], ours: Counts | None
+) -> TlcResult:
+    """The result, before the two are compared."""
     stopped = answer.reason or "it stopped before all states were examined"
     about = found.subject
-    result = TlcResult(
-        about.selection.file, about.lowered.system.name, about.instance.tasks, answer.version, digest(tools), claims,
-        tuple(claim.name for claim in about.left), theirs, ours.counts, (), "" if answer.complete else stopped,
-        seconds=time.monotonic() - begin,
-    )  # fmt: skip
-    return replace(result, differences=tuple(_differences(result, told, ours)))
+    return TlcResult(
+        about.selection.file, about.lowered.system.name, about.instance.tasks, answer.version, digest(tools),
+        tuple(claims), tuple(claim.name for claim in about.left), counts_of(answer), ours,
+        reason="" if answer.complete else stopped,
+    )
 
 
 # ---- the module that TLC checks ------------------------------------------------------------------
@@ -77,22 +95,27 @@ def check_by_tlc(
 
 def watching(spec: Spec, model: Model, names: Sequence[str]) -> Mapping[str, str]:
     """A module and its model, and one above them that watches the named properties: the text of each file."""
-    lines = [f"---- MODULE {CONFIG} ----", f"EXTENDS {model.module}", definition(names, shows_runs=True), "====", ""]
+    return above(spec, model, [definition(names, shows_runs=True)], "SPECIFICATION Spec")
+
+
+def above(spec: Spec, model: Model, lines: Sequence[str], behavior: str) -> Mapping[str, str]:
+    """A module and its model, and one above them with `lines`, which define `Watch`: the text of each file."""
     full = model.configs.get(f"{model.module}_full", model.configs[model.module])
-    config = f"{full[: full.index('INVARIANTS')]}INVARIANTS\n    {WATCH}\n"
+    constants = full[full.index("CONSTANTS") : full.index("INVARIANTS")]
     return {
         f"{spec.module}.tla": spec.text,
         f"{model.module}.tla": model.text,
-        f"{CONFIG}.tla": "\n".join(lines),
-        f"{CONFIG}.cfg": config,
+        f"{CONFIG}.tla": "\n".join([f"---- MODULE {CONFIG} ----", f"EXTENDS {model.module}", *lines, "====", ""]),
+        f"{CONFIG}.cfg": f"{behavior}\n{constants}INVARIANTS\n    {WATCH}\n",
     }
 
 
 # ---- what is said here ---------------------------------------------------------------------------
 
 
-def _ours(found: Export, deadline: float) -> Ours:
-    inst = found.subject.instance
+def counted(found: Export, seconds: float) -> Ours:
+    """All states of an export, if there are not too many of them, and the shortest runs."""
+    inst, deadline = found.subject.instance, time.monotonic() + seconds
     whole = search(inst, None, symmetry=False, max_states=MOST_STATES, deadline=deadline)
     if not whole.complete:
         return Ours(None, {})
@@ -113,7 +136,8 @@ def _steps(found: Search) -> int | None:
 # ---- what TLC says -------------------------------------------------------------------------------
 
 
-def _counts(answer: Answer) -> Counts | None:
+def counts_of(answer: Answer) -> Counts | None:
+    """What TLC counts, if it came to its end."""
     if not answer.complete or answer.distinct is None or answer.initial is None or answer.depth is None:
         return None
     return Counts(answer.distinct, answer.initial.distinct, answer.depth)
@@ -125,14 +149,14 @@ def _claims(
     for asked in found.asked:
         said: Said = "unknown" if asked.name not in told else "holds" if told[asked.name] is None else "violated"
         good = None if said == "unknown" else (said == "violated") == (wants(asked.claim) == "refuted")
-        run_shown = _result(found, asked, runs[asked.name]) if asked.name in runs else None
+        result = run_shown(found, asked, runs[asked.name]) if asked.name in runs else None
         reason = "TLC was stopped before it showed the run" if said == "violated" and asked.name not in runs else ""
         yield TlcClaim(
-            asked.claim.name, asked.name, said, good, told.get(asked.name), ours.runs.get(asked.name), run_shown, reason
+            asked.claim.name, asked.name, said, good, told.get(asked.name), ours.runs.get(asked.name), result, reason
         )
 
 
-def _result(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:
+def run_shown(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:
     """The run of TLC in the form in which runs are shown, if the definition and Z3 accept it."""
     try:
         trace = run_of(found.spec, found.model, found.subject.instance, violation)
@@ -149,20 +173,23 @@ def _result(found: Export, asked: Asked, violation: Violation) -> ClaimResult | 
 # ---- both ----------------------------------------------------------------------------------------
 
 
-def _differences(result: TlcResult, told: Mapping[str, int | None], ours: Ours) -> Iterator[str]:
-    """Where the two disagree: one of them is wrong, or the export is."""
+def differences(result: TlcResult) -> Iterator[str]:
+    """Where the two disagree on counts and on runs: one of them is wrong, or the export is."""
     if result.theirs is not None and result.ours is not None and result.theirs != result.ours:
         yield f"TLC counts {result.theirs}; here there are {result.ours}"
-    if told.get("TypeOK") is not None:
-        yield "TLC finds a state in which a variable has none of its values"
     for claim in {claim.property: claim for claim in result.claims}.values():
-        if claim.said == "unknown" or claim.property not in ours.runs:
-            continue
-        if claim.steps != claim.ours:
-            yield f"{claim.name}: TLC {_run(claim.steps)}, here {_run(claim.ours)}"
         if claim.said == "violated" and claim.run is None and not claim.reason:
             yield f"{claim.name}: TLC shows no run that the definition and Z3 accept"
 
 
-def _run(steps: int | None) -> str:
+def _differences(result: TlcResult, told: Mapping[str, int | None], ours: Ours) -> Iterator[str]:
+    if told.get("TypeOK") is not None:
+        yield "TLC finds a state in which a variable has none of its values"
+    for claim in {claim.property: claim for claim in result.claims}.values():
+        if claim.said != "unknown" and claim.property in ours.runs and claim.steps != claim.ours:
+            yield f"{claim.name}: TLC {steps_of(claim.steps)}, here {steps_of(claim.ours)}"
+
+
+def steps_of(steps: int | None) -> str:
+    """A run of so many steps, or none."""
     return "finds no run" if steps is None else f"finds a run of {steps} steps"

@@ -59,7 +59,8 @@ def held(whole: Instance, by: Taken) -> Held:
 
 def doors(system: System, branches: Collection[tuple[int, ...]]) -> frozenset[int]:
     """The locations at which a thread that takes these alternatives alone would begin another."""
-    inside = {action.source for action in system.actions if within(system, action, branches)}
+    allowed = [action for action in system.actions if within(system, action, branches)]
+    inside = {end for action in allowed for end in (action.source, action.target)}
     others = [action for action in system.actions if not within(system, action, branches)]
     return frozenset(action.target for action in others if action.source in inside)
 

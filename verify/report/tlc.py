@@ -61,6 +61,7 @@ class TlcResult:
     theirs: Counts | None = None
     ours: Counts | None = None
     differences: tuple[str, ...] = ()
+    parts: int | None = None  # of how many parts these are the counts, where the whole has too many states
     reason: str = ""  # why the run of TLC did not come to its end
     errors: Sequence[Diagnostic] = ()
     seconds: float = field(default=0.0, compare=False)
@@ -81,7 +82,8 @@ def tlc_lines(result: TlcResult, width: int) -> Iterator[Styled]:
     if result.errors:
         yield from error_lines(result.errors)
         return
-    yield ((f"system `{result.system}` of {result.file}, {_tasks(result.tasks)}; {result.version}", "dim"),)
+    checker = result.version or "TLC was not started"
+    yield ((f"system `{result.system}` of {result.file}, {_tasks(result.tasks)}; {checker}", "dim"),)
     names = max((len(claim.name) for claim in result.claims), default=0)
     names = min(names, max(24, width - len(INDENT) - 42))
     for claim in result.claims:
@@ -123,13 +125,14 @@ def _said(claim: TlcClaim) -> str:
 
 def _counts(result: TlcResult) -> Iterator[Styled]:
     if result.theirs is not None:
+        where = f", in {result.parts} part{'s' * (result.parts != 1)} of the system" if result.parts else ""
         agreed = "; as many as found here" if result.theirs == result.ours else ""
         took = f"   {seconds(result.seconds)}"
-        yield ((f"TLC        {result.theirs}{agreed}", "green" if agreed else ""), (took, "dim"))
+        yield ((f"TLC        {result.theirs}{where}{agreed}", "green" if agreed else ""), (took, "dim"))
     if result.ours is not None and result.ours != result.theirs:
         yield ((f"here       {result.ours}", ""),)
-    elif result.ours is None:
-        yield (("here       more states than are counted here", "dim"),)
+    if result.parts is not None:
+        yield ((f"not asked  what is in every state: with {_tasks(result.tasks)} there are too many", "yellow"),)
 
 
 def _tasks(tasks: int) -> str:
@@ -156,6 +159,7 @@ def tlc_text(result: TlcResult) -> str:
             for claim in result.claims
         ],
         "left": list(result.left),
+        "parts": result.parts,
         "counts": {"tlc": _object(result.theirs), "verify": _object(result.ours)},
         "differences": list(result.differences),
         "reason": result.reason,

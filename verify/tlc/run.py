@@ -30,6 +30,7 @@ COMMON = (
     "-XX:+IgnoreUnrecognizedVMOptions",  # of a Java that has no such collector
     "-XX:+ExitOnOutOfMemoryError",  # rather than thrash until the time is over
     "-XX:-UsePerfData",
+    "-Xss32m",  # terms of large systems nest deeper than a thread of Java can usually go
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
     "-Dstdout.encoding=UTF-8",

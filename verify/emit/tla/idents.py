@@ -26,6 +26,7 @@ FIXED = words("""
     x y n c f b t o i j q ids from to zero Finished Cells
     NULL Init Next Spec FairSpec Fairness TypeOK Terminating Step vars self Goto Rank Get Num Bit BitAnd BitOr
     BitXor BitNot Div Rem Shl Shr LifeNumber PlaceNumber Unsigned Signed Symmetry IndInv pc
+    Check CheckPart CheckInit CheckNext CheckHeld Watch WatchTell WatchRegisters
 """)
 
 
