@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.graphs import graph_of, read_graph
 from tests.strategies import properties, spaces
 from verify import by_tlc, parts_by_tlc
 from verify.api import Options, check_file, select, tlc_file
@@ -18,12 +19,12 @@ from verify.by_tlc import check_by_tlc, counted, watching
 from verify.cli import main
 from verify.decode import decode, run_of
 from verify.emit.properties import Property
-from verify.emit.tla.model import model_of
-from verify.emit.tla.module import specify
-from verify.engine.packing import beginnings, layout
+from verify.emit.tla.model import Model, model_of
+from verify.emit.tla.module import Spec, specify
 from verify.engine.search import search
 from verify.exporting.subject import subject
 from verify.exporting.tla import export_tla
+from verify.instances import Instance
 from verify.ir import Expr
 from verify.report.tlc import exit_code, tlc_lines
 from verify.tlc.errors import TlcOutputError
@@ -31,7 +32,11 @@ from verify.tlc.find import find
 from verify.tlc.run import Job, Limits, run
 from verify.tlc.watch import shown, watched
 
-SMALL = ("peterson.kc", "philosophers.kc", "double_checked_broken.kc", "readers_writers.kc", "ticket_broken.kc")
+SMALL = ("peterson.kc", "ticket_broken.kc")
+GRAPHS = (
+    ("philosophers.kc", 2), ("double_checked_broken.kc", 2), ("readers_writers.kc", 2), ("test_and_set.kc", 3),
+    ("refcount_broken.kc", 1), ("rcu.kc", 1), ("fix.kc", 1), ("core.kc", 2),
+)  # fmt: skip
 
 
 @pytest.mark.slow
@@ -46,19 +51,30 @@ def test_specs(spec: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize(("spec", "tasks"), GRAPHS)
+def test_states_and_steps_of_specs(tmp_path: Path, spec: str, tasks: int) -> None:
+    options = Options(tasks=tasks)
+    found = export_tla(subject(select(spec, options), options, "X"))
+    agree(found.spec, found.model, found.subject.instance, tmp_path)
+
+
+@pytest.mark.slow
+@settings(max_examples=8, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
 @given(st.data())
 def test_random_systems(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     inst = data.draw(spaces(limit=150)).instance
     props = [data.draw(properties(inst.system)) for _ in range(2)]
     said = [Property("p", props[0]), Property("q", props[1]), Property("dead", None)]
     spec = specify("R", inst.system, said, [])
-    model = model_of(spec, inst)
+    agree(spec, model_of(spec, inst), inst, tmp_path_factory.mktemp("tlc"))
+
+
+def agree(spec: Spec, model: Model, inst: Instance, folder: Path) -> None:
+    """TLC and the search here, and TLC and the definition, say the same of all states, all steps and all properties."""
     names = ["TypeOK", *(name for name, _ in spec.properties)]
-    folder = tmp_path_factory.mktemp("tlc")
     for name, text in watching(spec, model, names).items():
         (folder / name).write_text(text)
-    options = ("-deadlock", "-continue", "-nowarning")
+    options = ("-deadlock", "-continue", "-nowarning", "-dump", "dot,actionlabels", "graph")
     answer = run(find(os.environ), Job(folder, "Check", "Check.cfg", options), Limits(300))
 
     def length(prop: Expr | None) -> int | None:
@@ -68,10 +84,12 @@ def test_random_systems(tmp_path_factory: pytest.TempPathFactory, data: st.DataO
     whole = search(inst, None, symmetry=False)
     assert answer.complete, answer.reason
     assert (answer.distinct, answer.depth) == (whole.states, whole.depth + 1)
-    assert answer.initial is not None
-    assert answer.initial.distinct == len(set(beginnings(layout(inst))))
+    graph, ours = read_graph(folder / "graph.dot", spec, model, inst), graph_of(spec, inst)
+    assert graph.states == ours.states
+    assert graph.initial == ours.initial
+    assert graph.steps == ours.steps
     told = watched(answer, names)
-    assert told == {"TypeOK": None} | dict(zip(names[1:], map(length, [*props, None]), strict=True))
+    assert told == {"TypeOK": None} | {name: length(prop.expr) for name, prop in spec.properties}
     for name, violation in shown(answer, names).items():
         assert len(run_of(spec, model, inst, violation).steps) == told[name]
 
