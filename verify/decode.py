@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from verify.emit.tla.kinds import Kind, kinds_of
+from verify.emit.tla.kinds import Kind
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 from verify.emit.tla.terms import LIVES
@@ -19,7 +19,6 @@ from verify.tlc.values import Model as ModelValue
 
 def decode(spec: Spec, model: Model, inst: Instance, values: Mapping[str, Value]) -> State:
     """A state of the module as one of the instance. Raises TlcOutputError if it is none."""
-    kinds = kinds_of(spec.system)
     cells = {(cls, index): ModelValue(name) for name, (cls, index) in model.cells.items()}
     found = dict[Slot, int]()
     for slot in inst.slots():
@@ -36,7 +35,7 @@ def decode(spec: Spec, model: Model, inst: Instance, values: Mapping[str, Value]
             if not isinstance(value, Function) or cell not in value:
                 raise TlcOutputError(f"`{name}` has no value for {cell.name}")
             value = value[cell]
-        found[slot] = _number(value, kinds.of[key], spec, model)
+        found[slot] = _number(value, spec.kinds.of[key], spec, model)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from verify.emit.properties import EmitError, Property
 from verify.emit.tla.idents import camel
-from verify.emit.tla.kinds import Kind, kinds_of, variables
+from verify.emit.tla.kinds import Kind, Kinds, kinds_of, variables
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
 from verify.emit.tla.names import Key, Names, local_of, names_of
 from verify.emit.tla.preamble import definitions
@@ -28,6 +28,7 @@ class Spec:
     module: str
     system: System
     names: Names
+    kinds: Kinds
     properties: tuple[tuple[str, Property], ...]  # with their identifiers
     lines: tuple[str, ...]
 
@@ -74,7 +75,7 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
         *said,
         "=" * 79,
     ]
-    return Spec(module, system, names, tuple(called), tuple(lines))
+    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines))
 
 
 # ---- declarations --------------------------------------------------------------------------------
