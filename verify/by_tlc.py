@@ -1,7 +1,8 @@
 """Check a system with TLC, which shares no line with the engines here, and compare what the two say.
 
 TLC is started once, however many claims there are: `Watch` tells which properties are false in some state, TLC shows
-a run to the first of these for each, and goes on to count all states.
+a run to the first of these for each, and goes on to count all states. What is to happen later is checked in the same
+run; only if something of that does not, TLC is started again (see `lassos`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from verify.engine.search import Search, search
 from verify.engine.verdict import Refuted, Scope
 from verify.exporting.subject import Asked
 from verify.exporting.tla import Export
-from verify.outcome import Judgement, conclude, wants
-from verify.report.result import ClaimResult
+from verify.lassos import Found, ask
+from verify.outcome import Judgement, conclude, entered, wants
+from verify.report.result import ClaimResult, Round
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
 from verify.semantics import replay
 from verify.smt.accept import accepts, accepts_deadlock
@@ -35,6 +37,8 @@ from verify.tlc.watch import WATCH, definition, shown, watched
 MOST_STATES = 1_000_000  # that are counted here
 LARGE = 50_000  # states from which TLC is worth starting as for a long run
 CONFIG = "Check"
+OPTIONS = ("-deadlock", "-continue", "-nowarning")
+LATER = (*OPTIONS, "-lncheck", "final")  # look for what never happens once, when all states are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,19 @@ def check_by_tlc(
     ours = _ours(found, begin + seconds)
     names = ["TypeOK", *dict.fromkeys(asked.name for asked in found.asked)]
     large = ours.counts is None or ours.counts.states > LARGE
-    with TemporaryDirectory(prefix="verify-") as scratch:
-        folder = Path(scratch)
-        for name, text in watching(found.spec, found.model, names).items():
-            (folder / name).write_text(text, encoding="ascii")
-        job = Job(folder, CONFIG, f"{CONFIG}.cfg", ("-deadlock", "-continue", "-nowarning"), large=large)
-        answer = run(tools, job, Limits(max(1.0, begin + seconds - time.monotonic())), hear=hear)
+
+    def start(properties: Sequence[str]) -> Answer:
+        with TemporaryDirectory(prefix="verify-") as scratch:
+            folder = Path(scratch)
+            for name, text in watching(found.spec, found.model, names, properties).items():
+                (folder / name).write_text(text, encoding="ascii")
+            job = Job(folder, CONFIG, f"{CONFIG}.cfg", LATER if properties else OPTIONS, large=large)
+            return run(tools, job, Limits(max(1.0, begin + seconds - time.monotonic())), hear=hear)
+
+    later = ask(found, start)
+    answer = later.answer
     told = watched(answer, names)
-    claims = tuple(_claims(found, shown(answer, names), told, ours))
+    claims = tuple(_claims(found, shown(answer, names), told, ours, later))
     theirs = _counts(answer)
     stopped = answer.reason or "it stopped before all states were examined"
     about = found.subject
@@ -69,17 +78,23 @@ def check_by_tlc(
         tuple(claim.name for claim in about.left), theirs, ours.counts, (), "" if answer.complete else stopped,
         seconds=time.monotonic() - begin,
     )  # fmt: skip
-    return replace(result, differences=tuple(_differences(result, told, ours)))
+    differences = (*_differences(result, told, ours), *filter(None, [later.difference]))
+    return replace(result, differences=differences)
 
 
 # ---- the module that TLC checks ------------------------------------------------------------------
 
 
-def watching(spec: Spec, model: Model, names: Sequence[str]) -> Mapping[str, str]:
-    """A module and its model, and one above them that watches the named properties: the text of each file."""
+def watching(spec: Spec, model: Model, names: Sequence[str], properties: Sequence[str] = ()) -> Mapping[str, str]:
+    """A module and its model, and one above them that watches the named properties: the text of each file.
+
+    The temporal `properties` are checked of fair runs.
+    """
     lines = [f"---- MODULE {CONFIG} ----", f"EXTENDS {model.module}", definition(names, shows_runs=True), "====", ""]
     full = model.configs.get(f"{model.module}_full", model.configs[model.module])
-    config = f"{full[: full.index('INVARIANTS')]}INVARIANTS\n    {WATCH}\n"
+    constants = full[full.index("CONSTANTS") : full.index("INVARIANTS")]
+    config = f"SPECIFICATION {'FairSpec' if properties else 'Spec'}\n{constants}INVARIANTS\n    {WATCH}\n"
+    config += "".join(["PROPERTIES\n", *(f"    {name}\n" for name in properties)]) if properties else ""
     return {
         f"{spec.module}.tla": spec.text,
         f"{model.module}.tla": model.text,
@@ -120,9 +135,13 @@ def _counts(answer: Answer) -> Counts | None:
 
 
 def _claims(
-    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours
+    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours, later: Found
 ) -> Iterator[TlcClaim]:
+    identifiers = {one.name: name for name, one in found.spec.liveness}
     for asked in found.asked:
+        if asked.liveness is not None:
+            yield _of_later(asked, identifiers.get(asked.liveness.name, ""), told, later)
+            continue
         said: Said = "unknown" if asked.name not in told else "holds" if told[asked.name] is None else "violated"
         good = None if said == "unknown" else (said == "violated") == (wants(asked.claim) == "refuted")
         run_shown = _result(found, asked, runs[asked.name]) if asked.name in runs else None
@@ -130,6 +149,28 @@ def _claims(
         yield TlcClaim(
             asked.claim.name, asked.name, said, good, told.get(asked.name), ours.runs.get(asked.name), run_shown, reason
         )
+
+
+def _of_later(asked: Asked, name: str, told: Mapping[str, int | None], later: Found) -> TlcClaim:
+    """A claim about what happens later: it says nothing if nobody ever comes to where it begins."""
+    claim = TlcClaim(asked.claim.name, name, "unknown", None, later=True)
+    if told.get(asked.name, 0) is None:
+        return replace(claim, said="holds", holds=False, reason=f"no thread ever {_nobody(asked)}")
+    if name in later.violated:
+        lasso, who = later.violated[name]
+        steps = len(lasso.trace.steps)
+        verdict = Refuted(Scope(lasso.trace.instance.tasks, steps), lasso.trace, "tlc")
+        result = conclude(asked.claim, Judgement(verdict), seconds=0.0)
+        result = replace(result, round=Round(lasso.loop, who.thread, who.since))
+        return replace(claim, said="violated", holds=False, steps=steps, loop=lasso.loop, run=result)
+    if name in later.held and told.get(asked.name) is not None:
+        return replace(claim, said="holds", holds=True)
+    return claim
+
+
+def _nobody(asked: Asked) -> str:
+    (target,) = asked.claim.targets
+    return f"waits for `{target}`" if asked.claim.kind == "no_starvation" else f"enters `{entered(asked.claim)}`"
 
 
 def _result(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:

@@ -83,7 +83,7 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
         stem if system == default_system(program) else f"{stem}_{system}",
         _header(selection, system, options, version),
         {_name(c): Property(_name(c), prop, _note(c), _is_to_hold(c)) for c, prop in wanted.items()},
-        tuple(later.values()),
+        tuple({one.name: one for one in later.values()}.values()),
         tuple(Asked(claim, _name(claim), prop, later.get(claim)) for claim, prop in wanted.items()),
         tuple(claim for claim in selection.claims if claim not in mine),
     )

@@ -73,9 +73,10 @@ def lower(
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
     kept = {*graph.entries.values(), *range(len(FIXED))}
-    kept |= _spoken_of(graph, system)
+    spoken_of = _spoken_of(graph, system)
+    kept |= spoken_of
     kept |= {loc for found in (*graph.labels.values(), *graph.fires.values()) for loc in found}
-    if declared.cpus == 1:
+    if declared.cpus == 1 or spoken_of:  # where it goes round for ever, a thread that may stay outside is seen to step
         kept |= graph.waits | {number for number, location in enumerate(graph.locations) if location.rest}
     groups = tuple(_group(graph, group, statics) for group in declared.groups)
     roots = {group.entry for group in groups} | {IDLE}
