@@ -66,7 +66,7 @@ def check_by_tlc(
             job = Job(folder, CONFIG, f"{CONFIG}.cfg", LATER if properties else OPTIONS, large=large)
             return run(tools, job, Limits(max(1.0, begin + seconds - time.monotonic())), hear=hear)
 
-    later = ask(found, start)
+    later = ask(found.spec, found.model, found.subject.instance, start)
     answer = later.answer
     told = watched(answer, names)
     claims = tuple(_claims(found, shown(answer, names), told, ours, later))

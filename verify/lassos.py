@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from verify.decode import lasso_of
 from verify.emit.properties import Liveness
-from verify.exporting.tla import Export
+from verify.emit.tla.model import Model
+from verify.emit.tla.module import Spec
+from verify.instances import Instance
 from verify.lasso import Lasso, Starved, is_fair_run, starved
 from verify.tlc.answer import Answer
 from verify.tlc.errors import TlcOutputError
@@ -33,9 +35,9 @@ class Found:
     difference: str = ""  # what TLC says and the definition does not
 
 
-def ask(found: Export, start: Start) -> Found:
-    """Ask TLC about the temporal properties of an export until nothing new comes out. Raises what `start` raises."""
-    left = dict(found.spec.liveness)
+def ask(spec: Spec, model: Model, inst: Instance, start: Start) -> Found:
+    """Ask TLC about the temporal properties of a module until nothing new comes out. Raises what `start` raises."""
+    left = dict(spec.liveness)
     violated = dict[str, Violated]()
     difference = ""
     while True:
@@ -45,16 +47,18 @@ def ask(found: Export, start: Start) -> Found:
             return Found(answer, violated, frozenset(left) if answer.temporal else frozenset(), difference)
         if not shown.trace:  # TLC was stopped in the middle of it
             return Found(answer, violated, frozenset(), difference)
-        new = _violated(found, left, shown)
+        new = _violated(spec, model, inst, left, shown)
         difference = difference if new else DISAGREES
         violated |= new
         left = {name: one for name, one in left.items() if new and name not in new}
 
 
-def _violated(found: Export, left: Mapping[str, Liveness], shown: Violation) -> Mapping[str, Violated]:
+def _violated(
+    spec: Spec, model: Model, inst: Instance, left: Mapping[str, Liveness], shown: Violation
+) -> Mapping[str, Violated]:
     """The properties that a run violates; none if it is no fair run of the system."""
     try:
-        lasso = lasso_of(found.spec, found.model, found.subject.instance, shown)
+        lasso = lasso_of(spec, model, inst, shown)
     except TlcOutputError:
         return {}
     if not is_fair_run(lasso):

@@ -119,7 +119,8 @@ def _said(claim: TlcClaim) -> str:
         case "holds":
             return "in every state" if not claim.later else "on every fair run" if claim.holds else "of nobody"
         case "violated" if claim.loop is not None:
-            return f"a run that goes on for ever, from step {claim.loop} on the same"
+            end = f"after step {claim.loop}"
+            return f"a run that stays {end}" if claim.loop == claim.steps else f"a run that repeats itself {end}"
         case "violated" if claim.steps is not None:
             return f"a run of {claim.steps} step{'s' * (claim.steps != 1)}"
         case _:

@@ -193,7 +193,7 @@ def _field(target: str, decl: ClaimDecl, file: File) -> str:
 
 def _lock(target: str, decl: ClaimDecl, file: File) -> str:
     """The lock, semaphore or completion that a claim names, as `struct.field` or the name of a global."""
-    name = _field(target, decl, file)
+    name = target if target in file.globals else _field(target, decl, file)
     struct, _, field = name.rpartition(".")
     found = file.structs.get(struct, {}).get(field) if struct else file.globals.get(field)
     if found is not None and not (isinstance(found.declared, Lock) and found.declared.kind in WAITED_FOR):
