@@ -9,7 +9,7 @@ import pytest
 
 from tests import fair
 from tests.strategies import explore
-from verify.instances import Instance, Trace, instance
+from verify.instances import THREAD, Instance, Slot, Trace, instance
 from verify.ir import PC
 from verify.lasso import Lasso, Starved, is_fair_run, starved
 from verify.lower import Lowered, lower
@@ -118,6 +118,15 @@ def test_what_is_got_before_the_round_or_in_it_is_got() -> None:
     entry = next(iter(found.begins["user"]))
     only_first = Response(frozenset({entry}), frozenset({place(found, "user.take")}))
     assert starved(lasso, only_first) is None
+
+
+def test_what_is_got_in_the_round_is_got_again() -> None:
+    found = lowered(SPIN)
+    lasso = round_of(found, [2, 2, *[1] * 12])
+    take, free = (frozenset({place(found, label)}) for label in ("user.take", "user.free"))
+    places = [state[Slot(THREAD, 1, PC)] for state in lasso.trace.states]
+    assert not take & set(places[places.index(*free) :])  # until the run begins its round anew
+    assert starved(lasso, Response(free, take)) is None
 
 
 def test_without_an_end_a_response_ends_anywhere_else() -> None:
