@@ -336,3 +336,19 @@ def test_a_deadlock_ends_a_run_even_with_continue() -> None:
 def test_a_temporal_violation_ends_a_run() -> None:
     found = answer(said((2116, 1, "Temporal properties were violated."), *FINE), 13)
     assert (found.verdict, found.complete) == ("violated", False)
+
+
+CHECKING = "Checking 2 branches of temporal properties for the {} state space with 208 total distinct states at (DATE)"
+CHECKED = (2267, 0, "Finished checking temporal properties in 00s at DATE")
+
+
+def test_temporal_properties_hold_only_if_all_states_were_known_when_they_were_checked() -> None:
+    whole, part = ((2192, 0, CHECKING.format(which)) for which in ("complete", "current"))
+    assert answer(said(whole, CHECKED, *FINE), 0).temporal
+    assert answer(said(part, CHECKED, whole, CHECKED, *FINE), 0).temporal
+    assert not answer(said(*FINE), 0).temporal
+    assert not answer(said(part, CHECKED, *FINE), 0).temporal
+    assert not answer(said(whole, *FINE), 0).temporal
+    assert not answer(said(whole, CHECKED, *FINE), 255).temporal
+    assert not answer(said(whole, CHECKED, (1000, 1, "TLC threw an unexpected exception."), *FINE), 0).temporal
+    assert not answer(said(whole, CHECKED, *(m for m in FINE if m[0] != 2193)), 0).temporal  # it could not be evaluated

@@ -1,7 +1,8 @@
 """Check a system with TLC, which shares no line with the engines here, and compare what the two say.
 
 TLC is started once, however many claims there are: `Watch` tells which properties are false in some state, TLC shows
-a run to the first of these for each, and goes on to count all states.
+a run to the first of these for each, and goes on to count all states. What is to happen later is checked in the same
+run; only if something of that does not, TLC is started again (see `lassos`).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from verify.engine.search import Search, search
 from verify.engine.verdict import Refuted, Scope
 from verify.exporting.subject import Asked
 from verify.exporting.tla import Export
-from verify.outcome import Judgement, conclude, wants
-from verify.report.result import ClaimResult
+from verify.lassos import Found, ask
+from verify.outcome import Judgement, conclude, entered, wants
+from verify.report.result import ClaimResult, Round
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
 from verify.semantics import replay
 from verify.smt.accept import accepts, accepts_deadlock
@@ -35,6 +37,8 @@ from verify.tlc.watch import WATCH, definition, shown, watched
 MOST_STATES = 1_000_000  # that are counted here
 LARGE = 50_000  # states from which TLC is worth starting as for a long run
 CONFIG = "Check"
+OPTIONS = ("-deadlock", "-continue", "-nowarning")
+LATER = (*OPTIONS, "-lncheck", "final", "-fp", "0")  # once, when all states are known; the same run each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,30 @@ def check_by_tlc(
     begin = time.monotonic()
     names = ["TypeOK", *dict.fromkeys(asked.name for asked in found.asked)]
     large = ours.counts is None or ours.counts.states > LARGE
-    answer = checked(tools, watching(found.spec, found.model, names), begin + seconds, hear, large=large)
+
+    def start(properties: Sequence[str]) -> Answer:
+        files = watching(found.spec, found.model, names, properties)
+        return checked(tools, files, begin + seconds, hear, LATER if properties else OPTIONS, large=large)
+
+    later = ask(found.spec, found.model, found.subject.instance, start)
+    answer = later.answer
     told = watched(answer, names)
-    claims = tuple(_claims(found, shown(answer, names), told, ours))
+    claims = tuple(_claims(found, shown(answer, names), told, ours, later))
     result = answered(found, answer, tools, claims, ours.counts)
-    differing = (*differences(result), *_differences(result, told, ours))
+    differing = (*differences(result), *_differences(result, told, ours), *filter(None, [later.difference]))
     return replace(result, differences=differing, seconds=time.monotonic() - begin)
 
 
-def checked(
-    tools: Tools,
-    files: Mapping[str, str],
-    deadline: float,
-    hear: Callable[[Progress], None] | None,
-    *,
-    large: bool,
-) -> Answer:
+def checked(  # noqa: PLR0913 - what to check, by what, and how
+    tools: Tools, files: Mapping[str, str], deadline: float, hear: Callable[[Progress], None] | None,
+    options: Sequence[str] = OPTIONS, *, large: bool,
+) -> Answer:  # fmt: skip
     """The answer of TLC about the module CONFIG, with violations passed over, of which it shows a run to each."""
     with TemporaryDirectory(prefix="verify-") as scratch:
         folder = Path(scratch)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="ascii")
-        job = Job(folder, CONFIG, f"{CONFIG}.cfg", ("-deadlock", "-continue", "-nowarning"), large=large)
+        job = Job(folder, CONFIG, f"{CONFIG}.cfg", tuple(options), large=large)
         return run(tools, job, Limits(max(1.0, deadline - time.monotonic())), hear=hear)
 
 
@@ -93,9 +99,16 @@ def answered(
 # ---- the module that TLC checks ------------------------------------------------------------------
 
 
-def watching(spec: Spec, model: Model, names: Sequence[str]) -> Mapping[str, str]:
-    """A module and its model, and one above them that watches the named properties: the text of each file."""
-    return above(spec, model, [definition(names, shows_runs=True)], "SPECIFICATION Spec")
+def watching(spec: Spec, model: Model, names: Sequence[str], properties: Sequence[str] = ()) -> Mapping[str, str]:
+    """A module and its model, and one above them that watches the named properties: the text of each file.
+
+    The temporal `properties` are checked of fair runs.
+    """
+    files = above(
+        spec, model, [definition(names, shows_runs=True)], f"SPECIFICATION {'FairSpec' if properties else 'Spec'}"
+    )
+    asked = "".join(["PROPERTIES\n", *(f"    {name}\n" for name in properties)]) if properties else ""
+    return {**files, f"{CONFIG}.cfg": files[f"{CONFIG}.cfg"] + asked}
 
 
 def above(spec: Spec, model: Model, lines: Sequence[str], behavior: str) -> Mapping[str, str]:
@@ -144,9 +157,13 @@ def counts_of(answer: Answer) -> Counts | None:
 
 
 def _claims(
-    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours
+    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours, later: Found
 ) -> Iterator[TlcClaim]:
+    identifiers = {one.name: name for name, one in found.spec.liveness}
     for asked in found.asked:
+        if asked.liveness is not None:
+            yield _of_later(asked, identifiers.get(asked.liveness.name, ""), told, later)
+            continue
         said: Said = "unknown" if asked.name not in told else "holds" if told[asked.name] is None else "violated"
         good = None if said == "unknown" else (said == "violated") == (wants(asked.claim) == "refuted")
         result = run_shown(found, asked, runs[asked.name]) if asked.name in runs else None
@@ -154,6 +171,28 @@ def _claims(
         yield TlcClaim(
             asked.claim.name, asked.name, said, good, told.get(asked.name), ours.runs.get(asked.name), result, reason
         )
+
+
+def _of_later(asked: Asked, name: str, told: Mapping[str, int | None], later: Found) -> TlcClaim:
+    """A claim about what happens later: it says nothing if nobody ever comes to where it begins."""
+    claim = TlcClaim(asked.claim.name, name, "unknown", None, later=True)
+    if told.get(asked.name, 0) is None:
+        return replace(claim, said="holds", holds=False, reason=f"no thread ever {_nobody(asked)}")
+    if name in later.violated:
+        lasso, who = later.violated[name]
+        steps = len(lasso.trace.steps)
+        verdict = Refuted(Scope(lasso.trace.instance.tasks, steps), lasso.trace, "tlc")
+        result = conclude(asked.claim, Judgement(verdict), seconds=0.0)
+        result = replace(result, round=Round(lasso.loop, who.thread, who.since))
+        return replace(claim, said="violated", holds=False, steps=steps, loop=lasso.loop, run=result)
+    if name in later.held and told.get(asked.name) is not None:
+        return replace(claim, said="holds", holds=True)
+    return claim
+
+
+def _nobody(asked: Asked) -> str:
+    (target,) = asked.claim.targets
+    return f"waits for `{target}`" if asked.claim.kind == "no_starvation" else f"enters `{entered(asked.claim)}`"
 
 
 def run_shown(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:

@@ -83,6 +83,7 @@ CODES: Mapping[str, str] = {
     "KC163": "`dead` of something that is no check",
     "KC164": "an unknown or ambiguous system",
     "KC165": "an ambiguous field",
+    "KC166": "`no_starvation` of something that no thread can wait for",
     # Locks.
     "KC170": "a lock is kept on a return path",
     "KC171": "a lock is released that is not held",

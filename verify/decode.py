@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from verify.emit.tla.kinds import Kind
@@ -10,6 +10,7 @@ from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 from verify.emit.tla.terms import LIVES
 from verify.instances import THREAD, Instance, Slot, State, Step, Trace
+from verify.lasso import Lasso
 from verify.semantics import successors
 from verify.tlc.errors import TlcOutputError
 from verify.tlc.trace import Violation
@@ -67,7 +68,29 @@ def run_of(spec: Spec, model: Model, inst: Instance, violation: Violation) -> Tr
 
     Raises TlcOutputError if a step is none of these: then the module and the definition differ.
     """
-    states = [decode(spec, model, inst, state.values) for state in violation.trace]
+    return _run(inst, [decode(spec, model, inst, state.values) for state in violation.trace])
+
+
+def lasso_of(spec: Spec, model: Model, inst: Instance, violation: Violation) -> Lasso:
+    """The run for ever by which a temporal property is violated, without steps that change nothing.
+
+    Raises TlcOutputError as above, and if it does not go on for ever.
+    """
+    states, at = list[State](), dict[int, int]()  # by number of TLC's state: that of the same one here
+    for shown in violation.trace:
+        state = decode(spec, model, inst, shown.values)
+        if not states or states[-1] != state:
+            states.append(state)
+        at[shown.number] = len(states) - 1
+    back = violation.trace[-1].number if violation.stutters and violation.trace else violation.loop
+    if back not in at:
+        raise TlcOutputError("a run of a temporal property that ends")
+    if states[-1] != states[at[back]]:
+        states.append(states[at[back]])
+    return Lasso(_run(inst, states), at[back])
+
+
+def _run(inst: Instance, states: Sequence[State]) -> Trace:
     steps = list[Step]()
     for before, after in pairwise(states):
         step = next((step for step, state in successors(inst, before) if state == after), None)

@@ -18,7 +18,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
-from verify.outcome import Judgement, named, removed, subjects, wants
+from verify.outcome import LIVENESS, Judgement, named, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, provable_together, unit
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "bfs", "views", "chc", "bmc"]
 Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
-UNDECIDED = frozenset({"minimal", "race_free", "writers"})
+NOT_HERE = "not decided by this engine"
+BY_TLC = "not decided here; `verify tlc` checks it, for a fixed number of tasks"
+UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
+    **dict.fromkeys(("minimal", "race_free", "writers"), NOT_HERE), **dict.fromkeys(LIVENESS, BY_TLC),
+}
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 
 
@@ -113,7 +117,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
 
     def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
-            return Judgement(Unknown("not decided by this engine", "", ""))
+            return Judgement(Unknown(UNDECIDED[claim.kind], "", ""))
         group, gone = bench.unit(claim), frozenset(removed(claim))
         proof = proved_together(claim, group)
         if proof is not None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from verify.syntax.ast import ClaimDecl
 
 
+LIVENESS = frozenset({"eventually", "no_starvation"})  # claims about what happens later, on fair runs
+
+
 class Judgement(NamedTuple):
     """What was found out about a claim: the verdict on the property behind it, and that property."""
 
@@ -102,6 +105,11 @@ def named(claim: ClaimDecl, besides: Sequence[str]) -> tuple[str, ...]:
     return tuple(guard for guard in claim.without if guard not in besides)
 
 
+def entered(claim: ClaimDecl) -> str:
+    """The function of the statement that a claim is about."""
+    return claim.targets[0].partition(".")[0]
+
+
 def expectation(claim: ClaimDecl) -> str:
     """What the claim says, in a sentence."""
     targets = ", ".join(claim.targets)
@@ -125,6 +133,10 @@ def expectation(claim: ClaimDecl) -> str:
             said = "every lock is released by the thread that took it"
         case "deadlock_free":
             said = "some thread can always step until all are finished"
+        case "eventually":
+            said = f"every thread that enters `{entered(claim)}` later comes to `{targets}`"
+        case "no_starvation":
+            said = f"every thread that waits for `{targets}` later gets it"
         case "race_free":
             said = f"no two threads access `{targets}` at the same time"
         case "writers":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verify.ir import Expr
+from verify.response import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,21 @@ class Property:
     expr: Expr | None  # None: that no state is a deadlock
     note: str = ""
     holds: bool = True  # what is claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """What every thread comes to on fair runs: its name in the source, what it says there, and in which words.
+
+    `begins` and `ends` name what a thread is at where a response begins and ends, as `enters_user` and `at_user.enter`;
+    without `ends` it ends where it does not begin.
+    """
+
+    name: str
+    responses: tuple[Response, ...]
+    begins: str
+    ends: str = ""
+    note: str = ""
 
 
 class EmitError(Exception):

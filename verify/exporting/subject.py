@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verify.diagnostics import InputError
-from verify.emit.properties import Property
+from verify.emit.properties import Liveness, Property
 from verify.instances import Instance, exact_tasks, instance, least_tasks
 from verify.ir import Expr
 from verify.judging import UNDECIDED, Options, Selection, default_system
 from verify.lower import Lowered
-from verify.lower.claims import property_of
-from verify.outcome import removed, wants
+from verify.lower.claims import property_of, responses
+from verify.outcome import LIVENESS, entered, removed, wants
 from verify.selecting import problem
 from verify.source import where
 from verify.syntax.ast import ClaimDecl
@@ -30,11 +30,12 @@ TASKS = 2  # that there are in an export unless it is said
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A claim, the name of the property that decides it, and what that says; None for a deadlock."""
+    """A claim, the name of the property of states behind it, and what that says; None for a deadlock."""
 
     claim: ClaimDecl
     name: str
     prop: Expr | None
+    liveness: Liveness | None = None  # of a claim about what happens later; `prop` is that nobody waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Subject:
     name: str  # of the file without its ending, and of the system unless it is the only one
     header: tuple[str, ...]
     properties: Mapping[str, Property]
+    liveness: tuple[Liveness, ...]
     asked: tuple[Asked, ...]
     left: tuple[ClaimDecl, ...]
 
@@ -60,8 +62,10 @@ class Subject:
 
 
 def subject(selection: Selection, options: Options, version: str) -> Subject:
-    """The system that the options name. Raises InputError if there are too few tasks for it."""
+    """The system that the options name. Raises InputError if there is none, or too few tasks for it."""
     program = selection.program
+    if not program.systems:
+        raise InputError([problem("KC905", "the file has no system", selection.file)])
     system = options.system or default_system(program)
     gone = frozenset(options.without)
     lowered = selection.lower((system, gone, frozenset()))
@@ -70,8 +74,9 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
     if tasks < least:
         raise InputError([problem("KC905", f"system `{system}` starts with {least} tasks", selection.file)])
     mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
-    mine = [claim for claim in mine if claim.kind not in UNDECIDED]
+    mine = [claim for claim in mine if claim.kind not in UNDECIDED or claim.kind in LIVENESS]
     wanted = {c: None if c.kind == "deadlock_free" else property_of(c, program, lowered) for c in mine}
+    later = {claim: _liveness(claim, lowered) for claim in mine if claim.kind in LIVENESS}
     stem = Path(program.sources[0].path).stem
     return Subject(
         selection,
@@ -79,8 +84,9 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
         instance(lowered.system, tasks),
         stem if system == default_system(program) else f"{stem}_{system}",
         _header(selection, system, options, version),
-        {_name(c): Property(_name(c), prop, _note(c), wants(c) == "proved") for c, prop in wanted.items()},
-        tuple(Asked(claim, _name(claim), prop) for claim, prop in wanted.items()),
+        {_name(c): Property(_name(c), prop, _note(c), _is_to_hold(c)) for c, prop in wanted.items()},
+        tuple({one.name: one for one in later.values()}.values()),
+        tuple(Asked(claim, _name(claim), prop, later.get(claim)) for claim, prop in wanted.items()),
         tuple(claim for claim in selection.claims if claim not in mine),
     )
 
@@ -106,8 +112,25 @@ def _name(claim: ClaimDecl) -> str:
             return f"never_fires_{claim.targets[0]}"
         case "lock_balanced" | "deadlock_free":
             return claim.kind
+        case "eventually":
+            return f"never_enters_{entered(claim)}"
+        case "no_starvation":
+            return f"never_waits_for_{claim.targets[0]}"
         case _:
             return claim.invariant or claim.kind
+
+
+def _is_to_hold(claim: ClaimDecl) -> bool:
+    """Whether the property of states behind a claim is to hold; that nobody waits for what is promised is not."""
+    return wants(claim) == "proved" and claim.kind not in LIVENESS
+
+
+def _liveness(claim: ClaimDecl, lowered: Lowered) -> Liveness:
+    """What a claim says of fair runs, in words for names: where a thread is, and where it comes to."""
+    (target,) = claim.targets
+    place = f"enters_{entered(claim)}", f"at_{target}"
+    begins, ends = place if claim.kind == "eventually" else (f"waits_for_{target}", "")
+    return Liveness(f"{claim.kind}_{target}", responses(claim, lowered), begins, ends, _note(claim))
 
 
 def _note(claim: ClaimDecl) -> str:

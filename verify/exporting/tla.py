@@ -42,7 +42,8 @@ class Export:
 def export_tla(of: Subject) -> Export:
     """Export a system. Raises InputError for what TLC has no numbers for."""
     try:
-        spec = specify(_module(of), of.lowered.system, list(of.properties.values()), [*of.header, *ABOUT])
+        header = [*of.header, *ABOUT]
+        spec = specify(_module(of), of.lowered.system, list(of.properties.values()), header, of.liveness)
     except EmitError as error:
         message = f"this cannot be said in TLA+ for TLC: {error}"
         raise InputError([problem("KC905", message, of.selection.file)]) from error

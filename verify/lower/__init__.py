@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
@@ -55,6 +55,8 @@ class Lowered:
     system: System
     labels: Mapping[str, frozenset[int]]  # "function.label": the locations before that statement
     fires: Mapping[str, frozenset[int]]  # of a check: the locations where its condition was true
+    begins: Mapping[str, frozenset[int]] = field(default_factory=dict)  # function: the locations where calls begin
+    waiting: Mapping[str, frozenset[int]] = field(default_factory=dict)  # lock: the locations where threads wait
 
 
 def lower(
@@ -71,8 +73,10 @@ def lower(
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
     kept = {*graph.entries.values(), *range(len(FIXED))}
+    spoken_of = _spoken_of(graph, system)
+    kept |= spoken_of
     kept |= {loc for found in (*graph.labels.values(), *graph.fires.values()) for loc in found}
-    if declared.cpus == 1:
+    if declared.cpus == 1 or spoken_of:  # where it goes round for ever, a thread that may stay outside is seen to step
         kept |= graph.waits | {number for number, location in enumerate(graph.locations) if location.rest}
     groups = tuple(_group(graph, group, statics) for group in declared.groups)
     roots = {group.entry for group in groups} | {IDLE}
@@ -96,8 +100,22 @@ def lower(
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
     whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
-    labels = {name: frozenset(found) for name, found in graph.labels.items()}
-    return Lowered(narrow(whole), labels, {name: frozenset(found) for name, found in graph.fires.items()})
+    return Lowered(narrow(whole), *(_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)))
+
+
+def _frozen(places: Mapping[str, set[int]]) -> Mapping[str, frozenset[int]]:
+    return {name: frozenset(found) for name, found in places.items()}
+
+
+def _spoken_of(graph: Graph, system: str) -> set[int]:
+    """The locations that claims about what happens later speak of: no other claim needs them."""
+    found = set[int]()
+    for claim in graph.program.claims:
+        if claim.system in (None, system) and claim.kind == "eventually":
+            found |= graph.begins.get(claim.targets[0].partition(".")[0], set())
+        if claim.system in (None, system) and claim.kind == "no_starvation":
+            found |= graph.waiting.get(claim.targets[0], set()) | graph.past.get(claim.targets[0], set())
+    return found
 
 
 def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Graph:
@@ -127,6 +145,7 @@ def _thread(graph: Graph, function: str, entry: int, statics: Statics) -> None:
     body = graph.program.functions[function].body
     scope = Scope(function, statics, exit=END)
     graph.here = entry
+    graph.begins.setdefault(function, set()).add(entry)
     graph.micro = Micro("", function, graph.program.functions[function].span)
     if body is not None:
         statement(graph, scope, body)

@@ -25,6 +25,7 @@ from verify.lower import Lowered
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, formula
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
+from verify.response import Response
 from verify.semantics import FINISHED
 from verify.syntax import ast
 from verify.syntax.program import Program
@@ -38,7 +39,10 @@ BUILT_IN: dict[str, LocationKind] = {
 
 
 def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Expr:
-    """The property behind a claim: what must hold in every reachable state, or be shown not to."""
+    """The property behind a claim: what must hold in every reachable state, or be shown not to.
+
+    Of a claim about what happens later it is that there is nothing to wait for: nobody is where it speaks of.
+    """
     match claim.kind:
         case "reach":
             return never_at(lowered.system, lowered.labels.get(claim.targets[0], frozenset()))
@@ -48,9 +52,20 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
             return balanced(lowered.system)
         case "deadlock_free":
             return TRUE
+        case "eventually" | "no_starvation":
+            return never_at(lowered.system, {place for one in responses(claim, lowered) for place in one.begin})
         case _:
             assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
             return invariant(program, lowered, claim.invariant)
+
+
+def responses(claim: ast.ClaimDecl, lowered: Lowered) -> tuple[Response, ...]:
+    """What a claim about what happens later says of every thread: each place where it waits is one to get away from."""
+    (target,) = claim.targets
+    if claim.kind == "no_starvation":
+        return tuple(Response(frozenset({place})) for place in sorted(lowered.waiting.get(target, frozenset())))
+    begin = lowered.begins.get(target.partition(".")[0], frozenset())
+    return (Response(begin, lowered.labels.get(target, frozenset())),)
 
 
 def invariant(program: Program, lowered: Lowered, name: str) -> Expr:

@@ -68,16 +68,24 @@ def word_step(graph: Graph, row: Primitive, place: Place, args: Sequence[Expr], 
         graph.error_at("unlock", row.wrong(access))
     updates += preempt(graph, row.preempt)
     after = graph.location()
+    if row.guard is not None:
+        graph.waiting.setdefault(lock_name(place), set()).add(graph.standing)
+        graph.past.setdefault(lock_name(place), set()).add(after)
     graph.action(after, guard, updates)
     if row.sleeps:
         graph.waits.add(graph.here)
     if row.sleeps and graph.big_lock and row.guard is not None:
-        _wait_without_big_lock(graph, after, guard, updates)
+        graph.waiting[lock_name(place)].add(_wait_without_big_lock(graph, after, guard, updates))
     graph.here = after
 
 
-def _wait_without_big_lock(graph: Graph, after: int, guard: Expr, updates: Sequence[Update]) -> None:
-    """The steps of a sleeper that holds the big lock: let it go, wait, take it again."""
+def lock_name(place: Place) -> str:
+    """What claims call a lock: `struct.field`, or the name of a global."""
+    return f"{place.cls}.{place.name}" if isinstance(place, Field) else place.name
+
+
+def _wait_without_big_lock(graph: Graph, after: int, guard: Expr, updates: Sequence[Update]) -> int:
+    """The steps of a sleeper that holds the big lock: let it go, wait, take it again. Returns where it sleeps."""
     depth = graph.local(DEPTH, Range(0, DEPTH_MAX))
     asleep, awake = graph.location(), graph.location()
     graph.waits |= {asleep, awake}
@@ -86,6 +94,7 @@ def _wait_without_big_lock(graph: Graph, after: int, guard: Expr, updates: Seque
     graph.action(awake, guard, updates)
     graph.here = awake
     graph.action(after, binary("==", BIG_LOCK, Const(0)), [Update(BIG_LOCK, Me())])
+    return asleep
 
 
 def preempt(graph: Graph, change: int) -> list[Update]:

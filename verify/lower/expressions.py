@@ -360,6 +360,7 @@ def _inline(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
         inner.result = _temporary(graph, scope, domain_of(function.result))
     inner.exit = graph.location()
     assert function.body is not None  # noqa: S101 - the checker wants one where it is called
+    graph.begins.setdefault(name, set()).add(graph.standing)
     graph.body(graph, inner, function.body)
     graph.step(to=inner.exit)
     point(graph, scope, call)

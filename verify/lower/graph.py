@@ -56,6 +56,10 @@ class Graph:
     locals: dict[str, Var] = field(default_factory=dict)
     labels: dict[str, set[int]] = field(default_factory=dict)
     fires: dict[str, set[int]] = field(default_factory=dict)
+    begins: dict[str, set[int]] = field(default_factory=dict)  # function: where a call of it begins
+    waiting: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread waits for it
+    past: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread comes to when it has it
+    outside: int = IDLE  # where the `atomic` that lowering is in begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
     created: set[str] = field(default_factory=set)
@@ -84,6 +88,11 @@ class Graph:
         if self.atomic:
             self.inner.add(len(self.locations) - 1)
         return len(self.locations) - 1
+
+    @property
+    def standing(self) -> int:
+        """The location at which a thread stands before the next step, which may be a part of an `atomic`."""
+        return self.outside if self.atomic else self.here
 
     def fresh(self, stem: str) -> str:
         """Return a binder name never used before."""

@@ -77,10 +77,14 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
             graph.error("assert", negate(holds))
             graph.step(guard=holds)
         case ast.Atomic(body=body):
+            graph.outside = graph.standing
             graph.atomic += 1
             statement(graph, scope, body)
             graph.atomic -= 1
             graph.step()
+            for lock, places in graph.waiting.items():
+                if graph.outside in places:
+                    graph.past[lock].add(graph.here)
         case ast.Foreach():
             _foreach(graph, scope, stmt)
         case ast.Empty():

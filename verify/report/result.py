@@ -30,6 +30,18 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """How a run goes on for ever: it repeats what comes after so many steps, or stays if nothing does.
+
+    `thread` waits for what it never gets, from after `since` steps on.
+    """
+
+    after: int
+    thread: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimResult:
     """One claim, judged. `verdict` is about the property behind the claim; `holds` is about the claim."""
 
@@ -45,6 +57,7 @@ class ClaimResult:
     seconds: float
     removed: tuple[str, ...] = ()  # the guards that were removed
     trace: Trace | None = None
+    round: Round | None = None  # of a run that goes on for ever
     invariant_found: tuple[str, ...] | None = None  # clauses in source terms
     why: Explanation | None = field(default=None, repr=False)
     certificate: str | None = None  # path

@@ -28,6 +28,7 @@ MAX_LABEL, NARROWEST, MIN_COLUMN, ROOMY, MOST_ROWS = 32, 8, 24, 34, 3
 ARROW = "→ "
 NO_BREAK = "\N{NO-BREAK SPACE}"
 STORY = "  ⇒ "
+FOR_EVER, STAYS = "from here on for ever:", "from here on nobody steps, for ever"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,20 @@ def run(claim: ClaimResult, width: int) -> Iterator[Styled]:
     trace = claim.trace
     if trace is None:
         return
-    told = lines(trace, claim.removed)
+    begin = claim.round.after if claim.round else None
+    told = lines(trace, claim.removed, begin)
     lanes = _lanes(trace)
     yield from _start(claim, trace, lanes, width)
     if told:
         names = {line.number: _changes(trace, line) for line in told}
         page = _page(trace, lanes, told, names, width)
         yield _header(page)
-        for line in told:
+        for number, line in enumerate(told):
+            if begin is not None and line.number > begin and (number == 0 or told[number - 1].number <= begin):
+                yield ((f"  {FOR_EVER}", "bold"),)
             yield from _step(page, line, names[line.number])
+    if begin == len(trace.steps):
+        yield ((f"  {STAYS}", "bold"),)
     sentence = story(claim)
     for number, text in enumerate(_wrap(sentence, width - len(STORY), hang="")):
         yield ((STORY if number == 0 else " " * len(STORY), "bold red"), (text, "bold"))

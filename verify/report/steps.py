@@ -124,17 +124,17 @@ def steps(trace: Trace) -> tuple[Line, ...]:
     return tuple(_line(trace, number, number) for number in range(1, len(trace.steps) + 1))
 
 
-def lines(trace: Trace, removed: Sequence[str] = ()) -> tuple[Line, ...]:
+def lines(trace: Trace, removed: Sequence[str] = (), apart: int | None = None) -> tuple[Line, ...]:
     """What a reader wants to see of a run: one line for a statement, none for steps that only move control.
 
     The last is there in any case. Where statements were `removed`, those that do nothing are left out even if they
-    have a name: they are among them.
+    have a name: they are among them. The steps before and after `apart` of them are never in one line.
     """
     made: list[Line] = []
     first = 1
     for number, step in enumerate(trace.steps, start=1):
         following = trace.steps[number] if number < len(trace.steps) else None
-        if following is None or _statement_of(following) != _statement_of(step):
+        if following is None or number == apart or _statement_of(following) != _statement_of(step):
             line = _line(trace, first, number)
             changes = tuple(change for change in line.changes if _is_news(trace, line, change))
             made.append(replace(line, changes=changes, picks=_picks(trace, line, changes)))

@@ -28,7 +28,7 @@ from verify.ir import (
     Wrap,
 )
 from verify.report.names import cell_name, slot_name, value_name
-from verify.report.result import ClaimResult
+from verify.report.result import ClaimResult, Round
 from verify.report.steps import LIFE_CHANGES, Change, Line, lines, lock_change
 from verify.semantics import Context, evaluate, locate
 from verify.source import where
@@ -57,6 +57,8 @@ def story(claim: ClaimResult) -> str:
         return ""
     if claim.kind == "deadlock_free":
         return _deadlock(trace)
+    if claim.round is not None:
+        return _starved(claim, trace, claim.round)
     facts = blame(trace, claim.broken) if claim.broken is not None else ()
     told = lines(trace, claim.removed)
     end = _end(claim)
@@ -139,6 +141,17 @@ def _deadlock(trace: Trace) -> str:
         if location.kind == "run":
             waiting.append(f"{cell_name(system, THREAD, thread)} waits at {location.name}, {where(location.span)}")
     return f"nobody can step: {'; '.join(waiting)}."
+
+
+def _starved(claim: ClaimResult, trace: Trace, round_: Round) -> str:
+    """Who waits for what it never gets, and where it stood when it began to."""
+    system = trace.instance.system
+    who = cell_name(system, THREAD, round_.thread)
+    location = system.locations[trace.states[round_.since][Slot(THREAD, round_.thread, PC)]]
+    place = f"{location.name}, {where(location.span)}"
+    if claim.kind == "no_starvation":
+        return f"{who} waits for {claim.guard} ({place}) and never gets it."
+    return f"{who} enters {(claim.guard or '').partition('.')[0]} ({place}) and never comes to {claim.guard}."
 
 
 def blame(trace: Trace, prop: Expr) -> tuple[Fact, ...]:

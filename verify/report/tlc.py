@@ -34,7 +34,8 @@ class TlcClaim:
     """A claim, and what TLC says of the property behind it.
 
     `steps` are those of the shortest run to where the property is false, `ours` the same as found here; each is None
-    where there is no such run, and where it is not known.
+    where there is no such run, and where it is not known. What is to happen later is false on runs that go on for ever:
+    `steps` are those of TLC's up to where it repeats itself, `loop` those of them before the part that is repeated.
     """
 
     name: str
@@ -45,6 +46,8 @@ class TlcClaim:
     ours: int | None = None
     run: ClaimResult | None = field(default=None, repr=False)  # with the run that TLC shows
     reason: str = ""
+    later: bool = False  # what is to happen later, on fair runs
+    loop: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,10 @@ def _claim(claim: TlcClaim, names: int, width: int) -> Iterator[Styled]:
 def _said(claim: TlcClaim) -> str:
     match claim.said:
         case "holds":
-            return "in every state"
+            return "in every state" if not claim.later else "on every fair run" if claim.holds else "of nobody"
+        case "violated" if claim.loop is not None:
+            end = f"after step {claim.loop}"
+            return f"a run that stays {end}" if claim.loop == claim.steps else f"a run that repeats itself {end}"
         case "violated" if claim.steps is not None:
             return f"a run of {claim.steps} step{'s' * (claim.steps != 1)}"
         case _:
@@ -154,7 +160,7 @@ def tlc_text(result: TlcResult) -> str:
         "claims": [
             {
                 "name": claim.name, "property": claim.property, "said": claim.said, "holds": claim.holds,
-                "steps": claim.steps, "ours": claim.ours,
+                "steps": claim.steps, "ours": claim.ours, "loop": claim.loop, "reason": claim.reason,
             }
             for claim in result.claims
         ],

@@ -409,7 +409,7 @@ class InvariantDecl(Node):
 
 ClaimKind = Literal[
     "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
-    "race_free", "writers",
+    "race_free", "writers", "eventually", "no_starvation",
 ]
 
 
@@ -419,7 +419,7 @@ class ClaimDecl(Node):
 
     kind: ClaimKind
     invariant: str | None = None  # prove, refute; redundant, necessary, minimal
-    targets: tuple[str, ...] = ()  # guards "function.label"; for reach a label; for race_free, writers "struct.field"
+    targets: tuple[str, ...] = ()  # guards or labels "function.label"; else "struct.field" or a global
     functions: tuple[str, ...] = ()  # of writers
     system: str | None = None
     without: tuple[str, ...] = ()

@@ -253,3 +253,5 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "put": Primitive(("object",), special="put"),
     "sole": Primitive(("object",), Bool(), special="sole"),
 }
+
+WAITED_FOR = frozenset(row.params[row.ref] for row in PRIMITIVES.values() if row.guard is not None)  # kinds of lock

@@ -26,6 +26,8 @@ SUCCESS = 2193
 STATISTICS = 2199
 INITIAL = (2190, 2191)  # 2191 where some come in several ways
 DEPTH = 2194
+TEMPORAL = 2192  # temporal properties are being checked, of which states
+TEMPORAL_END = 2267
 FINISHED = 2186
 ASSUMPTION = 2104
 PARSING = 3002
@@ -40,6 +42,7 @@ _DEPTH = re.compile(r"\bis (\d+)\.")
 _PROGRESS = re.compile(r"Progress\((\d+)\)")
 _INITIAL = re.compile(r": ([\d,]+) (?:distinct states?|states?) generated(?:, with ([\d,]+) of them distinct)?")
 _MILLISECONDS = re.compile(r"in (\d+)ms")
+_WHOLE = "complete state space"
 _FINE = re.compile(r"\s*|Parsing file .*|Semantic processing of module .*|\*+ SANY2 Version .*")
 
 
@@ -80,6 +83,7 @@ class Answer:
     ms: int | None = None
     printed: tuple[str, ...] = ()
     complete: bool = False
+    temporal: bool = False  # whether temporal properties were checked in all states, and none was violated
 
     def of(self, name: str, checked: Sequence[str]) -> Literal["holds", "violated", "unknown"]:
         """What the run shows of one invariant, of those that the .cfg names, in its order.
@@ -127,6 +131,7 @@ def answer(said: Iterable[Message | Line], code: int, *, cut: str = "") -> Answe
     final = _counts(texts.get(STATISTICS, ""))
     generated, distinct, queue = final or _counts(texts.get(PROGRESS, "")) or (None, None, None)
     done = SUCCESS in texts and final is not None and queue == 0 and not cut
+    complete = done and code in CONTINUED and not any(_stops(message) for message in messages)
     holds = done and code == 0 and not any(_is_error(message) for message in messages)
     verdict = _verdict(violations, holds=holds, assumption=ASSUMPTION in texts)
     return Answer(
@@ -141,7 +146,8 @@ def answer(said: Iterable[Message | Line], code: int, *, cut: str = "") -> Answe
         _found(_DEPTH, texts.get(DEPTH)),
         _found(_MILLISECONDS, texts.get(FINISHED)),
         tuple(printed),
-        done and code in CONTINUED and not any(_stops(message) for message in messages),
+        complete,
+        complete and TEMPORAL_END in texts and _WHOLE in texts.get(TEMPORAL, ""),
     )
 
 

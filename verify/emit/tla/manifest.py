@@ -44,15 +44,16 @@ def _module(name: str, models: Sequence[object]) -> dict[str, object]:
 
 def _config(name: str, text: str, expected: Expected | None) -> dict[str, object]:
     symmetry = "SYMMETRY" in text
+    later = "PROPERTIES" in text
     broken = expected is not None and any(f"    {one}\n" in text for one in expected.broken)
     found: dict[str, object] = {
         "path": f"{name}.cfg",
         "runtime": "unknown",
         "size": "small",
         "mode": "exhaustive search",
-        "features": ["symmetry"] if symmetry else [],
-        "result": "unknown" if expected is None else "safety failure" if broken else "success",
+        "features": ["liveness"] if later else ["symmetry"] if symmetry else [],
+        "result": "unknown" if expected is None or later else "safety failure" if broken else "success",
     }
-    if expected is not None and not broken and not symmetry:
+    if expected is not None and not broken and not symmetry and not later:
         found |= {"distinctStates": expected.states, "stateDepth": expected.depth}
     return found

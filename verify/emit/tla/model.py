@@ -1,7 +1,8 @@
 """The model MCX of a module X: how many cells there are, for TLC, and the configurations to run it with.
 
 MCX checks what is claimed to hold; where cells are alike, up to their names, and MCX_full does the same without that,
-so that states can be counted. What is claimed to be reached or broken has a configuration each.
+so that states can be counted. What is claimed to be reached or broken has a configuration each; what is claimed to
+happen later has one for all of it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def model_of(spec: Spec, inst: Instance) -> Model:
     configs = {module: _config(constants, ["TypeOK", *kept], symmetry=bool(alike))}
     configs |= {f"{module}_full": _config(constants, ["TypeOK", *kept])} if alike else {}
     configs |= {f"{module}_{name}": _config(constants, [name]) for name, prop in spec.properties if not prop.holds}
+    lasting = [name for name, _ in spec.liveness]
+    configs |= {f"{module}Liveness": liveness_config(constants, lasting)} if lasting else {}
     return Model(module, "\n".join(lines), configs, cells)
 
 
@@ -65,6 +68,11 @@ def _alike(spec: Spec, values: Mapping[str, Sequence[str]]) -> Iterator[Sequence
         some = [value for index, value in enumerate(found, start=1) if (cls, index) not in spec.names.statics]
         if len(some) > 1:
             yield some
+
+
+def liveness_config(constants: Sequence[str], properties: Sequence[str]) -> str:
+    """A configuration for what every fair run is to come to. No symmetry: it would hide runs."""
+    return "\n".join(["SPECIFICATION FairSpec", *constants, "PROPERTIES", *(f"    {p}" for p in properties)]) + "\n"
 
 
 def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bool = False) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from verify.emit.properties import EmitError, Property
+from verify.emit.properties import EmitError, Liveness, Property
 from verify.emit.tla.idents import camel
 from verify.emit.tla.kinds import Kind, Kinds, kinds_of, variables
+from verify.emit.tla.later import later
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
 from verify.emit.tla.names import Key, Names, local_of, names_of
 from verify.emit.tla.preamble import definitions
@@ -31,6 +32,7 @@ class Spec:
     kinds: Kinds
     properties: tuple[tuple[str, Property], ...]  # with their identifiers
     lines: tuple[str, ...]
+    liveness: tuple[tuple[str, Liveness], ...] = ()  # with theirs; without those that nobody can break
 
     @property
     def text(self) -> str:
@@ -38,7 +40,10 @@ class Spec:
         return "\n".join(self.lines) + "\n"
 
 
-def specify(module: str, system: System, properties: Sequence[Property], header: Sequence[str]) -> Spec:
+def specify(
+    module: str, system: System, properties: Sequence[Property], header: Sequence[str],
+    liveness: Sequence[Liveness] = (),
+) -> Spec:
     """Write a system as a module. Raises EmitError for numbers that TLC cannot count with."""
     names = names_of(system)
     helpers = Helpers()
@@ -47,6 +52,7 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
     called = [(names.namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
     actions = list(_actions(system, names, groups, reader))
     said = [line for name, prop in called for line in _property(name, prop, reader)]
+    promised = later(liveness, names, names.sets[system.thread])
     begin = Starts(system, names, reader).lines()
     types = _types(system, names, reader)
     title = f" MODULE {module} "
@@ -73,9 +79,10 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
         "",
         RULE,
         *said,
+        *promised.lines,
         "=" * 79,
     ]
-    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines))
+    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines), promised.properties)
 
 
 # ---- declarations --------------------------------------------------------------------------------

@@ -37,7 +37,10 @@ def source_map(spec: Spec, model: Model) -> str:
             for (cell, variable), name in names.variables.items()
         },
         "cells": {value: {"class": cls, "index": index} for value, (cls, index) in model.cells.items()},
-        "properties": {name: prop.name for name, prop in spec.properties},
+        "properties": {
+            **{name: prop.name for name, prop in spec.properties},
+            **{name: one.name for name, one in spec.liveness},
+        },
     }
     return json.dumps(whole, indent=1) + "\n"
 

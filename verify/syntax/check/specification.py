@@ -20,7 +20,9 @@ from verify.syntax.check.initial import start_value
 from verify.syntax.check.names import bind
 from verify.syntax.check.pure import expand
 from verify.syntax.check.scope import File, Scope, closest, once
+from verify.syntax.primitives import WAITED_FOR
 from verify.syntax.program import Guard
+from verify.syntax.types import Lock
 
 BUILT_IN_INVARIANTS = ("no_null_dereference", "no_use_after_free", "no_failed_assertion", "no_bad_unlock")
 DEFAULT_SYSTEM = "system"
@@ -122,7 +124,7 @@ def claim(
         file.error("KC160", f"unknown invariant `{decl.invariant}`", decl.span, hint=hint)
     targets = decl.targets
     match decl.kind:
-        case "reach":
+        case "reach" | "eventually":
             for target in targets:
                 _guard(target, decl, file, guards)
         case "dead" | "redundant" | "necessary" | "minimal":
@@ -130,6 +132,8 @@ def claim(
                 _removable(target, decl, file, guards)
         case "race_free" | "writers":
             targets = tuple(_field(t, decl, file) for t in targets)
+        case "no_starvation":
+            targets = tuple(_lock(t, decl, file) for t in targets)
         case "prove" | "refute" | "lock_balanced" | "deadlock_free":
             pass
     for target in decl.without:
@@ -145,7 +149,7 @@ def _guard(target: str, decl: ClaimDecl, file: File, guards: Mapping[str, Guard]
     if target in guards:
         return guards[target]
     function = target.partition(".")[0]
-    what = "label" if decl.kind == "reach" else "guard"
+    what = "label" if decl.kind in ("reach", "eventually") else "guard"
     hint = closest(target, guards)
     if function not in file.functions:
         hint = hint or closest(function, file.functions)
@@ -180,10 +184,25 @@ def _field(target: str, decl: ClaimDecl, file: File) -> str:
     if not struct and not owners and field in file.globals:
         return target
     if not owners or field not in file.structs[owners[0]]:
-        known = file.structs[struct] if struct else [f for fields in file.structs.values() for f in fields]
+        every = [*file.globals, *(f for fields in file.structs.values() for f in fields)]
+        known = file.structs[struct] if struct else every
         file.error("KC101", f"unknown field `{target}`", decl.span, hint=closest(field, known))
         return target
     return f"{owners[0]}.{field}"
+
+
+def _lock(target: str, decl: ClaimDecl, file: File) -> str:
+    """The lock, semaphore or completion that a claim names, as `struct.field` or the name of a global."""
+    name = target if target in file.globals else _field(target, decl, file)
+    struct, _, field = name.rpartition(".")
+    found = file.structs.get(struct, {}).get(field) if struct else file.globals.get(field)
+    if found is not None and not (isinstance(found.declared, Lock) and found.declared.kind in WAITED_FOR):
+        file.error(
+            "KC166", f"nobody waits for `{name}`, which is no lock", decl.span,
+            notes=((f"`{name}` is here", found.span),),
+            hint="name a lock, a semaphore or a completion; of others, `eventually FUNCTION.LABEL;` may speak",
+        )
+    return name
 
 
 def _system(decl: ClaimDecl, file: File, named: Mapping[str, SystemDecl]) -> None:

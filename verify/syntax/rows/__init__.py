@@ -95,6 +95,7 @@ ROWS: Mapping[str, Callable[..., object]] = {
     "claim_system": claims.claim_system,
     "claim_minimal": claims.claim_minimal,
     "claim_race_free": claims.claim_race_free,
+    "claim_no_starvation": claims.claim_no_starvation,
     "claim_writers": claims.claim_writers,
     "in_system": claims.in_system,
     "without": claims.without,

@@ -152,6 +152,11 @@ def claim_race_free(at: Place, target: str, *options: Option) -> ClaimDecl:
     return _claim(at, "race_free", (target, *options))
 
 
+def claim_no_starvation(at: Place, target: str, *options: Option) -> ClaimDecl:
+    """`no_starvation task.alloc_lock;`."""
+    return _claim(at, "no_starvation", (target, *options))
+
+
 def claim_writers(at: Place, *parts: str | Word | Option) -> ClaimDecl:
     """`writers task.ptrace = {f, g};`."""
     return _claim(at, "writers", parts, functions=tuple(word.text for word in only(Word, parts)))
