@@ -65,13 +65,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files that were written, or what is wrong."""
+    """The files that were written and what has none, or what is wrong."""
 
     files: tuple[str, ...]
+    left: tuple[str, ...] = ()  # claims that have no file, and why
     errors: Sequence[Diagnostic] = ()
 
 
-Certify = Callable[["ClaimDecl", Judgement, ClaimResult], str | None]
+Certify = Callable[["ClaimDecl", Judgement], str | None]
 Each = Callable[[ClaimResult, Selection], None]
 
 
@@ -147,7 +148,7 @@ def judged(
     start = time.perf_counter()
     judgement = judge(claim)
     result = conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
-    return replace(result, certificate=certify(claim, judgement, result))
+    return replace(result, certificate=certify(claim, judgement))
 
 
 def _certify(selection: Selection, options: Options) -> Certify:
@@ -158,9 +159,9 @@ def _certify(selection: Selection, options: Options) -> Certify:
 
     folder, known, made = Path(options.certificates), Hashes(), versions()
 
-    def certify(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> str | None:
+    def certify(claim: ClaimDecl, judgement: Judgement) -> str | None:
         try:
-            path = write(folder, selection, options, claim, judgement, result, made, known)
+            path = write(folder, selection, options, claim, judgement, made, known)
         except OSError as error:
             raise _unwritable(folder, error) from error
         return None if path is None else str(path)
@@ -181,16 +182,25 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
 # ---- exports -------------------------------------------------------------------------------------
 
 
-def export_file(path: str, options: Options, folder: str, language: Language = "tla") -> Exported:
-    """Write a system of a file in the language of another tool into a folder; errors are part of the answer."""
-    from verify.exporting.languages import LANGUAGES  # noqa: PLC0415 - only with that command
-    from verify.exporting.subject import subject, written  # noqa: PLC0415 - the same
+def export_file(
+    path: str, options: Options, folder: str, language: Language = "tla", *, hear: Hear = silent
+) -> Exported:
+    """Write a file in the language of another tool into a folder; errors of the input are part of the answer.
 
+    `hear` is told where the engines stand, for a language that needs proofs.
+    """
+    from verify.exporting.languages import files  # noqa: PLC0415 - only with that command
+    from verify.exporting.subject import written  # noqa: PLC0415 - the same
+
+    left = list[str]()
     try:
-        files = LANGUAGES[language](subject(select(path, options), options, versions()["verify"]))
-        return Exported(written(Path(folder), files))
+        made = files(
+            language, select(path, options), options, versions(), Voice(hear),
+            lambda claim, reason: left.append(f"no file for `{claim}`: {reason}"),
+        )  # fmt: skip
+        return Exported(written(Path(folder), made), tuple(left))
     except InputError as error:
-        return Exported((), error.diagnostics)
+        return Exported((), errors=error.diagnostics)
 
 
 # ---- TLC -----------------------------------------------------------------------------------------
