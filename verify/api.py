@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -72,7 +72,7 @@ class Exported:
     errors: Sequence[Diagnostic] = ()
 
 
-Certify = Callable[["ClaimDecl", Judgement], str | None]
+Keep = Callable[["ClaimDecl", Judgement, ClaimResult], ClaimResult]  # write what a claim has of files, and say where
 Each = Callable[[ClaimResult, Selection], None]
 
 
@@ -130,9 +130,9 @@ def judgements(
     `known` gets what is known of claims whose turn has not come. Raises InputError for what cannot be lowered.
     """
     claims, known, voice = selection.claims, {} if known is None else known, Voice(hear)
-    certify = _certify(selection, options)
+    keep = _keep(selection, options)
     judge = judge_of(selection, options, voice)
-    decide = partial(judged, judge=judge, any_asked=options.tasks is None, certify=certify)
+    decide = partial(judged, judge=judge, any_asked=options.tasks is None, keep=keep)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
         ahead = lower_ahead(selection, options, order)
@@ -142,41 +142,71 @@ def judgements(
 
 
 def judged(
-    claim: ClaimDecl, judge: Judge, *, any_asked: bool = False, certify: Certify = lambda *_: None
+    claim: ClaimDecl, judge: Judge, *, any_asked: bool = False, keep: Keep = lambda _, __, result: result
 ) -> ClaimResult:
-    """Decide one claim. Raises InputError for what cannot be lowered, and where a certificate cannot be written."""
+    """Decide one claim. Raises InputError for what cannot be lowered, and where a file cannot be written."""
     start = time.perf_counter()
     judgement = judge(claim)
     result = conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
-    return replace(result, certificate=certify(claim, judgement))
+    return keep(claim, judgement, result)
 
 
-def _certify(selection: Selection, options: Options) -> Certify:
+def _keep(selection: Selection, options: Options) -> Keep:
+    """How to write what is asked for of each claim: its certificate, its run. Raises InputError."""
+    writers = [*_certifying(selection, options), *_tracing(selection, options)]
+
+    def keep(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
+        for write in writers:
+            result = write(claim, judgement, result)
+        return result
+
+    return keep
+
+
+def _certifying(selection: Selection, options: Options) -> Iterator[Keep]:
     """How to write the certificate of a claim, where one is asked for and there is one. Raises InputError."""
     if options.certificates is None:
-        return lambda *_: None
+        return
     from verify.certificates.write import Hashes, write  # noqa: PLC0415 - only with that option
 
     folder, known, made = Path(options.certificates), Hashes(), versions()
 
-    def certify(claim: ClaimDecl, judgement: Judgement) -> str | None:
-        try:
+    def certify(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
+        with _writing(folder, "KC904", "certificate"):
             path = write(folder, selection, options, claim, judgement, made, known)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        return None if path is None else str(path)
+        return replace(result, certificate=None if path is None else str(path))
 
-    try:
+    with _writing(folder, "KC904", "certificate"):
         prepare(folder)
+    yield certify
+
+
+def _tracing(selection: Selection, options: Options) -> Iterator[Keep]:
+    """How to write the run that decides a claim, where that is asked for and there is one. Raises InputError."""
+    if options.traces is None:
+        return
+    from verify.exporting.runs import write_run  # noqa: PLC0415 - only with that option
+
+    folder = Path(options.traces)
+
+    def trace(claim: ClaimDecl, _: Judgement, result: ClaimResult) -> ClaimResult:
+        with _writing(folder, "KC906", "run"):
+            path = write_run(folder, selection, options, claim, result)
+        return replace(result, trace_file=None if path is None else str(path))
+
+    with _writing(folder, "KC906", "run"):
+        prepare(folder)
+    yield trace
+
+
+@contextmanager
+def _writing(folder: Path, code: str, what: str) -> Iterator[None]:
+    """Raises InputError where nothing can be written to the folder."""
+    try:
+        yield
     except OSError as error:
-        raise _unwritable(folder, error) from error
-    return certify
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    reason = (error.strerror or "it is no folder").lower()
-    message = f"no certificate can be written to `{folder}`: {reason}"
-    return InputError([problem("KC904", message, str(folder))])
+        reason = (error.strerror or "it is no folder").lower()
+        raise InputError([problem(code, f"no {what} can be written to `{folder}`: {reason}", str(folder))]) from error
 
 
 # ---- exports -------------------------------------------------------------------------------------

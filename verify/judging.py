@@ -49,6 +49,7 @@ class Options:
     slice: bool = True
     certificates: str | None = None  # the folder for those of what is proved for any number of tasks
     explain: bool = False  # say why, of proofs for any number of tasks
+    traces: str | None = None  # the folder for the runs that decide claims
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
     what is worked out once for claims that share a proof. Raises OSError.
     """
     given = _given(selection, options, folder)
-    path = folder / file_name(selection, options, claim)
+    path = folder / f"{file_stem(selection, options, claim)}.json"
     found = certified(given, selection, claim, judgement, versions, known)
     if found is None:
         said = claimed(claim, selection.system(claim))
@@ -122,11 +122,11 @@ def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: 
     )  # fmt: skip
 
 
-def file_name(selection: Selection, options: Options, claim: ClaimDecl) -> str:
-    """A name that no certificate of another claim has, whatever the claim is called."""
+def file_stem(selection: Selection, options: Options, claim: ClaimDecl) -> str:
+    """A name that no file of another claim has, whatever the claim is called."""
     path, system = selection.program.sources[0].path, selection.system(claim)
     place = _main(path, specs_root()) if is_bundled(path) else os.fspath(Path(path).resolve())
     whole = repr((place, sorted(options.defines.items()), system, claim.name))
     words = f"{Path(path).stem} {claim.name}"
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", words.replace(".", "_")).strip("-")[:MOST_NAME]
-    return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}.json"
+    return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
