@@ -247,5 +247,5 @@ def _variants(selection: Selection, options: Options, places: Sequence[int]) -> 
 
 
 def default_system(program: Program) -> str:
-    """The system of a claim that names none: the only one, or the one called `system`."""
-    return "system" if "system" in program.systems else next(iter(program.systems))
+    """The system of a claim that names none: the only one, or the one called `system`; "" if there is none."""
+    return "system" if "system" in program.systems else next(iter(program.systems), "")

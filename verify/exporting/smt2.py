@@ -20,12 +20,14 @@ from verify.certificates.obligations import Query
 from verify.certificates.statement import source_files
 from verify.certificates.words import TooWideError
 from verify.certificates.write import Hashes, certified
+from verify.diagnostics import InputError
 from verify.engine.verdict import Proved, Refuted, Scope, Unknown, Verdict
 from verify.judging import Options, Selection, judge_of
 from verify.outcome import Judgement, conclude
 from verify.report.result import ClaimResult
 from verify.report.text import scope as scope_of
 from verify.schedule import Voice
+from verify.selecting import problem
 from verify.smt.widths import EncodingError
 from verify.source import where
 
@@ -53,8 +55,17 @@ def obligations(
 ) -> Iterator[tuple[str, str]]:
     """The obligations of every proof that is found for a claim, by file; last the index, which says what they are.
 
-    `tell` hears of the claims that have no proof for any number of tasks. Raises InputError for what cannot be lowered.
+    `tell` hears of the claims that have no proof for any number of tasks. Raises InputError if there are no claims, and
+    as it goes on for what cannot be lowered.
     """
+    if not selection.claims:
+        raise InputError([problem("KC905", "the file has no claims", selection.file)])
+    return _files(selection, options, versions, voice, tell)
+
+
+def _files(
+    selection: Selection, options: Options, versions: Mapping[str, str], voice: Voice, tell: Tell
+) -> Iterator[tuple[str, str]]:
     name = Path(selection.program.sources[0].path).name
     given = Given(source_files(selection.program, name), dict(options.defines), options.system, options.without)
     judge, known = judge_of(selection, options, voice), Hashes()

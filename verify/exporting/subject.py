@@ -60,9 +60,11 @@ class Subject:
 
 
 def subject(selection: Selection, options: Options, version: str) -> Subject:
-    """The system that the options name. Raises InputError if there are too few tasks for it."""
+    """The system that the options name. Raises InputError if there is none, or too few tasks for it."""
     program = selection.program
     system = options.system or default_system(program)
+    if system not in program.systems:
+        raise InputError([problem("KC905", "the file has no system", selection.file)])
     gone = frozenset(options.without)
     lowered = selection.lower((system, gone, frozenset()))
     least = least_tasks(lowered.system)
