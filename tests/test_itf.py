@@ -20,7 +20,8 @@ from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify
 from verify.exporting.subject import subject
 from verify.exporting.tla import export_tla
-from verify.instances import Instance, State, Step, Trace
+from verify.instances import Instance, Slot, State, Step, Trace, instance
+from verify.ir import BOOL, FREE, LIFE, PC, PUBLISHED, Class, Group, Location, Ptr, Range, System, Threads, Var
 from verify.semantics import initial_states, replay, successors
 from verify.tlc.values import Function, Value
 from verify.tlc.values import Model as ModelValue
@@ -135,6 +136,29 @@ def test_values_have_the_types_of_the_head(tmp_path: Path) -> None:
             assert values
             assert all(isinstance(each, TYPES[kind]) for each in values)
     assert seen == set(TYPES)
+
+
+def test_every_sort_of_value_has_its_form() -> None:
+    life = Var(LIFE, Range(FREE, PUBLISHED))
+    task = Class("task", (life, Var("next", Ptr("task")), Var("on", BOOL, truth=True), Var("never", Range(0, 0))))
+    system = System(
+        "system", {"task": task}, "task", (Var("readers", Threads()), Var("count", Range(-3, 1 << 70))),
+        (Var(PC, Range(0, 1)),), (Location("idle", "idle"), Location("f.a", "run", "f")), (), (Group("g", 3, 1, {}),),
+    )  # fmt: skip
+    inst = instance(system, 3)
+    values = {Slot("", 0, "readers"): 0b101, Slot("", 0, "count"): -3, Slot("task", 1, "next"): 3}
+    values |= {Slot("task", 2, "on"): 1, Slot("task", 1, LIFE): PUBLISHED, Slot("thread", 3, PC): 1}
+    state = {slot: values.get(slot, 0) for slot in inst.slots()}
+    (found,) = json.loads(itf(Trace(inst, [state], []), HEAD))["states"]
+    assert found == {
+        "#meta": {"index": 0},
+        "readers": {"#set": ["task1", "task3"]},
+        "count": {"#bigint": "-3"},
+        "task_life": {"#map": [["task1", "published"], ["task2", "free"], ["task3", "free"]]},
+        "next": {"#map": [["task1", "task3"], ["task2", "NULL"], ["task3", "NULL"]]},
+        "on": {"#map": [["task1", False], ["task2", True], ["task3", False]]},
+        "pc": {"#map": [["task1", "idle"], ["task2", "idle"], ["task3", "f_1"]]},
+    }  # fmt: skip
 
 
 # ---- the files -----------------------------------------------------------------------------------
