@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from verify.cli.console import BAD_INPUT, printer
+from verify.cli.console import BAD_INPUT, drop_stdout, printer
 from verify.cli.options import definitions, tasks_of
 from verify.report.meter import Meter
 
@@ -42,6 +42,9 @@ def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameter
     if result.errors:
         printer(sys.stderr)(error_lines(result.errors))
         return BAD_INPUT
-    printer()([((path, ""),) for path in result.files])
     printer(sys.stderr)([((line, "dim"),) for line in result.left])
+    try:
+        printer()([((path, ""),) for path in result.files])
+    except BrokenPipeError:  # the files are there, whoever reads of them
+        drop_stdout()
     return 0
