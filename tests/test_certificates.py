@@ -143,6 +143,21 @@ def test_a_claim_that_is_proved_for_a_number_has_none(tmp_path: Path) -> None:
     assert list((tmp_path / "made").iterdir()) == []
 
 
+@pytest.mark.slow
+def test_a_proof_known_from_a_larger_system_speaks_of_the_places_that_there_are(tmp_path: Path, tools: Tools) -> None:
+    spec = tmp_path / "a.kc"
+    spec.write_text("""struct task { bool on; bool off; };
+void user(void) { for (;;) { set> current->on = true; current->on = false; } }
+system { task t[*] runs user; }
+invariant quiet = forall (struct task *t) !t->off;
+prove quiet;
+redundant user.set for quiet;
+refute quiet;
+""")
+    found = check_file(str(spec), Options(certificates=str(tmp_path / "made"))).claims
+    assert [reasons(check(claim.certificate or "", tools)) for claim in found] == ["accepted: "] * 3
+
+
 ONE = """struct task { bool a; };
 void user(void) { for (;;) { if (%s) current->a = true; } }
 system { task init[*] runs user; }

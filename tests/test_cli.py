@@ -43,7 +43,8 @@ def plain_judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "VERIFY_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    for name, text in (("a.kc", KC), ("hard.kc", HARD), ("wrong.kc", WRONG), ("none.kc", KC.partition("prove")[0])):
+    for name, text in (("a.kc", KC), ("hard.kc", HARD), ("wrong.kc", WRONG), ("none.kc", KC.partition("prove")[0]),
+                       ("empty.kc", "")):
         Path(name).write_text(text)
 
 
@@ -70,7 +71,8 @@ def test_every_claim_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("file", "code", "mark"), [("a.kc", 0, "4 hold"), ("hard.kc", 3, "1 unknown"),
-                                                    ("wrong.kc", 1, "1 fails"), ("none.kc", 0, "no claims")])
+                                                    ("wrong.kc", 1, "1 fails"), ("none.kc", 0, "no claims"),
+                                                    ("empty.kc", 0, "no claims")])
 def test_exit_codes(file: str, code: int, mark: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove", file]) == code
     assert mark in capsys.readouterr().out.splitlines()[-1]

@@ -181,6 +181,7 @@ def test_the_command_writes_the_files_and_lists_them(tmp_path: Path, capsys: pyt
         (["core.kc", "--system", "none"], "KC902"),
         (["core.kc", "--without", "none"], "KC903"),
         (["peterson.kc", "--tasks", "1"], "KC905"),
+        (["a file"], "KC905"),
         (["core.kc", "-o", "a file"], "KC906"),
     ],
 )

@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -65,13 +65,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files that were written, or what is wrong."""
+    """The files that were written and what has none, or what is wrong."""
 
     files: tuple[str, ...]
+    left: tuple[str, ...] = ()  # claims that have no file, and why
     errors: Sequence[Diagnostic] = ()
 
 
-Certify = Callable[["ClaimDecl", Judgement, ClaimResult], str | None]
+Keep = Callable[["ClaimDecl", Judgement, ClaimResult], ClaimResult]  # write what a claim has of files, and say where
 Each = Callable[[ClaimResult, Selection], None]
 
 
@@ -129,9 +130,9 @@ def judgements(
     `known` gets what is known of claims whose turn has not come. Raises InputError for what cannot be lowered.
     """
     claims, known, voice = selection.claims, {} if known is None else known, Voice(hear)
-    certify = _certify(selection, options)
+    keep = _keep(selection, options)
     judge = judge_of(selection, options, voice)
-    decide = partial(judged, judge=judge, any_asked=options.tasks is None, certify=certify)
+    decide = partial(judged, judge=judge, any_asked=options.tasks is None, keep=keep)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
         ahead = lower_ahead(selection, options, order)
@@ -141,56 +142,95 @@ def judgements(
 
 
 def judged(
-    claim: ClaimDecl, judge: Judge, *, any_asked: bool = False, certify: Certify = lambda *_: None
+    claim: ClaimDecl, judge: Judge, *, any_asked: bool = False, keep: Keep = lambda _, __, result: result
 ) -> ClaimResult:
-    """Decide one claim. Raises InputError for what cannot be lowered, and where a certificate cannot be written."""
+    """Decide one claim. Raises InputError for what cannot be lowered, and where a file cannot be written."""
     start = time.perf_counter()
     judgement = judge(claim)
     result = conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
-    return replace(result, certificate=certify(claim, judgement, result))
+    return keep(claim, judgement, result)
 
 
-def _certify(selection: Selection, options: Options) -> Certify:
+def _keep(selection: Selection, options: Options) -> Keep:
+    """How to write what is asked for of each claim: its certificate, its run. Raises InputError."""
+    writers = [*_certifying(selection, options), *_tracing(selection, options)]
+
+    def keep(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
+        for write in writers:
+            result = write(claim, judgement, result)
+        return result
+
+    return keep
+
+
+def _certifying(selection: Selection, options: Options) -> Iterator[Keep]:
     """How to write the certificate of a claim, where one is asked for and there is one. Raises InputError."""
     if options.certificates is None:
-        return lambda *_: None
+        return
     from verify.certificates.write import Hashes, write  # noqa: PLC0415 - only with that option
 
     folder, known, made = Path(options.certificates), Hashes(), versions()
 
-    def certify(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> str | None:
-        try:
-            path = write(folder, selection, options, claim, judgement, result, made, known)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        return None if path is None else str(path)
+    def certify(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
+        with _writing(folder, "KC904", "certificate"):
+            path = write(folder, selection, options, claim, judgement, made, known)
+        return replace(result, certificate=None if path is None else str(path))
 
-    try:
+    with _writing(folder, "KC904", "certificate"):
         prepare(folder)
+    yield certify
+
+
+def _tracing(selection: Selection, options: Options) -> Iterator[Keep]:
+    """How to write the run that decides a claim, where that is asked for and there is one. Raises InputError."""
+    if options.traces is None:
+        return
+    from verify.exporting.runs import write_run  # noqa: PLC0415 - only with that option
+
+    folder = Path(options.traces)
+
+    def trace(claim: ClaimDecl, _: Judgement, result: ClaimResult) -> ClaimResult:
+        with _writing(folder, "KC906", "run"):
+            path = write_run(folder, selection, options, claim, result)
+        return replace(result, trace_file=None if path is None else str(path))
+
+    with _writing(folder, "KC906", "run"):
+        prepare(folder)
+    yield trace
+
+
+@contextmanager
+def _writing(folder: Path, code: str, what: str) -> Iterator[None]:
+    """Raises InputError where nothing can be written to the folder."""
+    try:
+        yield
     except OSError as error:
-        raise _unwritable(folder, error) from error
-    return certify
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    reason = (error.strerror or "it is no folder").lower()
-    message = f"no certificate can be written to `{folder}`: {reason}"
-    return InputError([problem("KC904", message, str(folder))])
+        reason = (error.strerror or "it is no folder").lower()
+        raise InputError([problem(code, f"no {what} can be written to `{folder}`: {reason}", str(folder))]) from error
 
 
 # ---- exports -------------------------------------------------------------------------------------
 
 
-def export_file(path: str, options: Options, folder: str, language: Language = "tla") -> Exported:
-    """Write a system of a file in the language of another tool into a folder; errors are part of the answer."""
-    from verify.exporting.languages import LANGUAGES  # noqa: PLC0415 - only with that command
-    from verify.exporting.subject import subject, written  # noqa: PLC0415 - the same
+def export_file(
+    path: str, options: Options, folder: str, language: Language = "tla", *, hear: Hear = silent
+) -> Exported:
+    """Write a file in the language of another tool into a folder; errors of the input are part of the answer.
 
+    `hear` is told where the engines stand, for a language that needs proofs.
+    """
+    from verify.exporting.languages import files  # noqa: PLC0415 - only with that command
+    from verify.exporting.subject import written  # noqa: PLC0415 - the same
+
+    left = list[str]()
     try:
-        files = LANGUAGES[language](subject(select(path, options), options, versions()["verify"]))
-        return Exported(written(Path(folder), files))
+        made = files(
+            language, select(path, options), options, versions(), Voice(hear),
+            lambda claim, reason: left.append(f"no file for `{claim}`: {reason}"),
+        )  # fmt: skip
+        return Exported(written(Path(folder), made), tuple(left))
     except InputError as error:
-        return Exported((), error.diagnostics)
+        return Exported((), errors=error.diagnostics)
 
 
 # ---- TLC -----------------------------------------------------------------------------------------

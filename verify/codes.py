@@ -102,6 +102,6 @@ CODES: Mapping[str, str] = {
     "KC903": "no guard of that name can be removed",
     "KC904": "certificates cannot be written",
     "KC905": "an export that another tool could not work with",
-    "KC906": "an export cannot be written",
+    "KC906": "an export or a run cannot be written",
     "KC970": "an internal error",
 }

@@ -53,6 +53,7 @@ class Options:
     slice: bool = True
     certificates: str | None = None  # the folder for those of what is proved for any number of tasks
     explain: bool = False  # say why, of proofs for any number of tasks
+    traces: str | None = None  # the folder for the runs that decide claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,5 +251,5 @@ def _variants(selection: Selection, options: Options, places: Sequence[int]) -> 
 
 
 def default_system(program: Program) -> str:
-    """The system of a claim that names none: the only one, or the one called `system`."""
-    return "system" if "system" in program.systems else next(iter(program.systems))
+    """The system of a claim that names none: the only one, or the one called `system`; "" if there is none."""
+    return "system" if "system" in program.systems else next(iter(program.systems), "")

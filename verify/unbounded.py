@@ -105,7 +105,7 @@ def basis_of(small: Small, clauses: Sequence[Clause]) -> Basis:
 def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Clause]:
     """Clauses about a system, said of one that differs in how its locations are numbered."""
     here, there = ((one, other) if one is other else (with_history(system) for system in (one, other)))
-    if locations_in_order(here) == locations_in_order(there):
+    if (locations_in_order(here), len(here.locations)) == (locations_in_order(there), len(there.locations)):
         return clauses
     moved = dict(zip(locations_in_order(here), locations_in_order(there), strict=True))
     return tuple(

@@ -19,7 +19,6 @@ from verify.certificates.form import (
     MOST_BYTES,
     BadCertificateError,
     Certificate,
-    Claimed,
     NoCertificateError,
     Scope,
     certificate,
@@ -27,6 +26,7 @@ from verify.certificates.form import (
 from verify.certificates.obligations import Query, queries
 from verify.certificates.statement import (
     by_name,
+    claimed,
     is_bundled,
     place_of,
     proved,
@@ -41,7 +41,7 @@ from verify.engine.verdict import Counterexample
 from verify.explain.induction import counterexample
 from verify.judging import UNDECIDED, default_system
 from verify.lower.small import Guess, Passes, Small
-from verify.outcome import adapted, removed, wants
+from verify.outcome import adapted, removed
 from verify.report.checked import Checked
 from verify.schedule import WITHOUT_GUARDS
 from verify.smt.ask import SOLVERS, Bench, Solver
@@ -122,6 +122,16 @@ def _check(found: Certificate, folder: Path, tools: Tools) -> Met:
 
 def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], tools: Tools) -> Met:
     """Check that the clauses prove what these claims say."""
+    small, asked = posed(found, program, about)
+    return _answered(asked, small, tools)
+
+
+def posed(found: Certificate, program: Program, about: Sequence[ClaimDecl]) -> tuple[Small, Sequence[Query]]:
+    """The small system that a certificate is about, and all that has to be shown of it for these claims.
+
+    Raises BadCertificateError if it is another than that of the program, NotCoveredError, TooWideError or EncodingError
+    if that is more than the theorem covers or the scripts have words for.
+    """
     small = _small(found, program, about)
     system, prop, axioms = small.told()
     if system_hash(system, prop) != found.basis.system:
@@ -131,7 +141,7 @@ def _proof(found: Certificate, program: Program, about: Sequence[ClaimDecl], too
     refuse(system)
     for binders, matrix in prenex(prop) or [((), prop)]:
         refuse_property(system, binders, matrix)
-    return _answered(list(queries(system, clauses, prop, axioms)), small, tools)
+    return small, list(queries(system, clauses, prop, axioms))
 
 
 # ---- the source and the claim --------------------------------------------------------------------
@@ -170,7 +180,7 @@ def _about(found: Certificate, program: Program, claims: Mapping[str, ClaimDecl]
     claim = claims.get(said.name)
     if claim is None:
         raise BadCertificateError("the source makes no such claim")
-    if said != _claimed(claim, program):
+    if said != claimed(claim, _system_of(claim, program)):
         raise BadCertificateError("what it says of its claim is not what the source says")
     names = found.statement.claims
     if said.name not in names or not all(name in claims for name in names):
@@ -184,12 +194,6 @@ def _about(found: Certificate, program: Program, claims: Mapping[str, ClaimDecl]
     # A system with guards there or not does all that each of the systems without some of them does.
     assert set(removed(claim)) <= {*found.statement.removed, *found.statement.optional}  # noqa: S101 - by `statement`
     return about
-
-
-def _claimed(claim: ClaimDecl, program: Program) -> Claimed:
-    guard, system = ", ".join(claim.targets) or None, _system_of(claim, program)
-    holds = wants(claim) == "proved"
-    return Claimed(claim.name, claim.kind, claim.invariant, guard, system, removed(claim), holds)
 
 
 def _system_of(claim: ClaimDecl, program: Program) -> str:

@@ -40,6 +40,7 @@ class Query:
     count: int
     pose: Callable[[], Witness]
     halves: Callable[[], Sequence[Query]] = tuple
+    action: Action | None = None  # the only one whose steps it is about
 
     def script(self) -> str:
         """The question as text."""
@@ -125,12 +126,14 @@ def _steps(
             parts = []
         return [_steps(system, clauses, axioms, pair, part) for part in parts if part[0].lost or part[0].stray]
 
-    what = [*(str(number) for number, _ in risks[0].lost), *["domains"] * risks[0].stray]
+    first = risks[0]
+    what = ", ".join([*(str(number) for number, _ in first.lost), *["domains"] * first.stray])
     who = {ACTOR: "its own thread", OTHER: "another thread", 0: "any object"}[pair[0]]
     who += f", {pair[1]}" * bool(pair[1]) + " of the step" * (pair[2] == ACTOR)
     of = f" of {who}" if pair != (ACTOR, "", 0) else ""
-    name = f"{risks[0].action.label} x {what[0]}{of}" if count == 1 else f"steps x {who}"
-    return Query(name, count, partial(_broken, system, clauses, axioms, pair, risks), halves)
+    alone = first.action if len(risks) == 1 else None
+    name = f"{alone.label} x {what}{of}" if alone else f"steps x {who}"
+    return Query(name, count, partial(_broken, system, clauses, axioms, pair, risks), halves, alone)
 
 
 def _broken(

@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from verify.certificates.form import File, Statement
+from verify.certificates.form import Claimed, File, Statement
 from verify.lower.small import Guess, Passes, Small, small_for_proof
-from verify.outcome import removed, subjects
+from verify.outcome import removed, subjects, wants
 from verify.resources import specs_root
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ def statement(claims: Sequence[ClaimDecl]) -> Statement:
     about = tuple(claim.invariant for claim in subjects(claims) if claim.invariant)
     together = len(claims) > 1
     return Statement(names, about, () if together else gone, gone if together else ())
+
+
+def claimed(claim: ClaimDecl, system: str) -> Claimed:
+    """What a certificate says of its claim, which is about that system."""
+    guard = ", ".join(claim.targets) or None
+    return Claimed(
+        claim.name, claim.kind, claim.invariant, guard, system, removed(claim), wants(claim) == "proved"
+    )
 
 
 def proved(

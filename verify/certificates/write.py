@@ -22,16 +22,15 @@ from verify.certificates.form import (
     Scope,
     certificate,
 )
-from verify.certificates.statement import is_bundled, proved, source_files, statement
+from verify.certificates.statement import claimed, is_bundled, proved, source_files, statement
 from verify.engine.verdict import Basis, Proved, Unknown
 from verify.lower.small import Guess, Passes
-from verify.outcome import Judgement, removed, wants
+from verify.outcome import Judgement
 from verify.resources import specs_root
 from verify.writing import replace_file
 
 if TYPE_CHECKING:
     from verify.judging import Options, Selection
-    from verify.report.result import ClaimResult
     from verify.syntax.ast import ClaimDecl
 
 MOST_NAME = 80
@@ -39,7 +38,7 @@ Hashes = dict[tuple[object, ...], str]
 
 
 def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it goes
-    folder: Path, selection: Selection, options: Options, claim: ClaimDecl, judgement: Judgement, result: ClaimResult,
+    folder: Path, selection: Selection, options: Options, claim: ClaimDecl, judgement: Judgement,
     versions: Mapping[str, str], known: Hashes,
 ) -> Path | None:  # fmt: skip
     """Write the certificate of a claim into a folder; return its path, None if there is none to write.
@@ -47,28 +46,32 @@ def write(  # noqa: PLR0913, PLR0917 - what was asked, what was found, where it 
     Then one that was written of this claim before goes, unless it may still show what it claims to show. `known` keeps
     what is worked out once for claims that share a proof. Raises OSError.
     """
+    given = _given(selection, options, folder)
+    path = folder / f"{file_stem(selection, options, claim)}.json"
+    found = certified(given, selection, claim, judgement, versions, known)
+    if found is None:
+        said = claimed(claim, selection.system(claim))
+        _withdraw(path, given, said, open_still=isinstance(judgement.verdict, Unknown))
+        return None
+    replace_file(path, found.text())
+    return path
+
+
+def certified(  # noqa: PLR0913, PLR0917 - what was asked, what was found
+    given: Given, selection: Selection, claim: ClaimDecl, judgement: Judgement, versions: Mapping[str, str],
+    known: Hashes,
+) -> Certificate | None:  # fmt: skip
+    """The certificate of a claim; None without a proof for any number of tasks, and where that says nothing."""
     verdict = judgement.verdict
-    name = file_name(selection, options, claim)
-    main = selection.program.sources[0].path
-    given = Given(
-        source_files(selection.program, _main(main, folder)), dict(options.defines), options.system, options.without
-    )
-    said = Claimed(
-        claim.name, claim.kind, claim.invariant, result.guard, selection.system(claim), removed(claim),
-        wants(claim) == "proved",
-    )
     if not isinstance(verdict, Proved) or verdict.basis is None or judgement.unreached:
-        _withdraw(folder / name, given, said, open_still=isinstance(verdict, Unknown))
         return None
     lines = Writer()
     clauses = tuple(lines.said(clause) for clause in verdict.basis.clauses)
-    found = Certificate(
-        SCHEMA, versions, given, said, Scope("any", "any"),
+    return Certificate(
+        SCHEMA, versions, given, claimed(claim, selection.system(claim)), Scope("any", "any"),
         statement(judgement.together or (claim,)),
         _rests(selection, claim, judgement, verdict.basis, known), tuple(lines.lines), clauses,
     )  # fmt: skip
-    replace_file(folder / name, found.text())
-    return folder / name
 
 
 def _withdraw(path: Path, given: Given, said: Claimed, *, open_still: bool) -> None:
@@ -88,6 +91,12 @@ def _withdraw(path: Path, given: Given, said: Claimed, *, open_still: bool) -> N
 def _asked(given: Given) -> tuple[object, ...]:
     """Which file, and with which options."""
     return [file.path for file in given.files[:1]], dict(given.defines), given.system, given.without
+
+
+def _given(selection: Selection, options: Options, folder: Path) -> Given:
+    """The files and options, as a certificate in the folder says them."""
+    main = _main(selection.program.sources[0].path, folder)
+    return Given(source_files(selection.program, main), dict(options.defines), options.system, options.without)
 
 
 def _main(path: str, folder: Path) -> str:
@@ -113,11 +122,11 @@ def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: 
     )  # fmt: skip
 
 
-def file_name(selection: Selection, options: Options, claim: ClaimDecl) -> str:
-    """A name that no certificate of another claim has, whatever the claim is called."""
+def file_stem(selection: Selection, options: Options, claim: ClaimDecl) -> str:
+    """A name that no file of another claim has, whatever the claim is called."""
     path, system = selection.program.sources[0].path, selection.system(claim)
     place = _main(path, specs_root()) if is_bundled(path) else os.fspath(Path(path).resolve())
     whole = repr((place, sorted(options.defines.items()), system, claim.name))
     words = f"{Path(path).stem} {claim.name}"
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", words.replace(".", "_")).strip("-")[:MOST_NAME]
-    return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}.json"
+    return f"{plain}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from verify.cli.console import BAD_INPUT, printer
+from verify.cli.console import BAD_INPUT, drop_stdout, printer
 from verify.cli.options import definitions, tasks_of
+from verify.report.meter import Meter
 
-Language = Literal["tla"]  # those of `verify.exporting.languages`, which takes long to import
+Language = Literal["tla", "smt2"]  # those of `verify.exporting.languages`, which takes long to import
 
 
 def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
@@ -23,15 +24,27 @@ def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameter
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Export this system.")] = None,
     tasks: Annotated[str, typer.Option(metavar="N", help="How many tasks there are in its model.")] = "any",
+    claim: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this claim; repeatable.")] = None,
+    budget: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim, where proofs are exported.")
+    ] = 60.0,
 ) -> int:
-    """Write a system of FILE.kc, and the claims about it, in the language of another tool."""
+    """Write a system of FILE.kc and the claims about it, or their proofs, in the language of another tool."""
     from verify.api import Options, export_file  # noqa: PLC0415 - `--help` must be quick
     from verify.report.text import error_lines  # noqa: PLC0415 - the same
 
-    options = Options((), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks))
-    result = export_file(file, options, folder, to)
+    options = Options(
+        tuple(claim or ()), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks), budget=budget
+    )
+    meter = Meter(sys.stderr)
+    result = export_file(file, options, folder, to, hear=meter)
+    meter.clear()
     if result.errors:
         printer(sys.stderr)(error_lines(result.errors))
         return BAD_INPUT
-    printer()([((path, ""),) for path in result.files])
+    printer(sys.stderr)([((line, "dim"),) for line in result.left])
+    try:
+        printer()([((path, ""),) for path in result.files])
+    except BrokenPipeError:  # the files are there, whoever reads of them
+        drop_stdout()
     return 0

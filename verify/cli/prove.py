@@ -44,13 +44,16 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     certificates: Annotated[
         str | None, typer.Option(metavar="DIR", help="Write what proves claims for any number of tasks to DIR.")
     ] = None,
+    traces: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write the runs that decide claims to DIR, in ITF.")
+    ] = None,
 ) -> int:
     """Check the claims of FILE.kc: prove them, or refute them with the shortest run."""
     from verify.api import Options, check_file, cores, exit_code  # noqa: PLC0415 - `--help` must be quick
 
     options = Options(
         tuple(claim or ()), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks), engine, budget,
-        not no_reduce, not no_slice, certificates, explain,
+        not no_reduce, not no_slice, certificates, explain, traces,
     )
     meter = Meter(sys.stderr)
     if as_json:

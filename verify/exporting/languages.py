@@ -1,19 +1,53 @@
-"""The languages that a system can be exported to, and the files that each makes of it."""
+"""The languages that a file can be exported to, what each needs of it, and the files that it makes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, assert_never
 
-from verify.exporting.subject import Subject
+from verify.exporting.smt2 import Tell, obligations
+from verify.exporting.subject import Subject, subject
 from verify.exporting.tla import export_tla, with_manifest
+from verify.judging import Options, Selection
+from verify.schedule import Voice
 
-Language = Literal["tla"]
-Files = Mapping[str, str]  # the text of each by its name
+Language = Literal["smt2", "tla"]
+Files = Iterable[tuple[str, str]]  # the name of each, in a folder or not, and its text; in the order of writing
 
 
-def _tla(of: Subject) -> Files:
+@dataclass(frozen=True, slots=True)
+class OfSystem:
+    """A language for a system, with the claims about it as properties."""
+
+    files: Callable[[Subject], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class OfProofs:
+    """A language for the proofs of claims, which are looked for first: `Tell` hears of those without a file."""
+
+    files: Callable[[Selection, Options, Mapping[str, str], Voice, Tell], Files]
+
+
+def _tla(of: Subject) -> Mapping[str, str]:
     return with_manifest(export_tla(of))
 
 
-LANGUAGES: Final[Mapping[Language, Callable[[Subject], Files]]] = {"tla": _tla}
+LANGUAGES: Final[Mapping[Language, OfSystem | OfProofs]] = {
+    "smt2": OfProofs(obligations),
+    "tla": OfSystem(_tla),
+}
+
+
+def files(  # noqa: PLR0913, PLR0917 - what is exported, and whom to tell of it
+    language: Language, selection: Selection, options: Options, versions: Mapping[str, str], voice: Voice, tell: Tell
+) -> Files:
+    """The files of an export, those of proofs as they are found. Raises InputError for what the language cannot say."""
+    match LANGUAGES[language]:
+        case OfSystem(made):
+            return made(subject(selection, options, versions["verify"])).items()
+        case OfProofs(made_of_proofs):
+            return made_of_proofs(selection, options, versions, voice, tell)
+        case _ as unreachable:
+            assert_never(unreachable)

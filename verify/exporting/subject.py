@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,8 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
     if not program.systems:
         raise InputError([problem("KC905", "the file has no system", selection.file)])
     system = options.system or default_system(program)
+    if system not in program.systems:
+        raise InputError([problem("KC905", "the file has no system", selection.file)])
     gone = frozenset(options.without)
     lowered = selection.lower((system, gone, frozenset()))
     least = least_tasks(lowered.system)
@@ -91,16 +93,20 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
     )
 
 
-def written(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+def written(folder: Path, files: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Write files into a folder, made if there is none; return their paths. Raises InputError where that cannot be."""
+    found = list[str]()
     try:
         prepare(folder)
-        for name, text in files.items():
-            replace_file(folder / name, text)
+        for name, text in files:
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            replace_file(path, text)
+            found.append(str(path))
     except OSError as error:
         reason = (error.strerror or "it is no folder").lower()
         raise InputError([problem("KC906", f"nothing can be written to `{folder}`: {reason}", str(folder))]) from error
-    return tuple(str(folder / name) for name in files)
+    return tuple(found)
 
 
 def _name(claim: ClaimDecl) -> str:

@@ -70,6 +70,7 @@ def _claim(claim: ClaimResult) -> Json:
         "trace": None if claim.trace is None else _trace(claim.trace),
         "invariant_found": None if claim.invariant_found is None else list(claim.invariant_found),
         "certificate": claim.certificate,
+        "trace_file": claim.trace_file,
         "reason": claim.reason,
         "shown": claim.shown,
         "why": None if claim.why is None else _why(claim.why),

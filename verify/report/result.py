@@ -61,6 +61,7 @@ class ClaimResult:
     invariant_found: tuple[str, ...] | None = None  # clauses in source terms
     why: Explanation | None = field(default=None, repr=False)
     certificate: str | None = None  # path
+    trace_file: str | None = None  # path
     reason: str = ""  # why unknown
     shown: str = ""  # the strongest thing that was shown all the same
     expected: str = ""  # the claim in a sentence

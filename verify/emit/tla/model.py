@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.emit.tla.module import Spec
+from verify.emit.tla.names import cells_of
 from verify.instances import Instance
 
 
@@ -28,8 +29,8 @@ def model_of(spec: Spec, inst: Instance) -> Model:
     """The model of an instance of the system of `spec`."""
     names = spec.names
     module = f"MC{spec.module}"
-    values = {cls: [_value(spec, cls, index) for index in range(1, inst.sizes[cls] + 1)] for cls in names.ids}
-    cells = {value: (cls, index) for cls, found in values.items() for index, value in enumerate(found, start=1)}
+    cells = cells_of(names, inst.sizes)
+    values = {cls: [value for value, (of, _) in cells.items() if of == cls] for cls in names.ids}
     alike = list(_alike(spec, values))
     title = f" MODULE {module} "
     dashes = "-" * max(4, (79 - len(title)) // 2)
@@ -55,11 +56,6 @@ def model_of(spec: Spec, inst: Instance) -> Model:
     lasting = [name for name, _ in spec.liveness]
     configs |= {f"{module}Liveness": liveness_config(constants, lasting)} if lasting else {}
     return Model(module, "\n".join(lines), configs, cells)
-
-
-def _value(spec: Spec, cls: str, index: int) -> str:
-    static = spec.names.statics.get((cls, index))
-    return f"{static}_cell" if static else f"{cls}{index}"
 
 
 def _alike(spec: Spec, values: Mapping[str, Sequence[str]]) -> Iterator[Sequence[str]]:

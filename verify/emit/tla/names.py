@@ -56,6 +56,12 @@ def names_of(system: System) -> Names:
     return Names(variables, labels, sets, ids, statics, groups, functions, namer)
 
 
+def cells_of(names: Names, sizes: Mapping[str, int]) -> Mapping[str, tuple[str, int]]:
+    """The model value of each cell of an instance: its class and index, in their order."""
+    cells = [(cls, index) for cls in names.ids for index in range(1, sizes[cls] + 1)]
+    return {f"{names.statics[cell]}_cell" if cell in names.statics else f"{cell[0]}{cell[1]}": cell for cell in cells}
+
+
 def actions_from(system: System) -> Mapping[int, Sequence[Action]]:
     """The actions by the location that they leave, in the order of the system."""
     found = dict[int, list[Action]]()
