@@ -16,9 +16,10 @@ from tree_sitter import Language, Node, Parser
 from verify import resources
 from verify.api import Options, export_file, select
 from verify.cli import main
+from verify.emit.bounds import bounds
 from verify.emit.properties import EmitError
-from verify.emit.tla.idents import FIXED, RESERVED, Namer
-from verify.emit.tla.kinds import bounds, kinds_of
+from verify.emit.tla.idents import FIXED, RESERVED, namer_of_tla
+from verify.emit.tla.kinds import kinds_of
 from verify.emit.tla.layout import WIDTH
 from verify.emit.tla.names import names_of
 from verify.emit.tla.terms import Helpers, Reader
@@ -303,7 +304,7 @@ def test_bounds_hold(op: BinaryOp) -> None:
 
 
 def test_names_are_given_once_and_none_is_reserved() -> None:
-    namer = Namer()
+    namer = namer_of_tla()
     names = [namer.name(text) for text in ("lock", "lock", "IF", "a.b", "a_b", "2x", "_", "WF_x", "x", "Next")]
     assert len(set(names)) == len(names)
     assert not set(names) & (RESERVED | FIXED)
