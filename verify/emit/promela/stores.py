@@ -60,8 +60,8 @@ class Store:
 
 def assignments(action: Action, here: Reader) -> list[str]:
     """What the action stores, where its guard holds."""
-    waiting = list(stores(action, here))
     lines, kept = list[str](), list[str]()
+    waiting = [_indexed(one, kept) for one in stores(action, here)]
     while waiting:
         first = next((one for one in waiting if _may_be_first(one, waiting)), None)
         if first is None:
@@ -137,17 +137,22 @@ def _in_order(one: Store, waiting: Sequence[Store]) -> bool:
     return not any(_same(one.place, other.place) for other in earlier)
 
 
+def _indexed(one: Store, kept: list[str]) -> Store:
+    """The store with an index in which no array is read twice, nor the one that is written: Spin refuses that."""
+    plain = all(name != one.name for name, _ in one.index.reads) and len(one.index.reads) <= 1
+    return one if plain else replace(one, index=_kept(one.index, kept))
+
+
 def _keep(one: Store, first: Store, kept: list[str]) -> Store:
     """The store with what it needs of the state before `first` kept elsewhere."""
+    index, value, *when = (_kept(part, kept) if _needs(part, first) else part for part in one.parts)
+    return replace(one, index=index, value=value, when=when[0] if when else None)
 
-    def keep(part: Part) -> Part:
-        if not _needs(part, first):
-            return part
-        if part.text not in kept:
-            kept.append(part.text)
-        return Part(f"{KEPT}{kept.index(part.text) + 1}", frozenset())
 
-    return replace(one, index=keep(one.index), value=keep(one.value), when=None if one.when is None else keep(one.when))
+def _kept(part: Part, kept: list[str]) -> Part:
+    if part.text not in kept:
+        kept.append(part.text)
+    return Part(f"{KEPT}{kept.index(part.text) + 1}", frozenset())
 
 
 def _needs(part: Part, written: Store) -> bool:

@@ -213,6 +213,8 @@ class Reader:
         some, one = self.text(left, WORD_LEVEL), self.index(right, self.inst.system.thread, WORD_LEVEL)
         sure = self.is_cell(right)
         match op:
+            case _ if one == "0":
+                return ("0" if op == "has" else some), WORD_LEVEL
             case "has":
                 bit = f"({some} >> ({one} - 1)) & 1"
                 return (f"({bit})" if sure else f"({one} && ({bit}))"), WORD_LEVEL
