@@ -195,6 +195,13 @@ def test_what_is_wrong_is_said(
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]
 
 
+def test_a_file_without_a_system_has_no_export(tmp_path: Path) -> None:
+    path = tmp_path / "empty.kc"
+    path.write_text("")
+    (error,) = export_file(str(path), Options(), str(tmp_path)).errors
+    assert (error.code, "no system" in error.message) == ("KC905", True)
+
+
 def test_numbers_that_tlc_has_not_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.kc"
     path.write_text(

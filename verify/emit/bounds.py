@@ -113,7 +113,7 @@ def _binary(op: str, left: Bounds, right: Bounds) -> Bounds:
             return 0, (1 << max(b.bit_length(), d)) - 1
         case "without" if a >= 0:
             return 0, b
-        case ">>" if c >= 0:
+        case ">>":
             return min(a, 0), max(b, 0)
         case _:
             return WORD

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Final
 
 from verify.emit.nonnull import Known
 from verify.emit.places import actions_from
@@ -15,6 +16,8 @@ from verify.emit.properties import EmitError
 from verify.instances import THREAD
 from verify.ir import PC, Action, Binder, Location
 from verify.source import statement, where
+
+NO_STEP: Final = ("  :: d_step { false -> skip }",)  # a loop has to have an option
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,18 @@ def steps_of(reader: Reader, known: Mapping[int, Known]) -> Steps:
         except EmitError as error:
             span = actions[0].micro[0].span
             raise EmitError(f"{span}: {error}" if span.end else str(error)) from error
-    return Steps(tuple(inlines), tuple(options))
+    return Steps(tuple(inlines), tuple(options) if any("::" in line for line in options) else NO_STEP)
 
 
 def _option(action: Action, here: Reader) -> tuple[list[str], list[str]]:
     """The definition of an action with binders, if it has any, and its options in the loop."""
     if not action.binders:
         return [], list(_step(action, here, "  :: "))
+    values = [choices(here.inst, binder.domain) for binder in action.binders]
+    if not all(values):
+        return [], []
     name = here.names.namer.name(f"{here.names.labels[action.source]}_with")
     params, inner = list[str](), here
-    values = [choices(here.inst, binder.domain) for binder in action.binders]
     for binder, found in zip(action.binders, values, strict=True):
         params.append(_param(binder, here))
         inner = inner.bind(binder.name, params[-1], (found[0], found[-1]))
