@@ -89,6 +89,39 @@ def test_specs(spec: str, tmp_path: Path) -> None:
     assert found.states == search(of.instance, None, symmetry=False).states
 
 
+def test_a_deadlock_is_an_invalid_end_state(tmp_path: Path) -> None:
+    """Each of the two locks one of two and waits for the other."""
+    source = tmp_path / "circle.kc"
+    source.write_text(
+        "spinlock_t a, b;\nstruct task { bool x; };\n"
+        "void one(void) { spin_lock(&a); spin_lock(&b); spin_unlock(&b); spin_unlock(&a); }\n"
+        "void two(void) { spin_lock(&b); spin_lock(&a); spin_unlock(&a); spin_unlock(&b); }\n"
+        "system { task t[1] runs one; task u[1] runs two; }\nlock_balanced;\ndeadlock_free;\n"
+    )
+    of, model = exported(str(source))
+    number = [prop.expr for _, prop in model.properties].index(None) + 1
+    found = searched(model.text, tmp_path, number)
+    assert found.runs == {DEADLOCK: length(of, None)}
+    assert found.states == search(of.instance, None, symmetry=False).states
+
+
+def test_a_model_that_is_not_the_system_is_noticed(tmp_path: Path) -> None:
+    """A lock that nobody has to wait for."""
+    of, model = exported("test_and_set.kc")
+    changed = model.text.replace("acquire_take_2 && acquire_tmp2[self]", "acquire_take_2 && false")
+    changed = changed.replace("acquire_take_2 && !acquire_tmp2[self]", "acquire_take_2")
+    assert changed != model.text
+    assert "mutual_exclusion" in searched(changed, tmp_path, 1, "-E").runs
+    assert length(of, of.properties["mutual_exclusion"].expr) is None
+
+
+def test_a_number_of_no_property_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "m.pml").write_text(exported("test_and_set.kc")[1].text)
+    done = subprocess.run(["spin", "-a", "-DPROPERTY=9", "m.pml"], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert not (tmp_path / "pan.c").exists()
+
+
 @pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(st.data())

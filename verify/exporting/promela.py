@@ -12,9 +12,10 @@ from verify.exporting.subject import Subject
 from verify.selecting import problem
 
 ABOUT = """
-A process is a thread. Each option of its loop is one step of it, with at most one access to shared memory, and carries
-the statement that it comes from. Memory is sequentially consistent. A local that is not needed any more is reset, as is
-a cell that is free: the number of states depends on that.
+A process is a thread. Each option of its loop is one step of it, with at most one access to
+shared memory, and carries the statement that it comes from. Memory is sequentially consistent.
+A local that is not needed any more is reset, as is a cell that is free: the number of states
+depends on that.
 """.rstrip().split("\n")
 
 

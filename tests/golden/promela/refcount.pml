@@ -4,17 +4,17 @@
  * refcount.kc eca6cf2bfcb31ad0337536939a5da7090cad4becbde46b7cb1bd88e01cd90fea
  *
  * A process is a thread. Each option of its loop is one step of it, with at most one access to
- * shared memory, and carries
- * the statement that it comes from. Memory is sequentially consistent. A local that is not needed
- * any more is reset, as is
- * a cell that is free: the number of states depends on that.
+ * shared memory, and carries the statement that it comes from. Memory is sequentially consistent.
+ * A local that is not needed any more is reset, as is a cell that is free: the number of states
+ * depends on that.
  *
  *     spin -o2 -a -DPROPERTY=N refcount.pml
- *     gcc -O2 -DSAFETY -DBFS -DNOREDUCE -o pan pan.c
+ *     gcc -O2 -w -DSAFETY -DBFS -DNOREDUCE -o pan pan.c
  *     ./pan -E    without -E for deadlock_free
  *     spin -t -DPROPERTY=N refcount.pml    shows the run that was found, a line for each step
  *
- * N is one of these. Without -DPROPERTY, all that are said to hold are checked; with N = 0, all.
+ * N is one of these. Without -DPROPERTY, all that are said to hold are checked; with N = 0,
+ * all. A state in which a property is violated is not looked at for a deadlock.
  *
  *      1  no_use_after_free  refcount.kc:95: prove no_use_after_free
  *      2  shared_has_a_reference  refcount.kc:96: prove shared_has_a_reference
@@ -22,11 +22,9 @@
  *      4  never_at_drop_free  (said to be violated) refcount.kc:101: reach drop.free
  *      5  lock_balanced  refcount.kc:102: lock_balanced
  *
- * One step of the system is one step of the model, a d_step: pan has as many states as the system
- * and one before the
- * first. With -DBFS they are those that it calls nominal, and a run that it finds is a shortest
- * one. Without -o2 what no
- * step and no property reads is no part of a state.
+ * One step of the system is one step of the model, a d_step: pan has as many states as the
+ * system and one before the first. With -DBFS they are those that it calls nominal, and a run
+ * that it finds is a shortest one. Without -o2, what nothing reads is no part of a state.
  */
 
 #ifndef PROPERTY

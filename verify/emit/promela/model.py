@@ -20,9 +20,9 @@ from verify.ir import PC, Ptr, Range, Threads, Var
 
 BYTES: Final = {"bit": 1, "bool": 1, "byte": 1, "short": 2, "int": 4}
 ABOUT_STATES: Final = """
-One step of the system is one step of the model, a d_step: pan has as many states as the system and one before the
-first. With -DBFS they are those that it calls nominal, and a run that it finds is a shortest one. Without -o2 what no
-step and no property reads is no part of a state.
+One step of the system is one step of the model, a d_step: pan has as many states as the
+system and one before the first. With -DBFS they are those that it calls nominal, and a run
+that it finds is a shortest one. Without -o2, what nothing reads is no part of a state.
 """.strip().split("\n")
 UNASKED: Final = 1024  # bytes of a state that Spin has room for unless it is told of more
 
@@ -80,11 +80,12 @@ def model_of(name: str, inst: Instance, properties: Sequence[Property], header: 
 def _how(name: str, called: Sequence[tuple[str, Property]], size: int) -> Iterator[str]:
     room = f" -DVECTORSZ={1 << (size - 1).bit_length()}" if size > UNASKED else ""
     yield f"    spin -o2 -a -DPROPERTY=N {name}.pml"
-    yield f"    gcc -O2 -DSAFETY -DBFS -DNOREDUCE{room} -o pan pan.c"
+    yield f"    gcc -O2 -w -DSAFETY -DBFS -DNOREDUCE{room} -o pan pan.c"
     yield "    ./pan -E    without -E for deadlock_free"
     yield f"    spin -t -DPROPERTY=N {name}.pml    shows the run that was found, a line for each step"
     yield ""
-    yield "N is one of these. Without -DPROPERTY, all that are said to hold are checked; with N = 0, all."
+    yield "N is one of these. Without -DPROPERTY, all that are said to hold are checked; with N = 0,"
+    yield "all. A state in which a property is violated is not looked at for a deadlock."
     yield ""
     for number, (one, prop) in enumerate(called, start=1):
         yield f"    {number:2}  {one}  {'' if prop.holds else '(said to be violated) '}{prop.note}"
