@@ -130,7 +130,7 @@ def _variables(
         size = f"[{cells}]" if key[0] else ""
         yield f"{_type(var, inst)} {names.variables[key]}{size};"
     kept = 1
-    while any(f"{KEPT}{kept} = " in line for line in (*steps.inlines, *steps.options)):
+    while any(line.lstrip().startswith(f"{KEPT}{kept} = ") for line in (*steps.inlines, *steps.options)):
         yield f"int {KEPT}{kept};  /* of the state before a step, within it */"
         kept += 1
     asserted = [f"bool {one};" for one, prop in called if prop.expr is not None]
