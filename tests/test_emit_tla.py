@@ -16,9 +16,10 @@ from tree_sitter import Language, Node, Parser
 from verify import resources
 from verify.api import Options, export_file, select
 from verify.cli import main
+from verify.emit.bounds import bounds
 from verify.emit.properties import EmitError
-from verify.emit.tla.idents import FIXED, RESERVED, Namer
-from verify.emit.tla.kinds import bounds, kinds_of
+from verify.emit.tla.idents import FIXED, RESERVED, namer_of_tla
+from verify.emit.tla.kinds import kinds_of
 from verify.emit.tla.layout import WIDTH
 from verify.emit.tla.names import names_of
 from verify.emit.tla.terms import Helpers, Reader
@@ -195,6 +196,13 @@ def test_what_is_wrong_is_said(
     assert [path.name for path in tmp_path.iterdir()] == ["a file"]
 
 
+def test_a_file_without_a_system_has_no_export(tmp_path: Path) -> None:
+    path = tmp_path / "empty.kc"
+    path.write_text("")
+    (error,) = export_file(str(path), Options(), str(tmp_path)).errors
+    assert (error.code, "no system" in error.message) == ("KC905", True)
+
+
 def test_numbers_that_tlc_has_not_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "wide.kc"
     path.write_text(
@@ -304,7 +312,7 @@ def test_bounds_hold(op: BinaryOp) -> None:
 
 
 def test_names_are_given_once_and_none_is_reserved() -> None:
-    namer = Namer()
+    namer = namer_of_tla()
     names = [namer.name(text) for text in ("lock", "lock", "IF", "a.b", "a_b", "2x", "_", "WF_x", "x", "Next")]
     assert len(set(names)) == len(names)
     assert not set(names) & (RESERVED | FIXED)

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
-from verify.emit.tla.kinds import Kind, Kinds, kinds_of, variables
-from verify.emit.tla.names import Key, Names, cells_of, names_of
+from verify.emit.places import Key, variables
+from verify.emit.tla.kinds import Kind, Kinds, kinds_of
+from verify.emit.tla.names import Names, cells_of, names_of
 from verify.emit.tla.terms import LIVES, ZERO
 from verify.instances import THREAD, Instance, Slot, State, Step, Trace
 from verify.ir import Ptr, System

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from verify.diagnostics import InputError
+from verify.emit.idents import camel
 from verify.emit.properties import EmitError
-from verify.emit.tla.idents import camel, identifier
+from verify.emit.tla.idents import identifier
 from verify.emit.tla.manifest import Expected, manifest
 from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(text.split())
-
+from verify.emit.idents import Namer, words
 
 # Words of the language, and every operator and module of the standard modules that are extended.
 RESERVED = words("""
@@ -30,35 +25,12 @@ FIXED = words("""
 """)
 
 
-@dataclass(slots=True)
-class Namer:
-    """Hands out names, each once."""
-
-    used: set[str] = field(default_factory=lambda: set(RESERVED | FIXED))
-
-    def name(self, *wanted: str) -> str:
-        """The first of the names that is free, else the last with a number."""
-        candidates = [identifier(name) for name in wanted]
-        chosen = next((name for name in candidates if name not in self.used), None)
-        number = 2
-        while chosen is None:
-            numbered = f"{candidates[-1]}_{number}"
-            chosen, number = (None if numbered in self.used else numbered), number + 1
-        self.used.add(chosen)
-        return chosen
+def namer_of_tla() -> Namer:
+    """What names things in a module."""
+    return Namer(set(RESERVED | FIXED), identifier)
 
 
 def identifier(text: str) -> str:
     """The text with nothing but letters, digits and underscores, a letter first, and no operator's beginning."""
     found = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "x"
     return f"v_{found}" if not found[0].isalpha() or found.startswith(("WF_", "SF_")) else found
-
-
-def camel(text: str) -> str:
-    """`no_traced_thread` as `NoTracedThread`."""
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]+", text) if part)
-
-
-def plural(name: str) -> str:
-    """What a set of these is called: `Tasks` of `task`."""
-    return f"{camel(name)}s"

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
-from verify.emit.tla.names import Key
+from verify.emit.bounds import COMPARISONS
+from verify.emit.places import Key, key_of, variables
 from verify.instances import THREAD
 from verify.ir import (
     LIFE,
@@ -21,7 +22,6 @@ from verify.ir import (
     Ite,
     Local,
     Me,
-    Place,
     Ptr,
     Quant,
     Range,
@@ -82,30 +82,6 @@ class Kinds:
                 assert_never(expr)
 
 
-COMPARISONS = frozenset({"<", ">", "<=", ">=", "==", "!=", "&&", "||", "has"})
-
-
-def key_of(place: Place) -> Key:
-    """The variable of a place."""
-    match place:
-        case Global(name):
-            return "", name
-        case Local(name):
-            return THREAD, name
-        case Field(_, cls, name):
-            return cls, name
-        case _:
-            assert_never(place)
-
-
-def variables(system: System) -> Iterator[tuple[Key, Var]]:
-    """Every variable: globals, fields, locals."""
-    yield from ((("", var.name), var) for var in system.globals)
-    for cls in system.classes.values():
-        yield from (((cls.name, var.name), var) for var in cls.fields)
-    yield from (((THREAD, var.name), var) for var in system.locals)
-
-
 def kinds_of(system: System) -> Kinds:
     """The kinds of a system's variables; a nameless local is a truth if nothing else is ever stored there."""
     found = {key: _declared(var) for key, var in variables(system)}
@@ -155,71 +131,3 @@ def _is_truth(value: Expr, kinds: Kinds) -> bool:
             return _is_truth(then, kinds) and _is_truth(other, kinds)
         case _:
             return kinds.kind(value, {}) is Kind.TRUTH
-
-
-# ---- bounds --------------------------------------------------------------------------------------
-
-Bounds = tuple[int, int]
-WORD = (-(1 << 63), (1 << 63) - 1)
-
-
-def bounds(expr: Expr, system: System, ranges: Mapping[str, Bounds]) -> Bounds:
-    """Two numbers that the value of a number lies between; `ranges` are those of the binders."""
-    match expr:
-        case Const(value):
-            return value, value
-        case Bound(name):
-            return ranges.get(name, (0, 1 << 31))
-        case Global() | Local() | Field():
-            domain = system.var(expr).domain
-            return (min(0, domain.lo), max(0, domain.hi)) if isinstance(domain, Range) else (0, 1 << 31)
-        case Unary("!") | Quant() | Referenced():
-            return 0, 1
-        case Unary(op, arg):
-            low, high = bounds(arg, system, ranges)
-            return (-high, -low) if op == "-" else (~high, ~low)
-        case Binary(op, left, right):
-            both = bounds(left, system, ranges), bounds(right, system, ranges)
-            return (0, 1) if op in COMPARISONS else _binary(op, *both)
-        case Ite(_, then, other):
-            (a, b), (c, d) = bounds(then, system, ranges), bounds(other, system, ranges)
-            return min(a, c), max(b, d)
-        case Wrap(bits, signed, arg):
-            whole = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-            low, high = bounds(arg, system, ranges)
-            return (low, high) if whole[0] <= low and high <= whole[1] else whole
-        case Me():
-            return 0, 1 << 31
-        case _:
-            assert_never(expr)
-
-
-def _binary(op: str, left: Bounds, right: Bounds) -> Bounds:
-    (a, b), (c, d) = left, right
-    match op:
-        case "+":
-            return a + c, b + d
-        case "-":
-            return a - d, b - c
-        case "*":
-            corners = [x * y for x in left for y in right]
-            return min(corners), max(corners)
-        case "/":
-            most = max(abs(a), abs(b))
-            return (0 if a >= 0 and c >= 0 else -most), most
-        case "%":
-            most = max(abs(a), abs(b))
-            return (0 if a >= 0 else -most), (most if b > 0 else 0)
-        case "&" if a >= 0 and c >= 0:
-            return 0, min(b, d)
-        case "&" if a >= 0 or c >= 0:
-            return 0, b if a >= 0 else d
-        case "&" | "|" | "^":
-            width = max(x.bit_length() for x in (a, b, c, d))
-            return (0 if a >= 0 and c >= 0 else -(1 << width)), (1 << width) - 1
-        case "<<" if c == d and 0 <= c < 63:  # noqa: PLR2004 - as the definition has it
-            return a << c, b << c
-        case ">>" if c >= 0:
-            return min(a, 0), max(b, 0)
-        case _:
-            return WORD

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from verify.emit.idents import camel
 from verify.emit.properties import Liveness
-from verify.emit.tla.idents import camel
 from verify.emit.tla.layout import noted, plain, wrapped
 from verify.emit.tla.names import Names
 

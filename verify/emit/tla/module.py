@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from verify.emit.idents import camel
+from verify.emit.places import Key, local_of, variables
 from verify.emit.properties import EmitError, Liveness, Property
-from verify.emit.tla.idents import camel
-from verify.emit.tla.kinds import Kind, Kinds, kinds_of, variables
+from verify.emit.tla.kinds import Kind, Kinds, kinds_of
 from verify.emit.tla.later import later
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
-from verify.emit.tla.names import Key, Names, local_of, names_of
+from verify.emit.tla.names import Names, names_of
 from verify.emit.tla.preamble import definitions
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer

@@ -6,19 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from verify.emit.tla.idents import Namer, camel, plural
+from verify.emit.idents import Namer, camel, plural
+from verify.emit.places import KINDS, Key, actions_from, local_of, never_changes, owner, places
+from verify.emit.tla.idents import namer_of_tla
 from verify.instances import THREAD
-from verify.ir import IDLE, LIFE, PC, Action, Const, Field, Global, Local, Me, Range, System
-
-Key = tuple[str, str]  # ("", global), ("thread", local) or (class, field)
-KINDS: Mapping[str, str] = {
-    "idle": "idle",
-    "end": "end",
-    "null": "null_dereference",
-    "freed": "use_after_free",
-    "assert": "failed_assertion",
-    "unlock": "bad_unlock",
-}
+from verify.ir import LIFE, PC, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,7 @@ class Names:
 
 def names_of(system: System) -> Names:
     """Name everything in a system."""
-    namer = Namer()
+    namer = namer_of_tla()
     sets = {cls: namer.name(plural(cls)) for cls in system.classes}
     ids = {cls: namer.name(f"{camel(cls)}Ids") for cls in system.classes}
     labels = _labels(system, namer)
@@ -62,41 +54,6 @@ def cells_of(names: Names, sizes: Mapping[str, int]) -> Mapping[str, tuple[str, 
     return {f"{names.statics[cell]}_cell" if cell in names.statics else f"{cell[0]}{cell[1]}": cell for cell in cells}
 
 
-def actions_from(system: System) -> Mapping[int, Sequence[Action]]:
-    """The actions by the location that they leave, in the order of the system."""
-    found = dict[int, list[Action]]()
-    for action in system.actions:
-        found.setdefault(action.source, []).append(action)
-    return found
-
-
-def places(system: System) -> frozenset[int]:
-    """The locations that a thread can stand at."""
-    ends = {location for action in system.actions for location in (action.source, action.target)}
-    begun = {
-        update.value.value
-        for action in system.actions
-        for update in action.updates
-        if isinstance(update.place, Local) and update.place.name == PC and isinstance(update.value, Const)
-    }
-    return frozenset(ends | begun | {group.entry for group in system.groups} | {IDLE})
-
-
-def owner(system: System, location: int) -> str:
-    """The function that a location is in; the end of a thread is in none of the source."""
-    place = system.locations[location]
-    return place.function or ("exit" if place.kind == "end" else "")
-
-
-def local_of(name: str) -> tuple[str, str]:
-    """The function of a local and what it is called there; `tmp1` for one that has no name in the source."""
-    function, dot, rest = name.partition(".")
-    if not dot:
-        return "", name
-    text, _, number = rest.partition("#")
-    return function, text or f"tmp{number.partition(':')[0]}"
-
-
 def _labels(system: System, namer: Namer) -> Mapping[int, str]:
     leaving = actions_from(system)
     steps = Counter[str]()
@@ -119,13 +76,6 @@ def _labels(system: System, namer: Namer) -> Mapping[int, str]:
 def _functions(system: System) -> Sequence[str]:
     leaving = actions_from(system)
     return list(dict.fromkeys(owner(system, place) for place in sorted(leaving)))
-
-
-def never_changes(system: System, key: Key) -> bool:
-    """Whether a variable is 0 for ever, and none in the module."""
-    cell, name = key
-    place = Global(name) if not cell else Local(name) if cell == THREAD else Field(Me(), cell, name)
-    return system.var(place).domain == Range(0, 0)
 
 
 def _keys(system: System) -> Iterator[Key]:

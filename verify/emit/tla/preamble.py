@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verify.emit.tla.kinds import variables
+from verify.emit.places import variables
 from verify.emit.tla.layout import item, wrapped
 from verify.emit.tla.names import Names
 from verify.emit.tla.terms import Helpers

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from verify.emit.places import KINDS, actions_from
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
-from verify.emit.tla.names import KINDS, actions_from
 from verify.instances import THREAD
 from verify.source import Span, where
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from verify.emit.places import Key, variables
 from verify.emit.properties import EmitError
-from verify.emit.tla.kinds import Kind, variables
+from verify.emit.tla.kinds import Kind
 from verify.emit.tla.layout import item
-from verify.emit.tla.names import Key, Names
+from verify.emit.tla.names import Names
 from verify.emit.tla.terms import LIVES, ZERO, Reader
 from verify.instances import THREAD
 from verify.ir import FREE, LIFE, PC, PUBLISHED, Const, Fresh, InitValue, System, Var

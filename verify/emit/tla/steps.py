@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from verify.emit.nonnull import Known, known_locals
+from verify.emit.places import Key, actions_from, key_of, local_of, owner, variables
 from verify.emit.properties import EmitError
-from verify.emit.tla.kinds import Kind, key_of, variables
+from verify.emit.tla.kinds import Kind
 from verify.emit.tla.layout import item, nested, noted, plain, wrapped
-from verify.emit.tla.names import Key, Names, actions_from, local_of, owner
-from verify.emit.tla.nonnull import Known, known_locals
+from verify.emit.tla.names import Names
 from verify.emit.tla.terms import Reader, chain
 from verify.instances import THREAD
 from verify.ir import PC, TRUE, Action, Binary, Bound, Expr, Field, Global, Local, System, Unary, Update

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from operator import eq, ge, gt, le, lt, ne
 from typing import assert_never
 
+from verify.emit.bounds import WORD, Bounds, bounds
+from verify.emit.nonnull import is_cell, not_null, not_null_unless
+from verify.emit.places import key_of
 from verify.emit.properties import EmitError
 from verify.emit.tla.idents import identifier
-from verify.emit.tla.kinds import WORD, Bounds, Kind, Kinds, bounds, key_of
+from verify.emit.tla.kinds import Kind, Kinds
 from verify.emit.tla.names import Names
-from verify.emit.tla.nonnull import is_cell, not_null, not_null_unless
 from verify.ir import (
     FREE,
     IDLE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verify.emit.tla.names import actions_from
+from verify.emit.places import actions_from
 from verify.ir import Action, Binary, Bound, Const, Expr, Field, Global, Ite, Local, Me, System, Unary
 
 Known = frozenset[Expr]

@@ -1,0 +1,1 @@
+"""Systems as Promela models, for Spin."""
