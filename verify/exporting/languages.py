@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
+from verify.exporting.c import export_c
 from verify.exporting.subject import Subject
 from verify.exporting.tla import export_tla, with_manifest
 
-Language = Literal["tla"]
+Language = Literal["tla", "c"]
 Files = Mapping[str, str]  # the text of each by its name
 
 
@@ -16,4 +17,4 @@ def _tla(of: Subject) -> Files:
     return with_manifest(export_tla(of))
 
 
-LANGUAGES: Final[Mapping[Language, Callable[[Subject], Files]]] = {"tla": _tla}
+LANGUAGES: Final[Mapping[Language, Callable[[Subject], Files]]] = {"tla": _tla, "c": export_c}
