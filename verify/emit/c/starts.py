@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from verify.emit.c.layout import statements
 from verify.emit.c.terms import LIVES, Reader
-from verify.instances import Slot, Start, State, starts
+from verify.instances import Slot, Start, starts
 from verify.ir import LIFE, PC
 
 INDENT = "    "
@@ -32,16 +32,6 @@ def beginnings(reader: Reader) -> Beginnings:
     slots = [slot for slot in found[0] if _name(reader, slot)]
     common = {slot: found[0][slot] for slot in slots if all(one[slot] == found[0][slot] for one in found)}
     return Beginnings(common, [{slot: one[slot] for slot in slots if slot not in common} for one in found])
-
-
-def choices(reader: Reader, state: State) -> Sequence[int]:
-    """What `start` has to choose to begin in a state, which has to be an initial one."""
-    begin = beginnings(reader)
-    for number, one in enumerate(begin.rest):
-        if all(state[slot] in values for slot, values in one.items()):
-            chosen = [number] if len(begin.rest) > 1 else []
-            return [*_chosen(begin.common, state), *chosen, *_chosen(one, state)]
-    raise ValueError(state)
 
 
 def start(reader: Reader) -> Iterator[str]:
@@ -68,7 +58,7 @@ def _values(reader: Reader, given: Start, indent: str) -> Iterator[str]:
             continue
         if len(values) == 1:
             yield f"{indent}{name} = {_value(reader, slot, values[0])};"
-        elif _gapless(values):
+        elif gapless(values):
             cast = "(int)" if values[0] >= -(1 << 31) and values[-1] < 1 << 31 else ""
             yield f"{indent}{name} = {cast}choose({_value(reader, slot, values[0])}, {values[-1]});"
         else:
@@ -82,13 +72,8 @@ def _values(reader: Reader, given: Start, indent: str) -> Iterator[str]:
             yield f"{indent}}}"
 
 
-def _chosen(given: Start, state: State) -> Iterator[int]:
-    for slot, values in given.items():
-        if len(values) > 1:
-            yield state[slot] if _gapless(values) else values.index(state[slot])
-
-
-def _gapless(values: Values) -> bool:
+def gapless(values: Values) -> bool:
+    """Whether these are all the numbers from the first to the last, in order."""
     return values == tuple(range(values[0], values[0] + len(values)))
 
 

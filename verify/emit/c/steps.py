@@ -59,7 +59,7 @@ def about(reader: Reader, location: int, actions: Sequence[Action]) -> str:
 def _body(actions: Sequence[Action], here: Reader) -> Iterator[str]:
     if len(actions) == 1:
         yield from _way(actions[0], here, INDENT)
-    elif _alternative(actions):
+    elif alternative(actions):
         one, two = actions
         yield f"{INDENT}if ({here.cond(one.guard).text}) {{"
         yield from _effects(one, here, INDENT * 2)
@@ -76,7 +76,7 @@ def _body(actions: Sequence[Action], here: Reader) -> Iterator[str]:
         yield f"{INDENT}}}"
 
 
-def _alternative(actions: Sequence[Action]) -> bool:
+def alternative(actions: Sequence[Action]) -> bool:
     """Whether there are two, one with the opposite guard of the other."""
     if len(actions) != 2 or any(action.binders for action in actions):  # noqa: PLR2004 - a pair
         return False

@@ -116,6 +116,8 @@ static void enter(int me)
 /* ends it; `taken` says whether a step was taken in it */
 static void leave(int me, int taken)
 {
+    int yields = replaying ? 0 : rand() % 3;
+
     if (!taken) {
         if (replaying)
             blocked(me);
@@ -135,7 +137,8 @@ static void leave(int me, int taken)
         pthread_cond_broadcast(&turn_changed);
     }
     pthread_mutex_unlock(&atomic_section);
-    sched_yield();
+    for (yields += !taken; yields > 0; yields--)
+        sched_yield();
 }
 
 /* ends it without a step, after which this thread goes on */
