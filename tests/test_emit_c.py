@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import strategies
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests import strategies
 from verify.emit.c.program import RUNTIME, Program, program, runtime
 from verify.emit.c.replay import numbers
 from verify.emit.properties import EmitError, Property

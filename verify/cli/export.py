@@ -10,7 +10,7 @@ import typer
 from verify.cli.console import BAD_INPUT, printer
 from verify.cli.options import definitions, tasks_of
 
-Language = Literal["tla", "c"]  # those of `verify.exporting.languages`, which takes long to import
+Language = Literal["tla", "c", "dot"]  # those of `verify.exporting.languages`, which takes long to import
 
 
 def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
