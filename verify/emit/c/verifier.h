@@ -55,7 +55,13 @@ static inline void reach_error(void) { violated("a running thread is restarted, 
 
 static int next_number(long long *number)
 {
-    return scanf("%lld", number) == 1;
+    int found = scanf("%lld", number);
+
+    if (found == 0) {
+        fprintf(stderr, "what comes next is not a number\n");
+        exit(2);
+    }
+    return found == 1;
 }
 
 static inline long long choose(long long low, long long high)
