@@ -26,7 +26,6 @@ from verify.emit.c.names import KEYWORDS, LIBRARY, Namer
 from verify.emit.c.program import RUNTIME, Program, program, runtime
 from verify.emit.c.replay import numbers
 from verify.emit.properties import EmitError, Property
-from verify.engine.search import search
 from verify.exporting.c import export_c, program_of
 from verify.exporting.subject import Subject, subject
 from verify.instances import Instance, Slot, State, Step, Trace, instance
@@ -116,31 +115,34 @@ def walk(inst: Instance, rng: random.Random, steps: int) -> Trace:
 # ---- what is written -----------------------------------------------------------------------------
 
 
-def test_the_program_is_the_golden_one() -> None:
+def test_the_files_are_the_golden_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.exporting.c.SECONDS", 600.0)
     found = export_c(subject_of("classics/test_and_set.kc"))
-    assert set(found) == {"test_and_set.c", "verifier.h"}
-    assert found["test_and_set.c"] == (GOLDEN / "test_and_set.c").read_text(encoding="ascii")
+    runs = {"test_and_set_never_at_user_enter.run", "test_and_set_never_at_release_free.run"}
+    assert set(found) == {"test_and_set.c", "verifier.h", *runs}
+    for name in {"test_and_set.c", *runs}:
+        assert found[name] == (GOLDEN / name).read_text(encoding="ascii")
 
 
 def test_a_step_is_a_function_with_its_statement_and_line() -> None:
-    text = export_c(subject_of("core.kc"))["core.c"]
+    text = program_of(subject_of("core.kc")).text
     step = r"^/\* task->task_dumpable = 0;  core\.kc:\d+ \*/\nstatic int step_kernel_thread_flag\(int me\)$"
     assert re.search(step, text, re.MULTILINE)
     assert "    STEP(step_kernel_thread_flag);\n" in text.split("static void run(int me)")[1]
 
 
 def test_every_property_has_a_number_and_those_to_be_violated_are_not_checked_by_default() -> None:
-    text = export_c(subject_of("classics/test_and_set.kc"))["test_and_set.c"]
+    text = program_of(subject_of("classics/test_and_set.kc")).text
     assert "#if PROPERTY == 1 || PROPERTY == 0\n    CHECK(holds_mutual_exclusion()," in text
     assert "#if PROPERTY == 3\n    CHECK(holds_never_at_user_enter()," in text
     assert "#error" not in text
-    assert "#error" in export_c(subject_of("classics/test_and_set_broken.kc"))["test_and_set_broken.c"]
+    assert "#error" in program_of(subject_of("classics/test_and_set_broken.kc")).text
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
-    first = export_c(subject_of("core.kc"))
+    first = program_of(subject_of("core.kc")).text
     subject_of.cache_clear()
-    assert export_c(subject_of("core.kc")) == first
+    assert program_of(subject_of("core.kc")).text == first
 
 
 @needs_gcc
@@ -160,7 +162,9 @@ def test_programs_compile_without_a_warning(spec: str, tmp_path: Path) -> None:
 
 def test_the_command_writes_the_program_and_its_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "--to", "c", "peterson.kc", "-o", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "peterson.c"), str(tmp_path / "verifier.h")]
+    listed = capsys.readouterr().out.splitlines()
+    assert listed[:2] == [str(tmp_path / "peterson.c"), str(tmp_path / "verifier.h")]
+    assert sorted(listed) == sorted(str(path) for path in tmp_path.iterdir())
     assert (tmp_path / "verifier.h").read_text() == runtime()
 
 
@@ -335,14 +339,6 @@ def test_updates_read_what_was_there_before_all_of_them() -> None:
 # ---- programs that run ---------------------------------------------------------------------------
 
 
-def shortest(of: Subject, name: str) -> Trace:
-    """A shortest run to where a property does not hold."""
-    prop = of.properties[name].expr
-    found = search(of.instance, prop, symmetry=False, deadlock=prop is None).trace
-    assert found is not None
-    return found
-
-
 @needs_gcc
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -354,14 +350,15 @@ def shortest(of: Subject, name: str) -> Trace:
     ],
 )
 def test_a_run_that_violates_a_property_is_one_that_the_program_finds_wrong(
-    spec: str, name: str, tmp_path: Path
+    spec: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of = subject_of(spec)
-    found = program_of(of)
-    number = next(number for number, _, prop in found.properties if prop.name == name)
-    command = compiled(found.text, tmp_path, *STRICT, f"-DPROPERTY={number}")
-    text = " ".join(map(str, numbers(found, shortest(of, name))))
-    done = subprocess.run([command, "replay"], input=text, capture_output=True, text=True, check=False, timeout=60)
+    monkeypatch.setattr("verify.exporting.c.SECONDS", 600.0)
+    files = export_c(subject_of(spec))
+    number = next(number for number, _, prop in program_of(subject_of(spec)).properties if prop.name == name)
+    stem = Path(spec).stem
+    command = compiled(files[f"{stem}.c"], tmp_path, *STRICT, f"-DPROPERTY={number}")
+    given_ = files[f"{stem}_{name.replace('.', '_')}.run"]
+    done = subprocess.run([command, "replay"], input=given_, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1, done.stderr
     assert f"violated: {name}" in done.stdout
 

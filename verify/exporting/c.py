@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from verify.diagnostics import InputError
 from verify.emit.c.names import identifier
 from verify.emit.c.program import RUNTIME, Program, program, runtime
+from verify.emit.c.replay import numbers
 from verify.emit.properties import EmitError
+from verify.engine.search import search
 from verify.exporting.subject import Subject
 from verify.selecting import problem
 
+SECONDS = 5.0  # that an export looks for runs
+MOST_STATES = 200_000  # that it looks at for one
 ABOUT = """
-Each function step_X is one step of the thread `me`, with at most one access to shared memory, and carries the \
-statement
-that it comes from. It is taken in an atomic section, after which all properties are checked.
+Each function step_X is one step of the thread `me`, with at most one access to shared memory, and
+carries the statement that it comes from. It is taken in an atomic section, after which the
+properties are checked.
 
-To check it with a tool:   esbmc X.c --context-bound 4 --unwind 3 --no-unwinding-assertions
+To check some runs of it:  esbmc X.c --context-bound 3 --unwind 2 --no-unwinding-assertions
 To run it as it is:        gcc -DNATIVE -pthread X.c -o X && ./X
 """.rstrip()
 
@@ -32,8 +37,25 @@ def program_of(of: Subject) -> Program:
 
 
 def export_c(of: Subject) -> Mapping[str, str]:
-    """The files of a program: itself, and the header with which it runs as it is."""
-    return {_file(of): program_of(of).text, RUNTIME: runtime()}
+    """The files of a program: itself, the header with which it runs as it is, and runs that it replays."""
+    found = program_of(of)
+    return {_file(of): found.text, RUNTIME: runtime(), **_runs(of, found)}
+
+
+def _runs(of: Subject, found: Program) -> Mapping[str, str]:
+    """A shortest run for each property that is claimed to be violated, as far as it is quickly found."""
+    deadline = time.monotonic() + SECONDS
+    runs = dict[str, str]()
+    for _, name, prop in found.properties:
+        if prop.holds or time.monotonic() >= deadline:
+            continue
+        run = search(
+            of.instance, prop.expr, deadline=deadline, deadlock=prop.expr is None, max_states=MOST_STATES
+        ).trace
+        if run is not None:
+            text = " ".join(map(str, numbers(found, run)))
+            runs[f"{_stem(of)}_{name.removeprefix('holds_')}.run"] = f"{text}\n"
+    return runs
 
 
 def _stem(of: Subject) -> str:

@@ -3,13 +3,14 @@
  *
  * test_and_set.kc 0fa338f77b7fa610321ec36207418765c7ce43a47bae98cddd23b724fec45a05
  *
- * Each function step_X is one step of the thread `me`, with at most one access to shared memory, and carries the statement
- * that it comes from. It is taken in an atomic section, after which all properties are checked.
+ * Each function step_X is one step of the thread `me`, with at most one access to shared memory, and
+ * carries the statement that it comes from. It is taken in an atomic section, after which the
+ * properties are checked.
  *
- * To check it with a tool:   esbmc test_and_set.c --context-bound 4 --unwind 3 --no-unwinding-assertions
+ * To check some runs of it:  esbmc test_and_set.c --context-bound 3 --unwind 2 --no-unwinding-assertions
  * To run it as it is:        gcc -DNATIVE -pthread test_and_set.c -o test_and_set && ./test_and_set
  *
- * Properties, of which -DPROPERTY=N chooses one; without it all are checked that are claimed to hold:
+ * Properties: -DPROPERTY=N chooses one; without it those are checked that are claimed to hold.
  *   1  mutual_exclusion  (test_and_set.kc:41: prove mutual_exclusion)
  *   2  locked_while_in  (test_and_set.kc:42: prove locked_while_in)
  *   3  never_at_user.enter  (test_and_set.kc:46: reach user.enter, to be violated)

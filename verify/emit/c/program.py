@@ -149,7 +149,7 @@ def program(inst: Instance, properties: Sequence[Property], header: Sequence[str
 def _listed(called: Sequence[tuple[int, str, Property]]) -> Iterator[str]:
     if called:
         yield ""
-        yield "Properties, of which -DPROPERTY=N chooses one; without it all are checked that are claimed to hold:"
+        yield "Properties: -DPROPERTY=N chooses one; without it those are checked that are claimed to hold."
     for number, _, prop in called:
         yield f"{number:3}  {prop.name}  ({prop.note}{'' if prop.holds else ', to be violated'})"
 

@@ -160,7 +160,7 @@ def _stores(update: Update, here: Reader) -> Iterator[Store]:
     """The stores that an update comes to; none where nothing is ever stored."""
     scopes = [here]
     if update.each is not None:
-        scopes = [here.binding(update.each.name, literal(v)) for v in here.instance.choices(update.each)]
+        scopes = [here.binding(update.each.name, literal(v)) for v in here.every(update.each)]
     for scope in scopes:
         when, variable = scope.cond(update.when), scope.variable(update.place)
         index = None if isinstance(update.place, Global) else scope.index(update.place)

@@ -59,7 +59,7 @@ from verify.ir import (
 LIVES = ("FREE", "PRIVATE", "PUBLISHED")
 ZERO = literal(0)
 MOST_THREADS = 62  # that a set has room for
-MOST_VALUES = 256  # that a quantifier is written out for
+MOST_VALUES = 256  # that something is written out for each of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,15 @@ class Reader:
     def binding(self, name: str, code: Code) -> Reader:
         """The same reader where a name is bound to a term."""
         return replace(self, bound={**self.bound, name: code})
+
+    def every(self, binder: Binder) -> range:
+        """The values of a binder. Raises EmitError if these are too many to write something out for each."""
+        values = self.instance.choices(binder)
+        count = values[-1] - values[0] + 1 if values else 0  # `len` has its limits
+        if count > MOST_VALUES:
+            message = f"something for each of {count} values; at most {MOST_VALUES} are written out"
+            raise EmitError(message)
+        return values
 
     def named(self, binder: Binder) -> tuple[Reader, Code]:
         """The same reader with a binder as a variable of C, and that."""
@@ -308,11 +317,8 @@ class Reader:
 
     def _quantified(self, quantifier: str, binder: Binder, body: Expr) -> Code:
         """A function of one value, called for each of them: no loop, which tools would have to bound."""
-        values = self.instance.choices(binder)
+        values = self.every(binder)
         every = quantifier == "forall"
-        if len(values) > MOST_VALUES:
-            message = f"a quantifier over {len(values)} values; at most {MOST_VALUES} are written out"
-            raise EmitError(message)
         if not values:
             return literal(int(every))
         inner, variable = self.named(binder)
