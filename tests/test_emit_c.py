@@ -9,11 +9,12 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tests import strategies
@@ -30,6 +31,7 @@ from verify.exporting.c import export_c, program_of
 from verify.exporting.subject import Subject, subject
 from verify.instances import Instance, Slot, State, Step, Trace, instance
 from verify.ir import (
+    BOOL,
     LIFE,
     PC,
     Action,
@@ -40,12 +42,17 @@ from verify.ir import (
     Class,
     Const,
     Expr,
+    Field,
     Global,
     Group,
     Ite,
+    Local,
     Location,
     Micro,
+    Place,
+    Ptr,
     Range,
+    Referenced,
     System,
     Threads,
     Unary,
@@ -53,7 +60,7 @@ from verify.ir import (
     Var,
     Wrap,
 )
-from verify.semantics import Context, evaluate, holds, initial_states, successors
+from verify.semantics import Context, apply, evaluate, holds, initial_states, successors
 from verify.source import NOWHERE
 
 GOLDEN = Path(__file__).parent / "golden" / "c"
@@ -212,7 +219,7 @@ def test_literals_are_what_c_takes_for_that_number(value: int) -> None:
 @needs_gcc
 @pytest.mark.slow
 @given(space=strategies.spaces(), data=st.data(), seed=st.integers(0, 2**32))
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 def test_a_run_of_the_definition_is_one_of_the_program(
     space: strategies.Space, data: st.DataObject, seed: int
 ) -> None:
@@ -235,6 +242,50 @@ def test_a_run_of_the_definition_is_one_of_the_program(
                 for state in run.states
             ]
             assert replayed(command, list(numbers(found, run))) == wanted
+
+
+@needs_gcc
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["core.kc", "philosophers.kc", "rcu.kc", "readers_writers.kc"])
+def test_so_is_a_run_of_a_bundled_spec(spec: str, tmp_path: Path) -> None:
+    of, rng = subject_of(spec, 3), random.Random(5)  # noqa: S311 - nothing secret
+    found = program_of(of)
+    command = compiled(found.text, tmp_path, "-DPROPERTY=99")
+    for _ in range(5):
+        run = walk(of.instance, rng, 80)
+        assert replayed(command, list(numbers(found, run))) == [expected(found, state) for state in run.states]
+
+
+@needs_gcc
+@pytest.mark.parametrize("mine", [True, False])
+def test_what_is_referenced_is_what_the_definition_says(mine: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
+    """All states of one pointer of each kind, and two objects."""
+    task = Class("task", (Var(LIFE, Range(0, 2)), Var("next", Ptr("task"))))
+    binders = [Binder(name, Range(0, 2)) for name in "gfhlm"]
+    fields = [Field(Const(1), "task", "next"), Field(Const(2), "task", "next")]
+    pointers: list[Place] = [Global("g"), *fields, Local("l", Const(1)), Local("l", Const(2))]
+    set_ = tuple(Update(place, Bound(name)) for place, name in zip(pointers, "gfhlm", strict=True))
+    micro = (Micro("f.a", "f", NOWHERE),)
+    asked = tuple(Update(Global(f"r{i}"), Referenced(Const(i), "task", mine)) for i in range(3))
+    places = (Location("idle", "idle"), Location("f.a", "run", "f"), Location("f.b", "run", "f"))
+    system = System(
+        "s", {"task": task}, "task", (Var("g", Ptr("task")), *(Var(f"r{i}", BOOL) for i in range(3))),
+        (Var(PC, Range(0, 2)), Var("l", Ptr("task"))), places,
+        (Action(1, 2, Const(1), set_, micro, tuple(binders)), Action(2, 1, Const(1), asked, micro)),
+        (Group("g", 2, 1, {}),),
+    )  # fmt: skip
+    inst = instance(system, 2)
+    found = program(inst, [], [])
+    command = compiled(found.text, tmp_path)
+    states = list(initial_states(inst))
+    steps = list[Step]()
+    for values in product(range(3), repeat=5):
+        for action, choice in ((system.actions[0], values), (system.actions[1], ())):
+            here = Context(inst, states[-1], 1, dict(zip("gfhlm", choice, strict=False)))
+            states.append(apply(action, here))
+            steps.append(Step(1, action, choice))
+    given_ = list(numbers(found, Trace(inst, states, steps)))
+    assert replayed(command, given_) == [expected(found, state) for state in states]
 
 
 X, Y, S = Bound("x"), Bound("y"), Bound("s")

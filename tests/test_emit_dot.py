@@ -91,7 +91,9 @@ def test_every_state_and_step_of_the_definition_is_in_the_graph(space: strategie
 
 def test_initial_states_and_those_that_violate_are_marked() -> None:
     text = export_dot(subject_of("classics/test_and_set_broken.kc"))["test_and_set_broken_states.dot"]
-    assert len(re.findall(r'penwidth="2"', text)) == 1
+    (initial,) = [line for line in text.splitlines() if 'penwidth="2"' in line]
+    assert initial.lstrip().startswith('"0" [label="1: user:')
+    assert 'fillcolor="#cfe3f7"' in initial
     wrong = [line for line in text.splitlines() if "violates mutual_exclusion" in line]
     assert len(wrong) == 1
     assert all("task1.in=1 task2.in=1" in line and 'fillcolor="#f4b6b0"' in line for line in wrong)
