@@ -68,7 +68,7 @@ def layout(inst: Instance) -> Layout:
         for name, variables in parts:
             for var in variables:
                 values = inst.values(var.domain)
-                width = (len(values) - 1).bit_length()
+                width = (values[-1] - values[0]).bit_length()
                 cell.append((name, var.name, Bits(offset, width, values[0], values[-1])))
                 offset += width
         made = Block(base, offset, count)
