@@ -7,10 +7,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench manifest clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed ## install into .venv and prove the kmod/ptrace fix
 	$(BIN)/verify prove fix.kc
@@ -33,6 +33,9 @@ clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 	    .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+manifest: $(VENV)/installed-test ## write what the specs come to into specs/manifest.toml
+	$(BIN)/python -m tests.outcomes
 
 grammar/kc.json: grammar/kc.lark verify/syntax/automaton.py | $(VENV)/installed
 	@$(BIN)/python -c 'from verify.syntax.automaton import store; store()'
