@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 from verify.emit.properties import EmitError, Property
 from verify.emit.tla.idents import camel
-from verify.emit.tla.kinds import Kind, kinds_of, variables
-from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
+from verify.emit.tla.invariant import Conjunct, conjuncts_of, definitions_of
+from verify.emit.tla.kinds import kinds_of, variables
+from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, titled, wrapped
 from verify.emit.tla.names import Key, Names, local_of, names_of
 from verify.emit.tla.preamble import definitions
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer
-from verify.emit.tla.terms import CHAINED, LIVES, Helpers, Reader, chain
+from verify.emit.tla.terms import CHAINED, Helpers, Reader, chain
+from verify.emit.tla.types import type_ok, types_of
 from verify.instances import THREAD
-from verify.ir import Ptr, Quant, Range, System, Var
+from verify.ir import PC, Ptr, Quant, System, Var
+from verify.universal import MAKER, Clause, told_in
 
 RULE = "-" * 79
+HISTORY: Mapping[str, str] = {  # of a system that was made small for a proof
+    MAKER: "which thread makes it",
+    "#starter": "which thread is to start it",
+    "#start": "the number of the place where its thread is to begin",
+    told_in(PC): "where its thread stands",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,8 @@ class Spec:
     names: Names
     properties: tuple[tuple[str, Property], ...]  # with their identifiers
     lines: tuple[str, ...]
+    types: Mapping[str, str]  # of each variable the set that it is in
+    conjuncts: tuple[Conjunct, ...] = ()  # of the invariant, if there is one
 
     @property
     def text(self) -> str:
@@ -37,8 +47,14 @@ class Spec:
         return "\n".join(self.lines) + "\n"
 
 
-def specify(module: str, system: System, properties: Sequence[Property], header: Sequence[str]) -> Spec:
-    """Write a system as a module. Raises EmitError for numbers that TLC cannot count with."""
+def specify(
+    module: str, system: System, properties: Sequence[Property], header: Sequence[str],
+    clauses: Sequence[Clause] | None = None,
+) -> Spec:  # fmt: skip
+    """Write a system as a module, with the `clauses` of an invariant, if there is one.
+
+    Raises EmitError for numbers that TLC cannot count with, and for an invariant that is too long.
+    """
     names = names_of(system)
     helpers = Helpers()
     reader = Reader(system, names, kinds_of(system), helpers)
@@ -46,12 +62,12 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
     called = [(names.namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
     actions = list(_actions(system, names, groups, reader))
     said = [line for name, prop in called for line in _property(name, prop, reader)]
+    conjuncts = conjuncts_of(clauses or (), reader)
+    invariant = [] if clauses is None else [RULE, *definitions_of(conjuncts)]
     begin = Starts(system, names, reader).lines()
-    types = _types(system, names, reader)
-    title = f" MODULE {module} "
-    dashes = max(4, (79 - len(title)) // 2)
+    types = types_of(reader)
     lines = [
-        f"{'-' * dashes}{title}{'-' * dashes}",
+        titled(module),
         *boxed(header),
         "EXTENDS Integers, Sequences",
         "",
@@ -59,7 +75,7 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
         "",
         *_variables(system, names, groups),
         "",
-        *types,
+        *type_ok(types),
         "",
         RULE,
         *_helpers(system, names, helpers),
@@ -72,9 +88,10 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
         "",
         RULE,
         *said,
+        *invariant,
         "=" * 79,
     ]
-    return Spec(module, system, names, tuple(called), tuple(lines))
+    return Spec(module, system, names, tuple(called), tuple(lines), types, tuple(conjuncts))
 
 
 # ---- declarations --------------------------------------------------------------------------------
@@ -124,6 +141,12 @@ def meaning(key: Key, var: Var) -> str:
     match cell, name:
         case _, "#life":
             return f"whether a struct {cell} is there, and known to others"
+        case _, _ if name in HISTORY:
+            return f"history: {HISTORY[name]}"
+        case _, _ if name.startswith(told_in("")):
+            return f"history: what {local_of(name.removeprefix(told_in('')))[1]} is in its thread"
+        case _, _ if name.startswith("#") and cell != THREAD:
+            return "history"
         case "thread", "#pc":
             return "where each thread stands"
         case "", _:
@@ -133,41 +156,6 @@ def meaning(key: Key, var: Var) -> str:
             return f"between two steps of {function}" if ".#" in name else f"local {what} of {function or 'a thread'}"
         case _:
             return f"{cell}->{name}{', a lock: its owner' if var.lock and isinstance(var.domain, Ptr) else ''}"
-
-
-def _types(system: System, names: Names, reader: Reader) -> Iterator[str]:
-    yield "TypeOK =="
-    for key, var in variables(system):
-        if key not in names.variables:
-            continue
-        name, (cell, _) = names.variables[key], key
-        values = _values(key, var, names, reader)
-        cls = system.thread if cell == THREAD else cell
-        yield from item("/\\", f"{name} \\in {f'[{names.sets[cls]} -> {values}]' if cell else values}", 4)
-
-
-def _values(key: Key, var: Var, names: Names, reader: Reader) -> str:
-    kind = reader.kinds.of[key]
-    match kind:
-        case Kind.PLACE:
-            return f"{{{', '.join(reader.place(place) for place in names.labels)}}}"
-        case Kind.LIFE:
-            return f"{{{', '.join(LIVES.values())}}}"
-        case Kind.TRUTH:
-            return "BOOLEAN"
-        case Kind.THREADS:
-            return f"SUBSET {names.sets[reader.system.thread]}"
-        case Kind.CELL:
-            assert isinstance(var.domain, Ptr)  # noqa: S101 - of that kind
-            return f"{names.sets[var.domain.cls]} \\cup {{NULL}}"
-        case Kind.NUMBER:
-            assert isinstance(var.domain, Range)  # noqa: S101 - of that kind
-            if var.domain.lo <= -(1 << 31) or var.domain.hi >= 1 << 31:
-                message = f"`{var.name}` holds numbers from {var.domain.lo} to {var.domain.hi}: TLC counts with 32 bits"
-                raise EmitError(message)
-            return f"{var.domain.lo if var.domain.lo >= 0 else f'(-{-var.domain.lo})'}..{var.domain.hi}"
-        case _:
-            assert_never(kind)
 
 
 # ---- behaviour -----------------------------------------------------------------------------------

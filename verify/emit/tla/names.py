@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 from verify.emit.tla.idents import Namer, camel, plural
 from verify.instances import THREAD
 from verify.ir import IDLE, LIFE, PC, Action, Const, Field, Global, Local, Me, Range, System
+from verify.universal import told_in
 
 Key = tuple[str, str]  # ("", global), ("thread", local) or (class, field)
+SHARED = re.compile(r"(?:(\w+)|-?\d+\.\.-?\d+)#(\d+)")  # see `lower.registers`
 KINDS: Mapping[str, str] = {
     "idle": "idle",
     "end": "end",
@@ -83,7 +86,12 @@ def owner(system: System, location: int) -> str:
 
 
 def local_of(name: str) -> tuple[str, str]:
-    """The function of a local and what it is called there; `tmp1` for one that has no name in the source."""
+    """The function of a local and what it is called there; `tmp1` for one that has no name in the source.
+
+    A local of a system that was made small for a proof is of no function: it stands for some that share it.
+    """
+    if shared := SHARED.fullmatch(name):
+        return "", f"{shared[1] or 'value'}_{shared[2]}"
     function, dot, rest = name.partition(".")
     if not dot:
         return "", name
@@ -133,6 +141,8 @@ def _wanted(cell: str, name: str, *, alone: bool) -> Sequence[str]:
     """What a variable might be called, best first."""
     if name == LIFE:
         return [f"{cell}_life"]
+    if name.startswith(told_in("")):
+        return [f"at_{local_of(name.removeprefix(told_in('')))[1]}"]
     if cell == THREAD:
         function, rest = local_of(name)
         return [f"{function}_{rest}" if function else rest]

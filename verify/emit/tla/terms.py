@@ -174,7 +174,7 @@ class Reader:
         found = list[tuple[Expr, int]]()
         for part in parts:
             match part:
-                case Binary("==", Local() as left, Const(value)) if self._kind(left) is Kind.PLACE:
+                case Binary("==", (Local() | Field()) as left, Const(value)) if self._kind(left) is Kind.PLACE:
                     found.append((left, value))
                 case _:
                     return ""
