@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from verify.emit.tla.kinds import Kind, kinds_of, variables
-from verify.emit.tla.layout import titled
+from verify.emit.tla.layout import boxed, titled, wrapped
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 
@@ -29,7 +29,7 @@ def apalache(spec: Spec, model: Model, checks: Mapping[str, str]) -> Mapping[str
     module = f"AP{spec.module}"
     lines = [
         titled(module),
-        f"(* Types of {spec.module} for Apalache, and the cells of a model. *)",
+        *boxed([f"Types of {spec.module} for Apalache, and the cells of a model. Apalache has not been run on it."]),
         "EXTENDS Integers, Sequences",
         "",
         *_declared("CONSTANTS", {**dict.fromkeys(spec.names.ids.values(), f"Seq({SORT})"), "NULL": SORT}),
@@ -42,7 +42,7 @@ def apalache(spec: Spec, model: Model, checks: Mapping[str, str]) -> Mapping[str
         "ConstInit ==",
         *_cells(spec, model),
         "",
-        *_commands(module, checks),
+        *(_commands(module, checks) if checks else ()),
         "=" * 79,
         "",
     ]
@@ -74,6 +74,6 @@ def _cells(spec: Spec, model: Model) -> Iterator[str]:
 
 
 def _commands(module: str, checks: Mapping[str, str]) -> Iterator[str]:
-    width = max(map(len, checks), default=0)
+    yield f"\\* apalache-mc check --cinit=ConstInit ... {module}.tla, and for the dots"
     for what, arguments in checks.items():
-        yield f"\\* {what:{width}}  check --cinit=ConstInit {arguments} {module}.tla"
+        yield from (f"\\* {line.strip()}" for line in wrapped(f"{what} {arguments}", 0, 4))

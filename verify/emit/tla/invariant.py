@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from verify.emit.properties import EmitError
 from verify.emit.tla.kinds import Kind, key_of
-from verify.emit.tla.layout import item, wrapped
+from verify.emit.tla.layout import WIDTH, wrapped
 from verify.emit.tla.names import Key
-from verify.emit.tla.terms import CHAINED, Reader, chain
+from verify.emit.tla.terms import Reader
 from verify.instances import THREAD as LOCALS
 from verify.ir import FALSE, PC, TRUE, Expr, Field, Global, Local
 from verify.universal import OBJECT, THREAD, Clause, operands
@@ -36,7 +36,7 @@ def conjuncts_of(clauses: Sequence[Clause], reader: Reader) -> Sequence[Conjunct
         if clause.body != TRUE and (clause.locations is None or clause.locations & reader.names.labels.keys()):
             name = reader.names.namer.name(f"Inv{len(found) + 1}")
             where = frozenset({(LOCALS, PC)}) if clause.locations is not None else frozenset[Key]()
-            lines = [f"{name} ==", *_clause(clause, reader)]
+            lines = _defined(name, *_clause(clause, reader))
             found.append(Conjunct(name, clause, where | _reads(clause.body), tuple(lines)))
     return found
 
@@ -45,7 +45,7 @@ def definitions_of(conjuncts: Sequence[Conjunct]) -> Iterator[str]:
     """The lines that define the conjuncts and IndInv, which is a test of a state: each part asks what a value is in."""
     for conjunct in conjuncts:
         yield from conjunct.lines
-        yield ""
+    yield ""
     yield "IndInv =="
     yield "    /\\ TypeOK"
     yield from (f"    /\\ {conjunct.name}" for conjunct in conjuncts)
@@ -55,7 +55,14 @@ def definitions_of(conjuncts: Sequence[Conjunct]) -> Iterator[str]:
 # ---- a clause ------------------------------------------------------------------------------------
 
 
-def _clause(clause: Clause, reader: Reader) -> Iterator[str]:
+def _defined(name: str, head: str, said: str) -> list[str]:
+    """The definition, on one line if it fits."""
+    line = f"{name} == {head}{said}"
+    return [line] if len(line) <= WIDTH else [f"{name} ==", *wrapped(f"{head}{said}", 4, 8)]
+
+
+def _clause(clause: Clause, reader: Reader) -> tuple[str, str]:
+    """Of whom it speaks, and what it says."""
     system, sets = reader.system, reader.names.sets
     owners = {THREAD: system.thread} if clause.thread else {}
     owners |= {OBJECT: clause.cls} if clause.cls else {}
@@ -66,27 +73,20 @@ def _clause(clause: Clause, reader: Reader) -> Iterator[str]:
         ranges=dict.fromkeys(owners, (0, 1 << 31)),
         classes=owners,
     )
-    others = f" \\ {{{THREAD}}}" if clause.thread and clause.cls == system.thread else ""
-    indent = 4
-    if clause.thread:
-        yield f"{' ' * indent}\\A {THREAD} \\in {sets[system.thread]} :"
-        indent += 2
-    if clause.cls:
-        yield f"{' ' * indent}\\A {OBJECT} \\in {sets[clause.cls]}{others} :"
-        indent += 2
+    who = [f"{THREAD} \\in {sets[system.thread]}"] if clause.thread else []
+    if clause.thread and clause.cls == system.thread:
+        who.append(f"{OBJECT} \\in {sets[clause.cls]} \\ {{{THREAD}}}")
+        head = "".join(f"\\A {one} : " for one in who)
+    else:
+        who += [f"{OBJECT} \\in {sets[clause.cls]}"] if clause.cls else []
+        head = f"\\A {', '.join(who)} : " if who else ""
     places = [] if clause.locations is None else [place for place in here.names.labels if place in clause.locations]
     if clause.body == FALSE and places:
-        yield from wrapped(_stands(places, here, there=False), indent, indent + 4)
-        return
+        return head, _stands(places, here, there=False)
+    body = here.cond(clause.body)
     if places and len(places) < len(here.names.labels):
-        yield from wrapped(f"{_stands(places, here, there=True)} =>", indent, indent + 4)
-        indent += 2
-    parts = chain(clause.body, "&&")
-    if len(parts) == 1:
-        yield from wrapped(here.cond(clause.body), indent, indent + 4)
-    for part in parts if len(parts) > 1 else ():
-        yield from item("/\\", here.cond(part, CHAINED), indent)
-        here = here.branches(part)[0]
+        return head, f"{_stands(places, here, there=True)} => {body}"
+    return head, body
 
 
 def _stands(places: Sequence[int], here: Reader, *, there: bool) -> str:

@@ -189,9 +189,10 @@ def _actions(system: System, names: Names, groups: Groups, reader: Reader) -> It
 
 
 def _either(parts: Iterator[str]) -> Iterator[str]:
-    """A disjunction, as many parts on a line as fit."""
-    line = "   "
-    for part in parts:
+    """A disjunction, as many parts on a line as fit; of none, what is never true."""
+    found = list(parts)
+    line = "   " if found else "    FALSE"
+    for part in found:
         if len(line) + len(part) + 4 > WIDTH - 10:
             yield line
             line = "   "
