@@ -32,6 +32,7 @@ from verify.writing import prepare
 
 if TYPE_CHECKING:
     from verify.exporting.languages import Language
+    from verify.report.inductive import InductiveResult
     from verify.syntax.ast import ClaimDecl
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "exit_code",
     "export_file",
     "has_second_solver",
+    "inductive_file",
     "judge_of",
     "judged",
     "judgements",
@@ -65,10 +67,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The files that were written, or what is wrong."""
+    """The files that were written, or what is wrong; `missing` are claims without a proof to write, and why."""
 
     files: tuple[str, ...]
     errors: Sequence[Diagnostic] = ()
+    missing: tuple[tuple[str, str], ...] = ()
 
 
 Certify = Callable[["ClaimDecl", Judgement, ClaimResult], str | None]
@@ -181,14 +184,25 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
 # ---- exports -------------------------------------------------------------------------------------
 
 
-def export_file(path: str, options: Options, folder: str, language: Language = "tla") -> Exported:
-    """Write a system of a file in the language of another tool into a folder; errors are part of the answer."""
-    from verify.exporting.languages import LANGUAGES  # noqa: PLC0415 - only with that command
+def export_file(
+    path: str, options: Options, folder: str, language: Language = "tla", *, proofs: bool = False
+) -> Exported:
+    """Write a system of a file in the language of another tool into a folder; errors are part of the answer.
+
+    With `proofs` also what shows its claims for any number of tasks: it is looked for as long as the options say.
+    """
+    from verify.exporting.languages import LANGUAGES, PROOFS  # noqa: PLC0415 - only with that command
     from verify.exporting.subject import subject, written  # noqa: PLC0415 - the same
 
     try:
-        files = LANGUAGES[language](subject(select(path, options), options, versions()["verify"]))
-        return Exported(written(Path(folder), files))
+        of = subject(select(path, options), options, versions()["verify"])
+        files = dict(LANGUAGES[language](of))
+        missing: tuple[tuple[str, str], ...] = ()
+        if proofs:
+            found = PROOFS[language](of, options)
+            files |= found.files
+            missing = tuple((asked.claim.name, reason) for asked, reason in found.missing)
+        return Exported(written(Path(folder), files), missing=missing)
     except InputError as error:
         return Exported((), error.diagnostics)
 
@@ -216,6 +230,26 @@ def tlc_file(
         return TlcResult(path, errors=error.diagnostics)
     tell = None if hear is None else (lambda progress: hear(progress._asdict()))
     return check_by_tlc(found, tools, options.budget, tell)
+
+
+def inductive_file(
+    path: str, options: Options, *, jar: str | None = None, hear: Callable[[Mapping[str, int]], None] | None = None
+) -> InductiveResult:
+    """Have TLC check the invariants behind the proofs of a file for any number of tasks, of a few.
+
+    Errors of the input are part of the answer. Raises ToolError if TLC or Java is absent or broken.
+    """
+    from verify.by_induction import check_inductive  # noqa: PLC0415 - only with that command
+    from verify.exporting.subject import subject  # noqa: PLC0415 - the same
+    from verify.report.inductive import InductiveResult  # noqa: PLC0415 - the same
+    from verify.tlc.find import find  # noqa: PLC0415 - the same
+
+    tools = find(os.environ, None if jar is None else Path(jar))
+    tell = None if hear is None else (lambda progress: hear(progress._asdict()))
+    try:
+        return check_inductive(subject(select(path, options), options, versions()["verify"]), options, tools, tell)
+    except InputError as error:
+        return InductiveResult(path, errors=error.diagnostics)
 
 
 # ---- certificates --------------------------------------------------------------------------------

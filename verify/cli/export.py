@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from verify.cli.console import BAD_INPUT, printer
+from verify.cli.console import BAD_INPUT, UNKNOWN, printer
 from verify.cli.options import definitions, tasks_of
 
 Language = Literal["tla"]  # those of `verify.exporting.languages`, which takes long to import
@@ -23,15 +23,18 @@ def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameter
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Export this system.")] = None,
     tasks: Annotated[str, typer.Option(metavar="N", help="How many tasks there are in its model.")] = "any",
+    proofs: Annotated[bool, typer.Option("--proofs", help="Prove the claims, and write the invariants too.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Write a system of FILE.kc, and the claims about it, in the language of another tool."""
     from verify.api import Options, export_file  # noqa: PLC0415 - `--help` must be quick
     from verify.report.text import error_lines  # noqa: PLC0415 - the same
 
     options = Options((), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks))
-    result = export_file(file, options, folder, to)
+    result = export_file(file, options, folder, to, proofs=proofs)
     if result.errors:
         printer(sys.stderr)(error_lines(result.errors))
         return BAD_INPUT
     printer()([((path, ""),) for path in result.files])
-    return 0
+    for claim, reason in result.missing:
+        printer(sys.stderr)([((f"no proof is written of `{claim}`: {reason}", "yellow"),)])
+    return UNKNOWN if result.missing else 0

@@ -23,7 +23,7 @@ from verify.ir import Expr
 from verify.semantics import holds
 from verify.universal import as_property
 
-DESCENTS = 40
+DESCENTS = 30
 BRANCHES = 60  # of a node that are looked at
 
 

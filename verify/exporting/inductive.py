@@ -19,14 +19,14 @@ from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify
 from verify.emit.tla.names import local_of
 from verify.emit.tla.proof import proof
-from verify.engine.verdict import Proved, Report
+from verify.engine.verdict import Proved
 from verify.exporting.clausal import clausal
 from verify.exporting.subject import Asked, Subject
 from verify.exporting.tla import module_name
 from verify.instances import THREAD as LOCALS
 from verify.instances import Instance, exact_tasks, instance, least_tasks
 from verify.ir import LIFE, Expr, System
-from verify.judging import Options, judge_of, quiet
+from verify.judging import Options, judge_of
 from verify.lower.small import Guess, Passes, Small, small_for_proof
 from verify.outcome import wants
 from verify.smt.universal import judge_universal
@@ -56,20 +56,36 @@ class NoProof:
     reason: str
 
 
-def proofs_of(of: Subject, options: Options, report: Report = quiet) -> Iterator[Inductive | NoProof]:
-    """What shows the claims that hold if a property does, each property once."""
-    wanted = [asked for asked in of.asked if wants(asked.claim) == "proved"]
-    for asked in {asked.name: asked for asked in reversed(wanted)}.values():
-        yield _proof(of, asked, options, report)
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """The files of all proofs that a subject has, and the properties without one, each with why."""
+
+    files: Mapping[str, str]
+    missing: tuple[tuple[Asked, str], ...]
 
 
-def _proof(of: Subject, asked: Asked, options: Options, report: Report) -> Inductive | NoProof:
+def proofs_of(of: Subject, options: Options) -> Proofs:
+    """What shows the claims of a subject for any number of tasks."""
+    found = [proof_of(of, asked, options) for asked in to_show(of)]
+    files = {name: text for one in found if isinstance(one, Inductive) for name, text in one.files.items()}
+    return Proofs(files, tuple((one.asked, one.reason) for one in found if isinstance(one, NoProof)))
+
+
+def to_show(of: Subject) -> Sequence[Asked]:
+    """What an invariant could show: claims that hold if a property of states does, for each property the first."""
+    wanted = [asked for asked in of.asked if asked.prop is not None and wants(asked.claim) == "proved"]
+    names = dict.fromkeys(asked.name for asked in wanted)
+    return [next(asked for asked in wanted if asked.name == name) for name in names]
+
+
+def proof_of(of: Subject, asked: Asked, options: Options) -> Inductive | NoProof:
+    """The proof of a property for any number of tasks; `options` say how long to look for it."""
     if asked.prop is None:
-        return NoProof(asked, "that nobody is stuck is shown by an order of the locks, and by no invariant alone")
+        return NoProof(asked, "no invariant alone shows that nobody is stuck")
     if exact_tasks(of.lowered.system) is not None:
         return NoProof(asked, "the system says how many tasks there are, so there is no proof for any number")
     alone = replace(of.selection, claims=(asked.claim,))
-    verdict = judge_of(alone, replace(options, claims=(), tasks=None), report)(asked.claim).verdict
+    verdict = judge_of(alone, replace(options, claims=(), tasks=None))(asked.claim).verdict
     if not isinstance(verdict, Proved) or verdict.basis is None:
         return NoProof(asked, "no proof for any number of tasks was found")
     basis = verdict.basis
