@@ -22,7 +22,7 @@ def broken(inst: Instance, states: Sequence[State], clauses: Sequence[Clause] | 
     """
     before, after = states[0], states[-1]
     step = next((step for step, state in successors(inst, before) if state == after), None)
-    if len(states) > 1 and step is None:
+    if len(states) > 1 and (step is None or clauses is None):
         return None
     where = next(_false_clauses(inst, clauses, after) if clauses is not None else _false(inst, prop, after), None)
     if where is None:
@@ -32,10 +32,11 @@ def broken(inst: Instance, states: Sequence[State], clauses: Sequence[Clause] | 
         name = "safety" if clauses is None else "initiation"
         return Broken(f"{name} x {obligation}", None, {}, clause, body, bound, after, after)
     assert step is not None  # noqa: S101 - there are two states
+    assert clause is not None  # noqa: S101 - the property is false in a state that is one alone
     swap = _Swap(inst, step.thread)
     return Broken(
         f"{step.action.label} x {obligation}", step.action, _choices(swap, step), clause, body,
-        {name: swap.cell(owner, number) for (name, owner), number in _owners(inst, clause, bound).items()},
+        {name: swap.cell(cls, number) for name, cls, number in _owners(inst, clause, bound)},
         swap.state(before), swap.state(after),
     )  # fmt: skip
 
@@ -48,8 +49,8 @@ def _false_clauses(inst: Instance, clauses: Sequence[Clause], state: State) -> I
         owners = {THE_THREAD: inst.system.thread} if clause.thread else {}
         owners |= {OBJECT: clause.cls} if clause.cls else {}
         for cells in product(*(range(1, inst.sizes[cls] + 1) for cls in owners.values())):
-            bound = dict(zip(owners, cells, strict=True))
-            thread = bound.get(THE_THREAD, 0)
+            bound = {THE_THREAD: 0, OBJECT: 0, **dict(zip(owners, cells, strict=True))}
+            thread = bound[THE_THREAD]
             elsewhere = clause.locations is not None and state[Slot(THREAD, thread, PC)] not in clause.locations
             itself = clause.thread and clause.cls == inst.system.thread and bound[OBJECT] == thread
             if not elsewhere and not itself and not evaluate(clause.body, Context(inst, state, bound=bound)):
@@ -64,10 +65,10 @@ def _false(inst: Instance, prop: Expr, state: State) -> Iterator[Where]:
                 yield number, None, matrix, bound
 
 
-def _owners(inst: Instance, clause: Clause | None, bound: Mapping[str, int]) -> Mapping[tuple[str, str], int]:
-    """The bound names with the classes of their cells."""
-    classes = {THE_THREAD: inst.system.thread, OBJECT: clause.cls if clause else ""}
-    return {(name, classes.get(name, "")): number for name, number in bound.items()}
+def _owners(inst: Instance, clause: Clause, bound: Mapping[str, int]) -> Iterator[tuple[str, str, int]]:
+    """The names of a clause with the classes and the numbers of their cells; 0 of one that it does not speak of."""
+    yield THE_THREAD, inst.system.thread, bound[THE_THREAD]
+    yield OBJECT, clause.cls, bound[OBJECT]
 
 
 class _Swap:

@@ -62,6 +62,8 @@ class Subject:
 def subject(selection: Selection, options: Options, version: str) -> Subject:
     """The system that the options name. Raises InputError if there are too few tasks for it."""
     program = selection.program
+    if not program.systems:
+        raise InputError([problem("KC902", "there is no system to be exported", selection.file)])
     system = options.system or default_system(program)
     gone = frozenset(options.without)
     lowered = selection.lower((system, gone, frozenset()))
