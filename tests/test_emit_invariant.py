@@ -424,6 +424,25 @@ def test_claims_without_a_proof_are_named(tmp_path: Path, capsys: pytest.Capture
     assert (tmp_path / "Peterson.tla").is_file()
 
 
+def test_properties_that_are_called_alike_have_modules_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "alike.kc"
+    path.write_text(
+        "struct task { bool on; };\nvoid user(void) { for (;;) current->on = false; }\n"
+        "system { task t[*] runs user; }\n"
+        "invariant is_off = forall (struct task *t) !t->on;\ninvariant isOff = forall (struct task *t) !t->on;\n"
+        "prove is_off;\nprove isOff;\n"
+    )
+    options = Options()
+    of = subject(select(str(path), options), options, "X")
+    found = [proof_of(of, asked, options) for asked in to_show(of)]
+    assert [one.spec.module for one in found if isinstance(one, Inductive)] == ["Alike_IsOff", "Alike_IsOff_2"]
+
+
+def test_nothing_shown_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tlc", "core.kc", "--inductive", "--claim", "deadlock_free"]) == 3
+    assert "not asked  1 claim that" in capsys.readouterr().out
+
+
 def test_errors_of_the_input_come_before_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.kc").write_text("")
     for command in (["tlc", "--inductive"], ["export", "--proofs"]):

@@ -109,7 +109,7 @@ def proof_of(of: Subject, asked: Asked, options: Options) -> Inductive | NoProof
 def _written(  # noqa: PLR0913, PLR0917 - a proof in all its parts
     of: Subject, asked: Asked, made: Small, system: System, prop: Expr, clauses: Sequence[Clause]
 ) -> Inductive:
-    module = identifier(f"{module_name(of)}_{camel(asked.name)}")
+    module = identifier(f"{module_name(of)}_{_suffix(of, asked)}")
     said = Property(asked.name, prop, of.properties[asked.name].note)
     spec = specify(module, system, [said], [*of.header, *_about(of, made, system, asked)], clauses)
     inst = instance(system, max(of.instance.tasks, least_tasks(system)))
@@ -123,6 +123,14 @@ def _written(  # noqa: PLR0913, PLR0917 - a proof in all its parts
         **proof(spec),
     }
     return Inductive(asked, made, system, prop, inst, spec, model, files)
+
+
+def _suffix(of: Subject, asked: Asked) -> str:
+    """The name of the property, with a number where another before it has the same, in capitals or not."""
+    names = list(of.properties)
+    said = [camel(name) for name in names[: names.index(asked.name) + 1]]
+    alike = sum(name.lower() == said[-1].lower() for name in said)
+    return said[-1] if alike == 1 else f"{said[-1]}_{alike}"
 
 
 def _checks(name: str) -> Mapping[str, str]:

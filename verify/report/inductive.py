@@ -52,10 +52,10 @@ class InductiveResult:
 
 
 def inductive_exit(result: InductiveResult) -> int:
-    """0 all invariants are inductive, 2 the input is wrong, 3 some is too weak, or not known to be inductive."""
+    """0 all invariants are inductive, 2 the input is wrong, 3 some is not known to be so, or there is none."""
     if result.errors:
         return BAD_INPUT
-    return HOLDS if all(claim.said == "inductive" for claim in result.claims) else UNKNOWN
+    return HOLDS if {claim.said for claim in result.claims} == {"inductive"} else UNKNOWN
 
 
 def inductive_lines(result: InductiveResult, width: int) -> Iterator[Styled]:
@@ -78,7 +78,8 @@ def inductive_lines(result: InductiveResult, width: int) -> Iterator[Styled]:
         if claim.cti is not None:
             yield from (((INDENT + row, ""),) for row in cti_rows(claim.cti, width - len(INDENT)))
     if result.left:
-        yield ((f"not asked  {len(result.left)} claims that no invariant of this system shows", "dim"),)
+        several = "s" * (len(result.left) != 1)
+        yield ((f"not asked  {len(result.left)} claim{several} that no invariant of this system shows", "dim"),)
 
 
 def inductive_text(result: InductiveResult) -> str:

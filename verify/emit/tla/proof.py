@@ -24,7 +24,7 @@ BACKEND = "SMTT(60)"
 def proof(spec: Spec) -> Mapping[str, str]:
     """The module by the name of its file."""
     module = f"{spec.module}_proof"
-    ids = list(spec.names.ids.values())
+    ranks = {cls: spec.names.namer.name(f"RankOf{name}") for cls, name in spec.names.ids.items()}
     lines = [
         titled(module),
         *boxed([ABOUT]),
@@ -33,9 +33,9 @@ def proof(spec: Spec) -> Mapping[str, str]:
         "ASSUME Sequence ==",
         *(f"    /\\ {name} \\in Seq({spec.names.sets[cls]})" for cls, name in spec.names.ids.items()),
         "",
-        *_ranks(spec),
+        *_ranks(spec, ranks),
         "LEMMA InitOK == Init => IndInv",
-        *_by(["Cells", "Sequence", *(f"RankOf{name}" for name in ids), BACKEND], ["Init", *_used(spec)], 2),
+        *_by(["Cells", "Sequence", *ranks.values(), BACKEND], ["Init", *_used(spec)], 2),
         "",
         *_steps(spec),
         "",
@@ -46,11 +46,11 @@ def proof(spec: Spec) -> Mapping[str, str]:
     return {f"{module}.tla": "\n".join(lines)}
 
 
-def _ranks(spec: Spec) -> Iterator[str]:
+def _ranks(spec: Spec, ranks: Mapping[str, str]) -> Iterator[str]:
     """That a cell has a place in its sequence, which is a CHOOSE."""
     for cls, name in spec.names.ids.items():
         cells = spec.names.sets[cls]
-        yield f"LEMMA RankOf{name} == \\A c \\in {cells} : Rank(c, {name}) \\in 1..Len({name})"
+        yield f"LEMMA {ranks[cls]} == \\A c \\in {cells} : Rank(c, {name}) \\in 1..Len({name})"
         yield f"  BY Sequence DEF Rank, {cells}"
         yield ""
 
