@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from verify.emit.tla.kinds import Kind, kinds_of, variables
-from verify.emit.tla.layout import boxed, titled, wrapped
+from verify.emit.tla.layout import boxed, item, titled, wrapped
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 
@@ -69,7 +69,7 @@ def _variables(spec: Spec) -> Mapping[str, str]:
 def _cells(spec: Spec, model: Model) -> Iterator[str]:
     for cls, name in spec.names.ids.items():
         mine = (f'"{value}_OF_{SORT}"' for value, (owner, _) in model.cells.items() if owner == cls)
-        yield f"    /\\ {name} = <<{', '.join(mine)}>>"
+        yield from item("/\\", f"{name} = <<{', '.join(mine)}>>", 4)
     yield f'    /\\ NULL = "null_OF_{SORT}"'
 
 

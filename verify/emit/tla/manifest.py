@@ -30,8 +30,8 @@ def manifest(spec: Spec, model: Model, source: str, expected: Expected | None) -
         "tags": [],
         "modules": [
             _module(spec.module, []),
-            _module(f"AP{spec.module}", []),
             _module(model.module, [_config(name, text, expected) for name, text in model.configs.items()]),
+            _module(f"AP{spec.module}", []),
         ],
     }
     return json.dumps(whole, indent=2) + "\n"

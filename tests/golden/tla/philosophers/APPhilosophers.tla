@@ -41,7 +41,8 @@ INSTANCE Philosophers
 
 \* --cinit=ConstInit
 ConstInit ==
-    /\ ForkIds = <<"one_cell_OF_CELL", "two_cell_OF_CELL", "three_cell_OF_CELL", "four_cell_OF_CELL", "five_cell_OF_CELL">>
+    /\ ForkIds = <<"one_cell_OF_CELL", "two_cell_OF_CELL", "three_cell_OF_CELL",
+         "four_cell_OF_CELL", "five_cell_OF_CELL">>
     /\ TaskIds = <<"task1_OF_CELL", "task2_OF_CELL">>
     /\ NULL = "null_OF_CELL"
 
