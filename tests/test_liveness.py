@@ -380,7 +380,7 @@ def test_random_systems(tmp_path_factory: pytest.TempPathFactory, data: st.DataO
     places = st.frozensets(st.integers(1, len(inst.system.locations) - 1), min_size=1, max_size=3)
     made = [Response(data.draw(places), data.draw(st.none() | places)) for _ in range(3)]
     said = [Liveness(f"later {n}", (each,), f"begins {n}", f"ends {n}") for n, each in enumerate(made)]
-    spec = specify("R", inst.system, [], [], said)
+    spec = specify("R", inst.system, [], [], liveness=said)
     model = model_of(spec, inst)
     folder = tmp_path_factory.mktemp("tlc")
 

@@ -32,6 +32,7 @@ from verify.writing import prepare
 
 if TYPE_CHECKING:
     from verify.exporting.languages import Language
+    from verify.report.inductive import InductiveResult
     from verify.syntax.ast import ClaimDecl
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "exit_code",
     "export_file",
     "has_second_solver",
+    "inductive_file",
     "judge_of",
     "judged",
     "judgements",
@@ -212,12 +214,14 @@ def _writing(folder: Path, code: str, what: str) -> Iterator[None]:
 # ---- exports -------------------------------------------------------------------------------------
 
 
-def export_file(
-    path: str, options: Options, folder: str, language: Language = "tla", *, hear: Hear = silent
+def export_file(  # noqa: PLR0913 - what to export, and how
+    path: str, options: Options, folder: str, language: Language = "tla", *, hear: Hear = silent,
+    proofs: bool = False,
 ) -> Exported:
     """Write a file in the language of another tool into a folder; errors of the input are part of the answer.
 
-    `hear` is told where the engines stand, for a language that needs proofs.
+    With `proofs` also what shows its claims for any number of tasks, where the language has a form for that; `hear` is
+    told where the engines stand, for a language that needs proofs.
     """
     from verify.exporting.languages import files  # noqa: PLC0415 - only with that command
     from verify.exporting.subject import written  # noqa: PLC0415 - the same
@@ -226,7 +230,7 @@ def export_file(
     try:
         made = files(
             language, select(path, options), options, versions(), Voice(hear),
-            lambda claim, reason: left.append(f"no file for `{claim}`: {reason}"),
+            lambda claim, reason: left.append(f"no file for `{claim}`: {reason}"), proofs=proofs,
         )  # fmt: skip
         return Exported(written(Path(folder), made), tuple(left))
     except InputError as error:
@@ -261,6 +265,26 @@ def tlc_file(
     except InputError as error:
         return TlcResult(path, errors=error.diagnostics)
     return check_by_tlc(found, ours, tools, options.budget, tell)
+
+
+def inductive_file(
+    path: str, options: Options, *, jar: str | None = None, hear: Callable[[Mapping[str, int]], None] | None = None
+) -> InductiveResult:
+    """Have TLC check the invariants behind the proofs of a file for any number of tasks, of a few.
+
+    Errors of the input are part of the answer. Raises ToolError if TLC or Java is absent or broken.
+    """
+    from verify.by_induction import check_inductive  # noqa: PLC0415 - only with that command
+    from verify.exporting.subject import subject  # noqa: PLC0415 - the same
+    from verify.report.inductive import InductiveResult  # noqa: PLC0415 - the same
+    from verify.tlc.find import find  # noqa: PLC0415 - the same
+
+    tools = find(os.environ, None if jar is None else Path(jar))
+    tell = None if hear is None else (lambda progress: hear(progress._asdict()))
+    try:
+        return check_inductive(subject(select(path, options), options, versions()["verify"]), options, tools, tell)
+    except InputError as error:
+        return InductiveResult(path, errors=error.diagnostics)
 
 
 # ---- certificates --------------------------------------------------------------------------------

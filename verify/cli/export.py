@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from verify.cli.console import BAD_INPUT, drop_stdout, printer
+from verify.cli.console import BAD_INPUT, UNKNOWN, drop_stdout, printer
 from verify.cli.options import definitions, tasks_of
 from verify.report.meter import Meter
 
@@ -28,16 +28,19 @@ def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameter
     budget: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim, where proofs are exported.")
     ] = 60.0,
+    proofs: Annotated[bool, typer.Option("--proofs", help="Prove the claims, and write the invariants too.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Write a system of FILE.kc and the claims about it, or their proofs, in the language of another tool."""
     from verify.api import Options, export_file  # noqa: PLC0415 - `--help` must be quick
     from verify.report.text import error_lines  # noqa: PLC0415 - the same
 
+    if proofs and to != "tla":
+        raise typer.BadParameter("proofs are written with `--to tla`, or alone with `--to smt2`", param_hint="--proofs")
     options = Options(
         tuple(claim or ()), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks), budget=budget
     )
     meter = Meter(sys.stderr)
-    result = export_file(file, options, folder, to, hear=meter)
+    result = export_file(file, options, folder, to, hear=meter, proofs=proofs)
     meter.clear()
     if result.errors:
         printer(sys.stderr)(error_lines(result.errors))
@@ -47,4 +50,4 @@ def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameter
         printer()([((path, ""),) for path in result.files])
     except BrokenPipeError:  # the files are there, whoever reads of them
         drop_stdout()
-    return 0
+    return UNKNOWN if proofs and result.left else 0

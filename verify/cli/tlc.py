@@ -24,11 +24,13 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
     tasks: Annotated[str, typer.Option(metavar="N", help="How many tasks there are.")] = "any",
     budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for all of it.")] = 600.0,
     jar: Annotated[str | None, typer.Option(metavar="FILE", help="The tla2tools.jar to run.")] = None,
+    inductive: Annotated[bool, typer.Option("--inductive", help="Check invariants for any number of tasks.")] = False,  # noqa: FBT002 - a flag
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Check a system of FILE.kc with TLC, and compare verdicts, runs and the number of states."""
-    from verify.api import Options, ToolError, tlc_file  # noqa: PLC0415 - `--help` must be quick
+    from verify.api import Options, ToolError, inductive_file, tlc_file  # noqa: PLC0415 - `--help` must be quick
     from verify.engine.verdict import Progress  # noqa: PLC0415 - the same
+    from verify.report.inductive import inductive_exit, inductive_lines, inductive_text  # noqa: PLC0415 - the same
     from verify.report.tlc import exit_code, tlc_lines, tlc_text  # noqa: PLC0415 - the same
 
     meter = Meter(sys.stderr)
@@ -40,7 +42,12 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         tuple(claim or ()), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks), budget=budget
     )
     try:
-        result = tlc_file(file, options, jar=jar, hear=hear)
+        if inductive:
+            shown = inductive_file(file, options, jar=jar, hear=hear)
+            answer = (inductive_text(shown), inductive_lines(shown, width()), inductive_exit(shown), shown.errors)
+        else:
+            result = tlc_file(file, options, jar=jar, hear=hear)
+            answer = (tlc_text(result), tlc_lines(result, width()), exit_code(result), result.errors)
     except ToolError as error:
         meter.clear()
         sys.stderr.write(f"verify: {error.message}\n{error.hint}\n")
@@ -49,8 +56,9 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         meter.clear()
         return INTERRUPTED
     meter.clear()
+    text, lines, code, errors = answer
     if as_json:
-        sys.stdout.buffer.write(f"{tlc_text(result)}\n".encode())
+        sys.stdout.buffer.write(f"{text}\n".encode())
     else:
-        printer(sys.stderr if result.errors else None)(tlc_lines(result, width()))
-    return exit_code(result)
+        printer(sys.stderr if errors else None)(lines)
+    return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
@@ -9,6 +10,7 @@ from verify.instances import THREAD
 from verify.ir import IDLE, PC, Action, Const, Field, Global, Local, Me, Place, Range, System, Var
 
 Key = tuple[str, str]  # ("", global), ("thread", local) or (class, field)
+SHARED = re.compile(r"(?:(\w+)|-?\d+\.\.-?\d+)#(\d+)")  # see `lower.registers`
 KINDS: Mapping[str, str] = {
     "idle": "idle",
     "end": "end",
@@ -67,7 +69,12 @@ def owner(system: System, location: int) -> str:
 
 
 def local_of(name: str) -> tuple[str, str]:
-    """The function of a local and what it is called there; `tmp1` for one that has no name in the source."""
+    """The function of a local and what it is called there; `tmp1` for one that has no name in the source.
+
+    A local of a system that was made small for a proof is of no function: it stands for some that share it.
+    """
+    if shared := SHARED.fullmatch(name):
+        return "", f"{shared[1] or 'value'}_{shared[2]}"
     function, dot, rest = name.partition(".")
     if not dot:
         return "", name

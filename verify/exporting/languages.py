@@ -8,6 +8,7 @@ from typing import Final, Literal, assert_never
 
 from verify.exporting.c import export_c
 from verify.exporting.dot import export_dot
+from verify.exporting.inductive import Proofs, proofs_of
 from verify.exporting.promela import promela_files
 from verify.exporting.smt2 import Tell, obligations
 from verify.exporting.subject import Subject, subject
@@ -24,6 +25,7 @@ class OfSystem:
     """A language for a system, with the claims about it as properties."""
 
     files: Callable[[Subject], Mapping[str, str]]
+    proofs: Callable[[Subject, Options], Proofs] | None = None  # with what shows its claims for any number of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,22 @@ LANGUAGES: Final[Mapping[Language, OfSystem | OfProofs]] = {
     "dot": OfSystem(export_dot),
     "promela": OfSystem(promela_files),
     "smt2": OfProofs(obligations),
-    "tla": OfSystem(_tla),
+    "tla": OfSystem(_tla, proofs_of),
 }
 
 
 def files(  # noqa: PLR0913, PLR0917 - what is exported, and whom to tell of it
-    language: Language, selection: Selection, options: Options, versions: Mapping[str, str], voice: Voice, tell: Tell
-) -> Files:
+    language: Language, selection: Selection, options: Options, versions: Mapping[str, str], voice: Voice, tell: Tell,
+    *, proofs: bool = False,
+) -> Files:  # fmt: skip
     """The files of an export, those of proofs as they are found. Raises InputError for what the language cannot say."""
     match LANGUAGES[language]:
-        case OfSystem(made):
-            return made(subject(selection, options, versions["verify"])).items()
+        case OfSystem(made, proved):
+            of = subject(selection, options, versions["verify"])
+            found = proved(of, options) if proofs and proved else Proofs({}, ())
+            for asked, reason in found.missing:
+                tell(asked.claim.name, reason)
+            return {**made(of), **found.files}.items()
         case OfProofs(made_of_proofs):
             return made_of_proofs(selection, options, versions, voice, tell)
         case _ as unreachable:

@@ -64,8 +64,6 @@ class Subject:
 def subject(selection: Selection, options: Options, version: str) -> Subject:
     """The system that the options name. Raises InputError if there is none, or too few tasks for it."""
     program = selection.program
-    if not program.systems:
-        raise InputError([problem("KC905", "there is no system in this file", selection.file)])
     system = options.system or default_system(program)
     if system not in program.systems:
         raise InputError([problem("KC905", "the file has no system", selection.file)])

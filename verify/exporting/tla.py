@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from verify.diagnostics import InputError
 from verify.emit.idents import camel
 from verify.emit.properties import EmitError
+from verify.emit.tla.apalache import apalache
 from verify.emit.tla.idents import identifier
 from verify.emit.tla.manifest import Expected, manifest
 from verify.emit.tla.model import Model, model_of
@@ -19,6 +20,7 @@ from verify.exporting.subject import Asked, Subject
 from verify.selecting import problem
 
 MOST_STATES = 100_000  # that an export looks at to say what is to be expected
+STEPS = 10  # of the runs that Apalache is asked about
 SECONDS = 5.0  # that it takes for that
 ABOUT = """
 Each action is one step of the thread `self`, with at most one access to shared memory, and carries the statement that \
@@ -44,7 +46,7 @@ def export_tla(of: Subject) -> Export:
     """Export a system. Raises InputError for what TLC has no numbers for."""
     try:
         header = [*of.header, *ABOUT]
-        spec = specify(_module(of), of.lowered.system, list(of.properties.values()), header, of.liveness)
+        spec = specify(module_name(of), of.lowered.system, list(of.properties.values()), header, liveness=of.liveness)
     except EmitError as error:
         message = f"this cannot be said in TLA+ for TLC: {error}"
         raise InputError([problem("KC905", message, of.selection.file)]) from error
@@ -55,9 +57,16 @@ def export_tla(of: Subject) -> Export:
         f"{spec.module}.tla": spec.text,
         f"{model.module}.tla": model.text,
         **{f"{name}.cfg": text for name, text in model.configs.items()},
+        **apalache(spec, model, _checks(of, identifiers)),
         f"{spec.module}.map.json": source_map(spec, model),
     }
     return Export(of, spec, model, asked, files)
+
+
+def _checks(of: Subject, identifiers: Mapping[str, str]) -> Mapping[str, str]:
+    """What Apalache may be asked: what is claimed to hold, in runs of few steps."""
+    kept = [name for name, prop in of.properties.items() if prop.holds and prop.expr is not None]
+    return {f"{name}:": f"--length={STEPS} --inv={identifiers[name]}" for name in kept}
 
 
 def with_manifest(found: Export) -> Mapping[str, str]:
@@ -79,6 +88,7 @@ def expected(found: Export) -> Expected | None:
     return Expected(whole.states, whole.depth + 1, broken)
 
 
-def _module(of: Subject) -> str:
+def module_name(of: Subject) -> str:
+    """What the module of a subject is called."""
     name = identifier(camel(of.name))
     return name[:1].upper() + name[1:]

@@ -15,12 +15,18 @@ RESERVED = words("""
     Seq Len Head Tail Append SubSeq SelectSeq Cardinality IsFiniteSet Naturals Integers Sequences FiniteSets
     TLC TLAPS Permutations Print PrintT Assert JavaTime TLCGet TLCSet SortSeq RandomElement Any ToString
     TLCEval
+    SMT SMTT CVC3 CVC3T CVC4 CVC4T Yices YicesT veriT veriTT Z3 Z3T ZenonT Zenon SlowZenon SlowerZenon VerySlowZenon
+    SlowestZenon Isa IsaT IsaM IsaMT Auto AutoT Force ForceT SimplifyAndSolve Simplification
+    Blast SimpleArithmetic PTL LS4 PropositionalTemporalLogic AllProvers AllSMT AllIsa AllProversT AllSMTT AllIsaT
+    SetExtensionality NoSetContainsEverything IsabelleArith ExpandENABLED ExpandCdot AutoUSE Lambdify ENABLEDaxioms
+    ENABLEDrules LevelComparison EnabledWrapper CdotWrapper Trivial
 """)
 # What every module defines, and the arguments of its operators.
 FIXED = words("""
     x y n c f b t o i j q ids from to zero Finished Cells
     NULL Init Next Spec FairSpec Fairness TypeOK Terminating Step vars self Goto Rank Get Num Bit BitAnd BitOr
-    BitXor BitNot Div Rem Shl Shr LifeNumber PlaceNumber Unsigned Signed Symmetry IndInv pc
+    BitXor BitNot Div Rem Shl Shr LifeNumber PlaceNumber Unsigned Signed Symmetry IndInv IndInit IndStart pc
+    ConstInit InitOK StepOK InvOK Safe Sequence
     Check CheckPart CheckInit CheckNext CheckHeld Watch WatchTell WatchRegisters
 """)
 

@@ -32,6 +32,7 @@ from verify.ir import (
     Var,
     Wrap,
 )
+from verify.universal import told_in
 
 
 class Kind(Enum):
@@ -99,7 +100,7 @@ def kinds_of(system: System) -> Kinds:
 
 def _declared(var: Var) -> Kind:
     match var:
-        case Var(name=name) if name == PC:
+        case Var(name=name) if name in (PC, told_in(PC)):
             return Kind.PLACE
         case Var(name=name) if name == LIFE:
             return Kind.LIFE

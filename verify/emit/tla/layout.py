@@ -7,9 +7,17 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 WIDTH = 100
+WIDTH_OF_RULES = 79
 GLUE = "\x00"  # for a blank that no line ends at
 CONNECTIVE = re.compile(r" (?=(?:/\\|\\/|=>|THEN|ELSE) )")
 LISTS = ("UNCHANGED", "vars", "/\\ UNCHANGED")  # broken anywhere
+
+
+def titled(module: str) -> str:
+    """The first line of a module."""
+    title = f" MODULE {module} "
+    dashes = "-" * max(4, (WIDTH_OF_RULES - len(title)) // 2)
+    return f"{dashes}{title}{dashes}"
 
 
 def item(symbol: str, text: str, indent: int) -> list[str]:

@@ -31,6 +31,7 @@ def manifest(spec: Spec, model: Model, source: str, expected: Expected | None) -
         "modules": [
             _module(spec.module, []),
             _module(model.module, [_config(name, text, expected) for name, text in model.configs.items()]),
+            _module(f"AP{spec.module}", []),
         ],
     }
     return json.dumps(whole, indent=2) + "\n"

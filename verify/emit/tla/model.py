@@ -2,7 +2,8 @@
 
 MCX checks what is claimed to hold; where cells are alike, up to their names, and MCX_full does the same without that,
 so that states can be counted. What is claimed to be reached or broken has a configuration each; what is claimed to
-happen later has one for all of it.
+happen later has one for all of it. MCX_inductive checks an invariant that the module has: from all its states, and
+those at the start, one step leads to no other.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from verify.emit.places import Key
+from verify.emit.tla.generator import START, generator, order_of
+from verify.emit.tla.kinds import Kind, kinds_of
+from verify.emit.tla.layout import titled
 from verify.emit.tla.module import Spec
 from verify.emit.tla.names import cells_of
 from verify.instances import Instance
@@ -32,9 +37,7 @@ def model_of(spec: Spec, inst: Instance) -> Model:
     cells = cells_of(names, inst.sizes)
     values = {cls: [value for value, (of, _) in cells.items() if of == cls] for cls in names.ids}
     alike = list(_alike(spec, values))
-    title = f" MODULE {module} "
-    dashes = "-" * max(4, (79 - len(title)) // 2)
-    lines = [f"{dashes}{title}{dashes}", f"EXTENDS {spec.module}, TLC", ""]
+    lines = [titled(module), f"EXTENDS {spec.module}, TLC", ""]
     everything = [value for found in values.values() for value in found]
     lines += [f"CONSTANTS {', '.join(everything)}", ""] if everything else []
     lines += [f"MC{names.ids[cls]} == <<{', '.join(found)}>>" for cls, found in values.items()]
@@ -42,6 +45,9 @@ def model_of(spec: Spec, inst: Instance) -> Model:
         lines += ["", "\\* What cells are called makes no difference, but to those with a name in the source."]
         union = " \\cup ".join(f"Permutations({{{', '.join(found)}}})" for found in alike)
         lines.append(f"Symmetry == {union}")
+    if spec.conjuncts:
+        order = order_of(spec.names, spec.conjuncts, widths(spec, inst))
+        lines += ["", *generator(spec.names, spec.types, spec.conjuncts, order)]
     lines += ["=" * 79, ""]
     constants = [
         "CONSTANTS",
@@ -50,11 +56,13 @@ def model_of(spec: Spec, inst: Instance) -> Model:
         *(f"    {names.ids[cls]} <- MC{names.ids[cls]}" for cls in values),
     ]
     kept = [name for name, prop in spec.properties if prop.holds]
-    configs = {module: _config(constants, ["TypeOK", *kept], symmetry=bool(alike))}
-    configs |= {f"{module}_full": _config(constants, ["TypeOK", *kept])} if alike else {}
+    everywhere = ["TypeOK", *kept, *(["IndInv"] if spec.conjuncts else [])]
+    configs = {module: _config(constants, everywhere, symmetry=bool(alike))}
+    configs |= {f"{module}_full": _config(constants, everywhere)} if alike else {}
     configs |= {f"{module}_{name}": _config(constants, [name]) for name, prop in spec.properties if not prop.holds}
     lasting = [name for name, _ in spec.liveness]
     configs |= {f"{module}Liveness": liveness_config(constants, lasting)} if lasting else {}
+    configs |= {f"{module}_inductive": _inductive(constants, kept)} if spec.conjuncts else {}
     return Model(module, "\n".join(lines), configs, cells)
 
 
@@ -76,3 +84,20 @@ def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bo
     lines += ["SYMMETRY Symmetry"] if symmetry else []
     lines += ["INVARIANTS", *(f"    {name}" for name in invariants)]
     return "\n".join(lines) + "\n"
+
+
+def _inductive(constants: Sequence[str], kept: Sequence[str]) -> str:
+    """The states of the invariant as those to start from: a run that has no others shows that steps keep it."""
+    said = "\n".join(f"    {name}" for name in ("IndInv", *kept))
+    return "\n".join([f"INIT {START}", "NEXT Next", *constants, "INVARIANTS", said]) + "\n"
+
+
+def widths(spec: Spec, inst: Instance) -> Mapping[Key, int]:
+    """How many values each variable of the module has."""
+    kinds, found = kinds_of(spec.system), dict[Key, int]()
+    for slot, var in inst.slots().items():
+        key = (slot.cell, slot.name)
+        if key in spec.names.variables:
+            width = len(spec.names.labels) if kinds.of[key] is Kind.PLACE else len(inst.values(var.domain))
+            found[key] = found.get(key, 1) * width
+    return {key: found.get(key, 1) for key in spec.names.variables}

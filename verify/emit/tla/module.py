@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 from verify.emit.idents import camel
 from verify.emit.places import Key, local_of, variables
 from verify.emit.properties import EmitError, Liveness, Property
-from verify.emit.tla.kinds import Kind, Kinds, kinds_of
+from verify.emit.tla.invariant import Conjunct, conjuncts_of, definitions_of
+from verify.emit.tla.kinds import Kinds, kinds_of
 from verify.emit.tla.later import later
-from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
+from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, titled, wrapped
 from verify.emit.tla.names import Names, names_of
 from verify.emit.tla.preamble import definitions
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer
-from verify.emit.tla.terms import CHAINED, LIVES, Helpers, Reader, chain
+from verify.emit.tla.terms import CHAINED, Helpers, Reader, chain
+from verify.emit.tla.types import type_ok, types_of
 from verify.instances import THREAD
-from verify.ir import Ptr, Quant, Range, System, Var
+from verify.ir import PC, Ptr, Quant, System, Var
+from verify.universal import MAKER, Clause, told_in
 
 RULE = "-" * 79
+HISTORY: Mapping[str, str] = {  # of a system that was made small for a proof
+    MAKER: "which thread makes it",
+    "#starter": "which thread is to start it",
+    "#start": "the number of the place where its thread is to begin",
+    told_in(PC): "where its thread stands",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class Spec:
     kinds: Kinds
     properties: tuple[tuple[str, Property], ...]  # with their identifiers
     lines: tuple[str, ...]
+    types: Mapping[str, str]  # of each variable the set that it is in
+    conjuncts: tuple[Conjunct, ...] = ()  # of the invariant, if there is one
     liveness: tuple[tuple[str, Liveness], ...] = ()  # with theirs; without those that nobody can break
 
     @property
@@ -41,11 +51,14 @@ class Spec:
         return "\n".join(self.lines) + "\n"
 
 
-def specify(
+def specify(  # noqa: PLR0913 - what a module may have
     module: str, system: System, properties: Sequence[Property], header: Sequence[str],
-    liveness: Sequence[Liveness] = (),
-) -> Spec:
-    """Write a system as a module. Raises EmitError for numbers that TLC cannot count with."""
+    *, liveness: Sequence[Liveness] = (), clauses: Sequence[Clause] | None = None,
+) -> Spec:  # fmt: skip
+    """Write a system as a module, with the `clauses` of an invariant, if there is one.
+
+    Raises EmitError for numbers that TLC cannot count with, and for an invariant that is too long.
+    """
     names = names_of(system)
     helpers = Helpers()
     reader = Reader(system, names, kinds_of(system), helpers)
@@ -54,12 +67,12 @@ def specify(
     actions = list(_actions(system, names, groups, reader))
     said = [line for name, prop in called for line in _property(name, prop, reader)]
     promised = later(liveness, names, names.sets[system.thread])
+    conjuncts = conjuncts_of(clauses or (), reader)
+    invariant = [] if clauses is None else [RULE, *definitions_of(conjuncts)]
     begin = Starts(system, names, reader).lines()
-    types = _types(system, names, reader)
-    title = f" MODULE {module} "
-    dashes = max(4, (79 - len(title)) // 2)
+    types = types_of(reader)
     lines = [
-        f"{'-' * dashes}{title}{'-' * dashes}",
+        titled(module),
         *boxed(header),
         "EXTENDS Integers, Sequences",
         "",
@@ -67,7 +80,7 @@ def specify(
         "",
         *_variables(system, names, groups),
         "",
-        *types,
+        *type_ok(types),
         "",
         RULE,
         *_helpers(system, names, helpers),
@@ -81,9 +94,12 @@ def specify(
         RULE,
         *said,
         *promised.lines,
+        *invariant,
         "=" * 79,
     ]
-    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines), promised.properties)
+    return Spec(
+        module, system, names, reader.kinds, tuple(called), tuple(lines), types, tuple(conjuncts), promised.properties
+    )
 
 
 # ---- declarations --------------------------------------------------------------------------------
@@ -133,6 +149,12 @@ def meaning(key: Key, var: Var) -> str:
     match cell, name:
         case _, "#life":
             return f"whether a struct {cell} is there, and known to others"
+        case _, _ if name in HISTORY:
+            return f"history: {HISTORY[name]}"
+        case _, _ if name.startswith(told_in("")):
+            return f"history: what {local_of(name.removeprefix(told_in('')))[1]} is in its thread"
+        case _, _ if name.startswith("#") and cell != THREAD:
+            return "history"
         case "thread", "#pc":
             return "where each thread stands"
         case "", _:
@@ -142,41 +164,6 @@ def meaning(key: Key, var: Var) -> str:
             return f"between two steps of {function}" if ".#" in name else f"local {what} of {function or 'a thread'}"
         case _:
             return f"{cell}->{name}{', a lock: its owner' if var.lock and isinstance(var.domain, Ptr) else ''}"
-
-
-def _types(system: System, names: Names, reader: Reader) -> Iterator[str]:
-    yield "TypeOK =="
-    for key, var in variables(system):
-        if key not in names.variables:
-            continue
-        name, (cell, _) = names.variables[key], key
-        values = _values(key, var, names, reader)
-        cls = system.thread if cell == THREAD else cell
-        yield from item("/\\", f"{name} \\in {f'[{names.sets[cls]} -> {values}]' if cell else values}", 4)
-
-
-def _values(key: Key, var: Var, names: Names, reader: Reader) -> str:
-    kind = reader.kinds.of[key]
-    match kind:
-        case Kind.PLACE:
-            return f"{{{', '.join(reader.place(place) for place in names.labels)}}}"
-        case Kind.LIFE:
-            return f"{{{', '.join(LIVES.values())}}}"
-        case Kind.TRUTH:
-            return "BOOLEAN"
-        case Kind.THREADS:
-            return f"SUBSET {names.sets[reader.system.thread]}"
-        case Kind.CELL:
-            assert isinstance(var.domain, Ptr)  # noqa: S101 - of that kind
-            return f"{names.sets[var.domain.cls]} \\cup {{NULL}}"
-        case Kind.NUMBER:
-            assert isinstance(var.domain, Range)  # noqa: S101 - of that kind
-            if var.domain.lo <= -(1 << 31) or var.domain.hi >= 1 << 31:
-                message = f"`{var.name}` holds numbers from {var.domain.lo} to {var.domain.hi}: TLC counts with 32 bits"
-                raise EmitError(message)
-            return f"{var.domain.lo if var.domain.lo >= 0 else f'(-{-var.domain.lo})'}..{var.domain.hi}"
-        case _:
-            assert_never(kind)
 
 
 # ---- behaviour -----------------------------------------------------------------------------------
@@ -210,9 +197,10 @@ def _actions(system: System, names: Names, groups: Groups, reader: Reader) -> It
 
 
 def _either(parts: Iterator[str]) -> Iterator[str]:
-    """A disjunction, as many parts on a line as fit."""
-    line = "   "
-    for part in parts:
+    """A disjunction, as many parts on a line as fit; of none, what is never true."""
+    found = list(parts)
+    line = "   " if found else "    FALSE"
+    for part in found:
         if len(line) + len(part) + 4 > WIDTH - 10:
             yield line
             line = "   "

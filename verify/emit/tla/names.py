@@ -11,6 +11,7 @@ from verify.emit.places import KINDS, Key, actions_from, local_of, never_changes
 from verify.emit.tla.idents import namer_of_tla
 from verify.instances import THREAD
 from verify.ir import LIFE, PC, System
+from verify.universal import told_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ def names_of(system: System) -> Names:
         statics[static.cls, found[static.cls]] = namer.name(static.name, f"{static.name}_object")
     groups = {group.name: namer.name(f"n_{group.name}") for group in system.groups}
     return Names(variables, labels, sets, ids, statics, groups, functions, namer)
+
+
 
 
 def cells_of(names: Names, sizes: Mapping[str, int]) -> Mapping[str, tuple[str, int]]:
@@ -89,6 +92,8 @@ def _wanted(cell: str, name: str, *, alone: bool) -> Sequence[str]:
     """What a variable might be called, best first."""
     if name == LIFE:
         return [f"{cell}_life"]
+    if name.startswith(told_in("")):
+        return [f"at_{local_of(name.removeprefix(told_in('')))[1]}"]
     if cell == THREAD:
         function, rest = local_of(name)
         return [f"{function}_{rest}" if function else rest]

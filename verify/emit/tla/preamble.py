@@ -68,8 +68,8 @@ def _referenced(system: System, names: Names, cls: str, name: str, *, mine: bool
     lines = [f"{name}(c) ==" if free else f"{name}(c, self) ==", "    /\\ c # NULL"]
     first = True
     for (cell, local), var in variables(system):
-        if var.domain != Ptr(cls) or (cell, local) not in names.variables:
-            continue
+        if var.domain != Ptr(cls) or (cell, local) not in names.variables or local.startswith("#"):
+            continue  # what a history variable points to, no program can tell
         variable = names.variables[cell, local]
         if cell == "":
             text = f"{variable} = c"

@@ -11,7 +11,7 @@ from verify.emit.properties import EmitError
 from verify.emit.tla.kinds import Kind
 from verify.emit.tla.layout import item, nested, noted, plain, wrapped
 from verify.emit.tla.names import Names
-from verify.emit.tla.terms import Reader, chain
+from verify.emit.tla.terms import OPEN, WORD_LEVEL, Reader, chain
 from verify.instances import THREAD
 from verify.ir import PC, TRUE, Action, Binary, Bound, Expr, Field, Global, Local, System, Unary, Update
 from verify.source import statement, where
@@ -197,8 +197,9 @@ class Writer:
         if update.each is not None:
             raise EmitError("a store for every object goes to one variable")
         yes = here.branches(update.when)[0]
-        value = self._stored(update, yes)
-        return value if update.when == TRUE else f"IF {here.cond(update.when)} THEN {value} ELSE {before}"
+        if update.when == TRUE:
+            return self._stored(update, yes, WORD_LEVEL)
+        return f"IF {here.cond(update.when)} THEN {self._stored(update, yes)} ELSE {before}"
 
     def _except(self, update: Update, here: Reader) -> list[str]:
         yes = here.branches(update.when)[0]
@@ -220,11 +221,11 @@ class Writer:
         chosen = value if update.when == TRUE else f"IF {inner.cond(update.when)} THEN {value} ELSE {whole}"
         return f"[{name} \\in {values} |-> {chosen}]"
 
-    def _stored(self, update: Update, here: Reader) -> str:
+    def _stored(self, update: Update, here: Reader, least: int = OPEN) -> str:
         kind = self.reader.kinds.of[key_of(update.place)]
         domain = self.system.var(update.place).domain
         cls = getattr(domain, "cls", "")
-        return here.cond(update.value) if kind is Kind.TRUTH else here.of_kind(update.value, kind, cls)
+        return here.cond(update.value, least) if kind is Kind.TRUTH else here.of_kind(update.value, kind, cls)
 
 
 def writer(system: System, names: Names, groups: Groups, reader: Reader) -> Writer:

@@ -118,6 +118,8 @@ class Reader:
         match expr:
             case Const(value):
                 return ("TRUE" if value else "FALSE"), WORD_LEVEL
+            case Unary("!", Binary("||") as either) if among := self._among(chain(either, "||"), "\\notin"):
+                return among, COMPARED
             case Unary("!", arg):
                 return f"~{self.value().cond(arg, WORD_LEVEL)}", COMPARED
             case Binary("&&" | "||"):
@@ -171,19 +173,19 @@ class Reader:
                 here = here.branches(part)[0 if expr.op == "&&" else 1]
         return (" /\\ " if expr.op == "&&" else " \\/ ").join(found), CHAINED
 
-    def _among(self, parts: Sequence[Expr]) -> str:
+    def _among(self, parts: Sequence[Expr], symbol: str = "\\in") -> str:
         """One test of where a thread stands, if that is all the parts are about; else empty."""
         found = list[tuple[Expr, int]]()
         for part in parts:
             match part:
-                case Binary("==", Local() as left, Const(value)) if self._kind(left) is Kind.PLACE:
+                case Binary("==", (Local() | Field()) as left, Const(value)) if self._kind(left) is Kind.PLACE:
                     found.append((left, value))
                 case _:
                     return ""
         if len({where for where, _ in found}) != 1:
             return ""
         listed = ", ".join(self.place(place) for _, place in found if place in self.names.labels)
-        return f"{self._read(found[0][0])} \\in {{{listed}}}"
+        return f"{self._read(found[0][0])} {symbol} {{{listed}}}"
 
     def _compare(self, op: BinaryOp, left: Expr, right: Expr) -> tuple[str, int]:
         if self.eager:
