@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -55,6 +56,8 @@ from verify.ir import (
     Wrap,
 )
 from verify.semantics import operate
+from verify.tlc.find import find
+from verify.tlc.run import Limits, sany
 
 GOLDEN = Path(__file__).parent / "golden" / "tla"
 SPECS = sorted(path.relative_to(resources.specs_root()).as_posix() for path in resources.specs_root().rglob("*.kc"))
@@ -102,6 +105,16 @@ def test_modules_are_tla(spec: str) -> None:
             assert text.isascii()
             assert max(map(len, text.splitlines())) <= WIDTH
             assert f" MODULE {name.removesuffix('.tla')} -" in text.splitlines()[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["core.kc", "fix.kc", "ptrace/v0.kc", "classics/rcu.kc", "classics/refcount.kc"])
+def test_the_parser_of_tlc_finds_nothing_wrong(tmp_path: Path, spec: str) -> None:
+    found = exported(spec)
+    for name, text in found.files.items():
+        (tmp_path / name).write_text(text)
+    for module in (found.model.module, f"AP{found.spec.module}"):
+        assert sany(find(os.environ), tmp_path, module, Limits(60)) == ()
 
 
 def test_what_is_no_tla_is_noticed() -> None:
