@@ -110,7 +110,8 @@ def test_every_exception_to_the_linter_has_its_reason() -> None:
 
 def test_make_lists_its_targets() -> None:
     text = run(["make", "-s"], ROOT)
-    assert [line.split()[1] for line in text.splitlines()] == ["help", "demo", "test", "check", "bench", "clean"]
+    targets = ["help", "demo", "test", "check", "bench", "manifest", "clean"]
+    assert [line.split()[1] for line in text.splitlines()] == targets
 
 
 def test_ci_runs_the_checks_and_the_tests() -> None:
