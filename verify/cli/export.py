@@ -11,7 +11,7 @@ from verify.cli.console import BAD_INPUT, drop_stdout, printer
 from verify.cli.options import definitions, tasks_of
 from verify.report.meter import Meter
 
-Language = Literal["promela", "smt2", "tla"]  # those of `verify.exporting.languages`, which takes long to import
+Language = Literal["pluscal", "promela", "smt2", "tla"]  # of `verify.exporting.languages`, which is slow to import
 
 
 def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters

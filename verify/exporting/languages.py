@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
+from verify.exporting.pluscal import pluscal_files
 from verify.exporting.promela import promela_files
 from verify.exporting.smt2 import Tell, obligations
 from verify.exporting.subject import Subject, subject
@@ -13,7 +14,7 @@ from verify.exporting.tla import export_tla, with_manifest
 from verify.judging import Options, Selection
 from verify.schedule import Voice
 
-Language = Literal["promela", "smt2", "tla"]
+Language = Literal["pluscal", "promela", "smt2", "tla"]
 Files = Iterable[tuple[str, str]]  # the name of each, in a folder or not, and its text; in the order of writing
 
 
@@ -36,6 +37,7 @@ def _tla(of: Subject) -> Mapping[str, str]:
 
 
 LANGUAGES: Final[Mapping[Language, OfSystem | OfProofs]] = {
+    "pluscal": OfSystem(pluscal_files),
     "promela": OfSystem(promela_files),
     "smt2": OfProofs(obligations),
     "tla": OfSystem(_tla),

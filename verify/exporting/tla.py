@@ -44,7 +44,7 @@ def export_tla(of: Subject) -> Export:
     """Export a system. Raises InputError for what TLC has no numbers for."""
     try:
         header = [*of.header, *ABOUT]
-        spec = specify(_module(of), of.lowered.system, list(of.properties.values()), header, of.liveness)
+        spec = specify(module_name(of), of.lowered.system, list(of.properties.values()), header, of.liveness)
     except EmitError as error:
         message = f"this cannot be said in TLA+ for TLC: {error}"
         raise InputError([problem("KC905", message, of.selection.file)]) from error
@@ -79,6 +79,7 @@ def expected(found: Export) -> Expected | None:
     return Expected(whole.states, whole.depth + 1, broken)
 
 
-def _module(of: Subject) -> str:
+def module_name(of: Subject) -> str:
+    """What the module of a subject is called."""
     name = identifier(camel(of.name))
     return name[:1].upper() + name[1:]

@@ -25,8 +25,8 @@ class Model:
     cells: Mapping[str, tuple[str, int]]  # model value: class and index
 
 
-def model_of(spec: Spec, inst: Instance) -> Model:
-    """The model of an instance of the system of `spec`."""
+def model_of(spec: Spec, inst: Instance, always: Sequence[str] = ()) -> Model:
+    """The model of an instance of the system of `spec`; every configuration checks the invariants `always` first."""
     names = spec.names
     module = f"MC{spec.module}"
     cells = cells_of(names, inst.sizes)
@@ -50,9 +50,10 @@ def model_of(spec: Spec, inst: Instance) -> Model:
         *(f"    {names.ids[cls]} <- MC{names.ids[cls]}" for cls in values),
     ]
     kept = [name for name, prop in spec.properties if prop.holds]
-    configs = {module: _config(constants, ["TypeOK", *kept], symmetry=bool(alike))}
-    configs |= {f"{module}_full": _config(constants, ["TypeOK", *kept])} if alike else {}
-    configs |= {f"{module}_{name}": _config(constants, [name]) for name, prop in spec.properties if not prop.holds}
+    configs = {module: _config(constants, [*always, "TypeOK", *kept], symmetry=bool(alike))}
+    configs |= {f"{module}_full": _config(constants, [*always, "TypeOK", *kept])} if alike else {}
+    broken = [name for name, prop in spec.properties if not prop.holds]
+    configs |= {f"{module}_{name}": _config(constants, [*always, name]) for name in broken}
     lasting = [name for name, _ in spec.liveness]
     configs |= {f"{module}Liveness": liveness_config(constants, lasting)} if lasting else {}
     return Model(module, "\n".join(lines), configs, cells)

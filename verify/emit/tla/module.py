@@ -52,10 +52,10 @@ def specify(
     groups = groups_of(system, names)
     called = [(names.namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
     actions = list(_actions(system, names, groups, reader))
-    said = [line for name, prop in called for line in _property(name, prop, reader)]
+    said = [line for name, prop in called for line in definition_of(name, prop, reader)]
     promised = later(liveness, names, names.sets[system.thread])
     begin = Starts(system, names, reader).lines()
-    types = _types(system, names, reader)
+    types = types_of(system, names, reader)
     title = f" MODULE {module} "
     dashes = max(4, (79 - len(title)) // 2)
     lines = [
@@ -63,7 +63,7 @@ def specify(
         *boxed(header),
         "EXTENDS Integers, Sequences",
         "",
-        *_constants(names),
+        *constants(names),
         "",
         *_variables(system, names, groups),
         "",
@@ -89,7 +89,8 @@ def specify(
 # ---- declarations --------------------------------------------------------------------------------
 
 
-def _constants(names: Names) -> Iterator[str]:
+def constants(names: Names) -> Iterator[str]:
+    """The cells, and what is assumed of them."""
     yield "CONSTANTS"
     for cls, name in names.ids.items():
         yield noted(f"    {name},", f"cells for each struct {cls}, in the order in which the first are taken", 20)
@@ -144,7 +145,8 @@ def meaning(key: Key, var: Var) -> str:
             return f"{cell}->{name}{', a lock: its owner' if var.lock and isinstance(var.domain, Ptr) else ''}"
 
 
-def _types(system: System, names: Names, reader: Reader) -> Iterator[str]:
+def types_of(system: System, names: Names, reader: Reader) -> Iterator[str]:
+    """What values each variable has. Raises EmitError for numbers that TLC cannot count with."""
     yield "TypeOK =="
     for key, var in variables(system):
         if key not in names.variables:
@@ -241,7 +243,8 @@ def _next(system: System, names: Names) -> Iterator[str]:
     yield ""
 
 
-def _property(name: str, prop: Property, reader: Reader) -> Iterator[str]:
+def definition_of(name: str, prop: Property, reader: Reader) -> Iterator[str]:
+    """A property as an operator."""
     if prop.note:
         yield noted("", plain(prop.note), 0).lstrip()
     yield f"{name} =="

@@ -12,11 +12,11 @@ from verify.emit.tla.names import Names
 from verify.emit.tla.stores import SELF, Stores
 from verify.emit.tla.terms import Reader, chain
 from verify.instances import THREAD
-from verify.ir import PC, TRUE, Action, Binary, Expr, System, Unary
+from verify.ir import PC, TRUE, Action, Binary, BinaryOp, Expr, System, Unary
 from verify.source import statement, where
 
 AND, OR = "/\\", "\\/"
-OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+OPPOSITE: Mapping[BinaryOp, BinaryOp] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,115 @@
+"""TLC and the search here agree on what the translator makes of PlusCal: on states, verdicts and shortest runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from tests.graphs import Packed, graph_of, packed
+from tests.strategies import properties, spaces
+from verify.api import Options, select
+from verify.by_tlc import watching
+from verify.decode import decode
+from verify.emit.pluscal.algorithm import BEGIN, STARTED_ONCE, specify
+from verify.emit.pluscal.steps import PLACE, RUNS
+from verify.emit.properties import EmitError, Property
+from verify.emit.tla.model import Model, model_of
+from verify.emit.tla.module import Spec
+from verify.engine.search import search
+from verify.exporting.pluscal import export_pluscal
+from verify.exporting.subject import subject
+from verify.instances import Instance
+from verify.ir import Expr
+from verify.tlc.answer import Answer
+from verify.tlc.find import find
+from verify.tlc.run import Job, Limits, run
+from verify.tlc.values import Function, Value, parse_state
+from verify.tlc.watch import watched
+
+SPECS = (
+    ("philosophers.kc", 2), ("double_checked_broken.kc", 2), ("readers_writers_broken.kc", 2), ("refcount_broken.kc", 1),
+    ("rcu.kc", 1), ("core.kc", 2),
+)  # fmt: skip
+
+
+def translated(spec: Spec, folder: Path) -> Spec:
+    """The module with the translation in it."""
+    tools = find(os.environ)
+    (folder / f"{spec.module}.tla").write_text(spec.text)
+    command = [str(tools.java), "-cp", str(tools.jar), "pcal.trans", "-nocfg", spec.module]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert "Translation completed." in done.stdout, done.stdout + spec.text
+    return replace(spec, lines=tuple((folder / f"{spec.module}.tla").read_text().splitlines()))
+
+
+def asked(spec: Spec, model: Model, folder: Path, names: Sequence[str], *options: str) -> Answer:
+    for name, text in watching(spec, model, names).items():
+        (folder / name).write_text(text)
+    options = ("-deadlock", "-continue", "-nowarning", *options)
+    return run(find(os.environ), Job(folder, "Check", "Check.cfg", options), Limits(300))
+
+
+def agree(spec: Spec, model: Model, inst: Instance, folder: Path) -> None:
+    names = ["TypeOK", *([STARTED_ONCE] if f"{STARTED_ONCE} ==" in spec.text else []), *dict(spec.properties)]
+    answer = asked(translated(spec, folder), model, folder, names, "-dump", "states")
+    assert answer.complete, answer.reason
+    whole = search(inst, None, symmetry=False)
+    assert (answer.distinct, answer.depth) == (whole.states, whole.depth + 1)
+    theirs, ours = states(folder / "states.dump", spec, model, inst), graph_of(spec, inst)
+    assert len(theirs) == answer.distinct
+    assert set(theirs) == ours.states
+    assert answer.initial is not None
+    assert answer.initial.distinct == len(ours.initial)
+    told = watched(answer, names)
+    expected = dict.fromkeys(names[: len(names) - len(spec.properties)])
+    assert told == expected | {name: length(inst, prop.expr) for name, prop in spec.properties}
+
+
+def states(path: Path, spec: Spec, model: Model, inst: Instance) -> list[Packed]:
+    """The states that TLC writes down, as those of the system."""
+    known = dict[str, Value]()
+    found = [block.partition("\n")[2] for block in path.read_text().split("State ")[1:]]
+    return [packed(inst, decode(spec, model, inst, placed(parse_state(text, known)))) for text in found]
+
+
+def placed(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A state with where each thread stands, which is a definition of the module."""
+    pc, runs = values["pc"], values[RUNS]
+    assert isinstance(pc, Function)
+    assert isinstance(runs, Function)
+    return {**values, PLACE: Function({t: runs[t] if at == "idle" else at for t, at in pc.items()})}
+
+
+def length(inst: Instance, prop: Expr | None) -> int | None:
+    trace = search(inst, prop, symmetry=False, deadlock=prop is None).trace
+    return None if trace is None else len(trace.steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "tasks"), SPECS)
+def test_specs(name: str, tasks: int, tmp_path: Path) -> None:
+    options = Options(tasks=tasks)
+    of = subject(select(name, options), options, "X")
+    agree(*export_pluscal(of), of.instance, tmp_path)
+
+
+@pytest.mark.slow
+@settings(max_examples=6, suppress_health_check=list(HealthCheck), phases=(Phase.generate,))
+@given(st.data())
+def test_random_systems(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    inst = data.draw(spaces(limit=150)).instance
+    props = [data.draw(properties(inst.system)) for _ in range(2)]
+    said = [Property("p", props[0]), Property("q", props[1]), Property("dead", None)]
+    try:
+        spec = specify("R", inst.system, said, [])
+    except EmitError as error:
+        assume(str(error) != "a step that puts a thread where it does not begin")
+        raise
+    agree(spec, model_of(spec, inst), inst, tmp_path_factory.mktemp("tlc"))
