@@ -17,7 +17,7 @@ from tests.strategies import properties, spaces
 from verify.api import Options, select
 from verify.by_tlc import watching
 from verify.decode import decode
-from verify.emit.pluscal.algorithm import BEGIN, STARTED_ONCE, specify
+from verify.emit.pluscal.algorithm import STARTED_ONCE, specify
 from verify.emit.pluscal.steps import PLACE, RUNS
 from verify.emit.properties import EmitError, Property
 from verify.emit.tla.model import Model, model_of
@@ -34,8 +34,8 @@ from verify.tlc.values import Function, Value, parse_state
 from verify.tlc.watch import watched
 
 SPECS = (
-    ("philosophers.kc", 2), ("double_checked_broken.kc", 2), ("readers_writers_broken.kc", 2), ("refcount_broken.kc", 1),
-    ("rcu.kc", 1), ("core.kc", 2),
+    ("philosophers.kc", 2), ("double_checked_broken.kc", 2), ("readers_writers_broken.kc", 2),
+    ("refcount_broken.kc", 1), ("rcu.kc", 1), ("core.kc", 2),
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def export_pluscal(of: Subject) -> tuple[Spec, Model]:
     how = [f"java -cp tla2tools.jar pcal.trans -nocfg {name}", f"java -cp tla2tools.jar tlc2.TLC -deadlock MC{name}"]
     system = of.lowered.system
     try:
-        spec = specify(name, system, list(of.properties.values()), [*of.header, *ABOUT, *how])
+        spec = specify(name, system, list(of.properties.values()), [*of.header, *ABOUT, *how], of.liveness)
     except EmitError as error:
         message = f"this cannot be said in PlusCal for TLC: {error}"
         raise InputError([problem("KC905", message, of.selection.file)]) from error

@@ -15,8 +15,9 @@ from verify.emit.places import actions_from, owner, variables
 from verify.emit.pluscal.idents import namer_of_pluscal
 from verify.emit.pluscal.starts import Beginnings, beginnings
 from verify.emit.pluscal.steps import PLACE, RUNS, STEP, Writer, starts_others, writer
-from verify.emit.properties import EmitError, Property
+from verify.emit.properties import EmitError, Liveness, Property
 from verify.emit.tla.kinds import kinds_of
+from verify.emit.tla.later import later as promises
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, wrapped
 from verify.emit.tla.module import RULE, Spec, constants, definition_of, meaning, types_of
 from verify.emit.tla.names import Names, names_of
@@ -26,12 +27,15 @@ from verify.emit.tla.terms import Helpers, Reader
 from verify.instances import THREAD
 from verify.ir import IDLE, PC, System
 
-COLUMN: Final = 60  # the furthest at which comments begin
+COLUMN: Final = 64  # the furthest at which comments begin
 STARTED_ONCE: Final = "StartedOnce"
 BEGIN, END = "\\* BEGIN TRANSLATION", "\\* END TRANSLATION"
 
 
-def specify(module: str, system: System, properties: Sequence[Property], header: Sequence[str]) -> Spec:
+def specify(
+    module: str, system: System, properties: Sequence[Property], header: Sequence[str],
+    liveness: Sequence[Liveness] = (),
+) -> Spec:
     """Write a system as an algorithm. Raises EmitError for what PlusCal or TLC cannot say."""
     namer = namer_of_pluscal()
     process = namer.name(system.thread, f"{system.thread}_process")
@@ -45,6 +49,7 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
     later = replace(reader, helpers=Helpers(helpers.used, helpers.bits))  # of properties, behind the translation
     called = [(namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
     said = [line for name, prop in called for line in definition_of(name, prop, later)]
+    promised = promises(liveness, names, names.sets[system.thread])
     title = f" MODULE {module} "
     dashes = "-" * max(4, (79 - len(title)) // 2)
     lines = [
@@ -81,9 +86,10 @@ def specify(module: str, system: System, properties: Sequence[Property], header:
         *definitions(system, names, Helpers(referenced=later.helpers.referenced)),
         RULE,
         *said,
+        *promised.lines,
         "=" * 79,
     ]
-    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines))
+    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines), promised.properties)
 
 
 # ---- above the labels ----------------------------------------------------------------------------
@@ -186,4 +192,6 @@ def _ends(names: Names, reader: Reader, write: Writer, process: str) -> Iterator
     ended = ", ".join(f'"{names.labels[place]}"' for place in names.labels if system.locations[place].kind != "run")
     yield "Finished =="
     yield from wrapped(f"\\A t \\in {threads} : {PLACE}[t] \\in {{{ended}}}", 4, 6)
+    yield ""
+    yield f"FairSpec == Spec /\\ \\A self \\in {threads} : WF_vars(Step(self))"
     yield ""

@@ -55,7 +55,7 @@ def model_of(spec: Spec, inst: Instance, always: Sequence[str] = ()) -> Model:
     broken = [name for name, prop in spec.properties if not prop.holds]
     configs |= {f"{module}_{name}": _config(constants, [*always, name]) for name in broken}
     lasting = [name for name, _ in spec.liveness]
-    configs |= {f"{module}Liveness": liveness_config(constants, lasting)} if lasting else {}
+    configs |= {f"{module}Liveness": liveness_config(constants, lasting) + _invariants(always)} if lasting else {}
     return Model(module, "\n".join(lines), configs, cells)
 
 
@@ -75,5 +75,8 @@ def liveness_config(constants: Sequence[str], properties: Sequence[str]) -> str:
 def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bool = False) -> str:
     lines = ["SPECIFICATION Spec", *constants]
     lines += ["SYMMETRY Symmetry"] if symmetry else []
-    lines += ["INVARIANTS", *(f"    {name}" for name in invariants)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _invariants(invariants)
+
+
+def _invariants(names: Sequence[str]) -> str:
+    return "".join(["INVARIANTS\n", *(f"    {name}\n" for name in names)]) if names else ""
