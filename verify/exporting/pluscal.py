@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from verify.diagnostics import InputError
 from verify.emit.pluscal.algorithm import STARTED_ONCE, specify
-from verify.emit.pluscal.steps import starts_others
+from verify.emit.pluscal.idents import identifier
+from verify.emit.pluscal.remarks import remark
+from verify.emit.pluscal.threads import starts_others
 from verify.emit.properties import EmitError
 from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec
@@ -28,11 +30,12 @@ Translate it, then check it; both are in tla2tools.jar:
 
 def export_pluscal(of: Subject) -> tuple[Spec, Model]:
     """Write a system as PlusCal. Raises InputError for what it or TLC cannot say."""
-    name = f"{module_name(of)}Pcal"
+    name = identifier(f"{module_name(of)}Pcal")
+    header = [remark(line) for line in of.header]
     how = [f"java -cp tla2tools.jar pcal.trans -nocfg {name}", f"java -cp tla2tools.jar tlc2.TLC -deadlock MC{name}"]
     system = of.lowered.system
     try:
-        spec = specify(name, system, list(of.properties.values()), [*of.header, *ABOUT, *how], of.liveness)
+        spec = specify(name, system, list(of.properties.values()), [*header, *ABOUT, *how], of.liveness)
     except EmitError as error:
         message = f"this cannot be said in PlusCal for TLC: {error}"
         raise InputError([problem("KC905", message, of.selection.file)]) from error

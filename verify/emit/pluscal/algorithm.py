@@ -13,8 +13,10 @@ from typing import Final
 from verify.emit.idents import camel
 from verify.emit.places import actions_from, owner, variables
 from verify.emit.pluscal.idents import namer_of_pluscal
+from verify.emit.pluscal.remarks import remark
 from verify.emit.pluscal.starts import Beginnings, beginnings
-from verify.emit.pluscal.steps import PLACE, RUNS, STEP, Writer, starts_others, writer
+from verify.emit.pluscal.steps import PLACE, RUNS, STEP, Writer, writer
+from verify.emit.pluscal.threads import starts_others
 from verify.emit.properties import EmitError, Liveness, Property
 from verify.emit.tla.kinds import kinds_of
 from verify.emit.tla.later import later as promises
@@ -48,8 +50,8 @@ def specify(
     begin = beginnings(system, names, reader)
     later = replace(reader, helpers=Helpers(helpers.used, helpers.bits))  # of properties, behind the translation
     called = [(namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
-    said = [line for name, prop in called for line in definition_of(name, prop, later)]
-    promised = promises(liveness, names, names.sets[system.thread])
+    said = [line for name, prop in called for line in definition_of(name, replace(prop, note=remark(prop.note)), later)]
+    promised = promises([replace(one, note=remark(one.note)) for one in liveness], names, names.sets[system.thread])
     title = f" MODULE {module} "
     dashes = "-" * max(4, (79 - len(title)) // 2)
     lines = [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from verify.emit.idents import Namer, words
+from verify.emit.pluscal.remarks import remark
 from verify.emit.tla.idents import FIXED as TLA_FIXED
 from verify.emit.tla.idents import RESERVED as TLA_RESERVED
-from verify.emit.tla.idents import identifier
+from verify.emit.tla.idents import identifier as of_tla
 
 # Words of both syntaxes, and what a translation declares.
 RESERVED: Final = words("""
@@ -22,3 +23,8 @@ FIXED: Final = words("place runs Begun Casts Starts StartedOnce s l")
 def namer_of_pluscal() -> Namer:
     """What names things in an algorithm and the module around it."""
     return Namer(set(TLA_RESERVED | TLA_FIXED | RESERVED | FIXED), identifier)
+
+
+def identifier(text: str) -> str:
+    """An identifier of TLA+ in which the translator finds none of its marks."""
+    return remark(of_tla(text))

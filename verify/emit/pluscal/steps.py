@@ -13,69 +13,22 @@ from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from verify.emit.nonnull import Known, known_locals
-from verify.emit.places import Key, key_of
+from verify.emit.places import key_of
 from verify.emit.pluscal.branches import Await, Do, Either, If, Node, With, branches, negated
-from verify.emit.properties import EmitError
-from verify.emit.tla.layout import noted, plain, wrapped
+from verify.emit.pluscal.remarks import remark
+from verify.emit.pluscal.threads import moves, parked, shared_locals
+from verify.emit.tla.layout import noted, wrapped
 from verify.emit.tla.names import Names
 from verify.emit.tla.stores import SELF, Stores
 from verify.emit.tla.terms import Reader
 from verify.instances import THREAD
-from verify.ir import IDLE, PC, Action, Binary, Const, Expr, Local, Me, Place, Referenced, System, Update
+from verify.ir import IDLE, PC, Action, Binary, Const, Expr, Local, Me, Place, System, Update
 from verify.source import statement, where
-from verify.universal import parts
 
 RUNS: Final = "runs"
 PLACE: Final = "place"
 STEP: Final = 4  # blanks
 CALL: Final = re.compile(r"(?!(?:if|while|for|switch|return)\b)([A-Za-z_]\w*)\s*\(")
-
-
-def parked(system: System) -> frozenset[int]:
-    """The places without a label: where a thread is that has not begun, and where it may begin.
-
-    Raises EmitError if a step puts another thread anywhere else than to where it begins.
-    """
-    found = {IDLE} | {group.entry for group in system.groups}
-    for action in system.actions:
-        for update in _moves(action):
-            match update:
-                case Update(Local(_, of), Const(value), None) if of not in (None, Me()) and value != IDLE:
-                    found.add(value)
-                case _:
-                    raise EmitError("a step that puts a thread where it does not begin")
-    return frozenset(found)
-
-
-def starts_others(system: System) -> bool:
-    """Whether some step starts another thread."""
-    return any(_moves(action) for action in system.actions)
-
-
-def shared_locals(system: System) -> frozenset[Key]:
-    """The locals that a step of another thread reads or writes."""
-    found = set[Key]()
-    for action in system.actions:
-        for expr in _exprs(action):
-            for part in parts(expr):
-                match part:
-                    case Local(_, of) if of not in (None, Me()):
-                        found.add(key_of(part))
-                    case Referenced(_, cls):
-                        domains = ((var, getattr(var.domain, "cls", None)) for var in system.locals)
-                        found |= {(THREAD, var.name) for var, pointed in domains if pointed == cls}
-                    case _:
-                        pass
-    return frozenset(found)
-
-
-def _exprs(action: Action) -> list[Expr]:
-    updates = [expr for update in action.updates for expr in (update.place, update.value, update.when)]
-    return [action.guard, *updates]
-
-
-def _moves(action: Action) -> list[Update]:
-    return [update for update in action.updates if key_of(update.place) == (THREAD, PC)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +90,7 @@ class Writer:
         if self.system.locations[location].kind != "run":
             return "nobody knows of it any more"
         span = actions[0].micro[0].span
-        return plain(f"{statement(span)}  {where(span)}")
+        return remark(f"{statement(span)}  {where(span)}")
 
     # ---- statements ------------------------------------------------------------------------------
 
@@ -198,8 +151,8 @@ class Writer:
         """What an action assigns to what, all at once."""
         here = at.here.value()
         found = [(f"{RUNS}[{SELF}]", here.place(runs))] if (runs := self._runs(action)) is not None else []
-        if moves := _moves(action):
-            found += self.stores.assigned(RUNS, moves, here)
+        if others := moves(action):
+            found += self.stores.assigned(RUNS, others, here)
         for name, updates in self.stores.changed(action).items():
             found += self.stores.assigned(name, updates, here)
         return found
