@@ -68,9 +68,11 @@ class _Way:
             return None
         return self.conds[0]
 
-    def rest(self) -> _Way:
-        """The same way, after the first test."""
-        return _Way(self.action, self.conds[1:])
+    def under(self, fact: Expr) -> _Way | None:
+        """The same way where something holds; None if it is none there."""
+        if any(opposite(fact, cond) for cond in self.conds):
+            return None
+        return _Way(self.action, tuple(cond for cond in self.conds if cond != fact))
 
 
 def branches(actions: Sequence[Action]) -> Node:
@@ -97,10 +99,15 @@ def _node(ways: Sequence[_Way]) -> Node:
         yes = [way for way in ways if way.first == cond]
         no = [way for way in ways if way.first is not None and opposite(cond, way.first)]
         if len(yes) == len(ways):
-            return Await(cond, _node([way.rest() for way in yes]))
+            return Await(cond, _node(_under(cond, yes)))
         if len(yes) + len(no) == len(ways):
-            return If(cond, _node([way.rest() for way in yes]), _node([way.rest() for way in no]))
+            return If(cond, _node(_under(cond, yes)), _node(_under(negated(cond), no)))
     return Either(tuple(_leaf(way) for way in ways))
+
+
+def _under(fact: Expr, ways: Sequence[_Way]) -> Sequence[_Way]:
+    """The ways that are left after their first test; if nobody can take any, all of them with what they wait for."""
+    return [found for way in ways if (found := way.under(fact))] or [_Way(way.action, way.conds[1:]) for way in ways]
 
 
 def _leaf(way: _Way) -> Node:
