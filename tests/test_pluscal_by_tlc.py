@@ -27,8 +27,30 @@ from verify.engine.packing import beginnings, layout
 from verify.engine.search import search
 from verify.exporting.pluscal import export_pluscal
 from verify.exporting.subject import subject
-from verify.instances import Instance
-from verify.ir import Expr
+from verify.instances import Instance, instance
+from verify.ir import (
+    LIFE,
+    PC,
+    TRUE,
+    Action,
+    Binary,
+    Class,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Group,
+    Local,
+    Location,
+    Me,
+    Micro,
+    Ptr,
+    Range,
+    System,
+    Update,
+    Var,
+)
+from verify.source import Source, Span
 from verify.tlc.answer import Answer
 from verify.tlc.find import find
 from verify.tlc.run import SMALL as SMALLEST
@@ -105,6 +127,7 @@ def placed(values: Mapping[str, Value]) -> Mapping[str, Value]:
     pc, runs = values["pc"], values[RUNS]
     assert isinstance(pc, Function)
     assert isinstance(runs, Function)
+    assert all("idle" in (pc[t], runs[t]) for t in pc)
     return {**values, PLACE: Function({t: runs[t] if at == "idle" else at for t, at in pc.items()})}
 
 
@@ -132,6 +155,32 @@ def test_what_happens_later(name: str, tmp_path: Path) -> None:
     translated(spec, tmp_path)
     job = Job(tmp_path, model.module, f"{config}.cfg", ("-deadlock", "-nowarning"))
     assert run(find(os.environ), job, Limits(100)).verdict == ("violated" if name in FAILS else "holds")
+
+
+def test_steps_read_the_state_before(tmp_path: Path) -> None:
+    """Values that change places, and a lock that is read where it is taken and given back."""
+    numbers, lock, p = Range(0, 2), Global("lock"), Local("p")
+    task = Class("task", (Var(LIFE, Range(0, 2)), Var("x", numbers), Var("y", numbers)))
+    g, h, x, y = Global("g"), Global("h"), Field(Me(), "task", "x"), Field(Me(), "task", "y")
+    text = "take(&lock);"
+    micro = (Micro("", "f", Span(Source("f.kc", text), 0, len(text))),)
+    swap = (Update(g, h), Update(h, g), Update(x, y), Update(y, x))
+    actions = (
+        Action(1, 2, TRUE, swap, micro),
+        Action(2, 3, Binary("==", lock, Const(0)), (Update(lock, Me()), Update(p, lock)), micro),
+        Action(3, 4, TRUE, (Update(lock, Const(0)), Update(p, lock)), micro),
+        Action(4, 4, Binary("==", p, Me()), (Update(g, Const(0)), Update(x, g), Update(p, Const(0))), micro),
+    )
+    system = System(
+        "s", {"task": task}, "task",
+        (Var("g", numbers, 1), Var("h", numbers, 2), Var("lock", Ptr("task"), lock=True)),
+        (Var(PC, Range(0, 4)), Var("p", Ptr("task"))),
+        (Location("idle", "idle"), *(Location(f"f.{i}", "run", "f") for i in range(1, 5))),
+        actions, (Group("all", None, 1, {}),), initial={("task", "x"): 1, ("task", "y"): 2},
+    )  # fmt: skip
+    inst = instance(system, 2)
+    spec = specify("S", system, [Property("dead", None)], [])
+    agree(spec, model_of(spec, inst), inst, tmp_path)
 
 
 def test_who_is_started_while_under_way_is_noticed(tmp_path: Path) -> None:
