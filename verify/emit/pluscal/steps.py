@@ -28,6 +28,7 @@ from verify.source import statement, where
 RUNS: Final = "runs"
 PLACE: Final = "place"
 STEP: Final = 4  # blanks
+SHORT: Final = 80  # characters that are quickly read
 CALL: Final = re.compile(r"(?!(?:if|while|for|switch|return)\b)([A-Za-z_]\w*)\s*\(")
 
 
@@ -63,7 +64,7 @@ class Writer:
     def label(self, location: int, actions: Sequence[Action], following: int | None) -> list[str]:
         """The label of a location that threads leave by these actions; `following` has the label behind it."""
         head = noted(f"{self.names.labels[location]}:", self._comment(location, actions))
-        body = self._statement(branches(actions), _At(self._here(location), location, following))
+        body = self._statement(branches(actions), _At(self._here(location), following))
         return [head, *(body or [f"{' ' * STEP}skip;"])]
 
     def rest(self, location: int, comment: str) -> list[str]:
@@ -77,7 +78,7 @@ class Writer:
         for location, actions in leaving.items():
             indent = STEP * (2 if len(leaving) > 1 else 1)
             test = f'{" " * indent}await {RUNS}[{SELF}] = "{self.names.labels[location]}";'
-            at = _At(self._here(location), location, None, indent)
+            at = _At(self._here(location), None, indent)
             ways.append([noted(test, self._comment(location, actions)), *self._statement(branches(actions), at)])
         if len(ways) == 1:
             return [head, *ways[0]]
@@ -167,7 +168,7 @@ class Writer:
     def _assignment(self, stores: Sequence[tuple[str, str]], at: _At) -> list[str]:
         texts = [f"{target} := {value}" for target, value in stores]
         line = f"{at.blanks}{' || '.join(texts)};"
-        if not texts or len(line) <= 80:  # noqa: PLR2004 - what is quickly read
+        if not texts or len(line) <= SHORT:
             return [line] if texts else []
         lines = list[str]()
         for number, text in enumerate(texts):
@@ -216,7 +217,6 @@ class _At:
     """Where a statement stands."""
 
     here: Reader
-    location: int
     following: int | None
     indent: int = STEP
 
