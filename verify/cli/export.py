@@ -11,7 +11,7 @@ from verify.cli.console import BAD_INPUT, UNKNOWN, drop_stdout, printer
 from verify.cli.options import definitions, tasks_of
 from verify.report.meter import Meter
 
-Language = Literal["c", "dot", "promela", "smt2", "tla"]  # those of `verify.exporting.languages`, slow to import
+Language = Literal["c", "dot", "pluscal", "promela", "smt2", "tla"]  # of `verify.exporting.languages`, slow to import
 
 
 def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters

@@ -9,6 +9,7 @@ from typing import Final, Literal, assert_never
 from verify.exporting.c import export_c
 from verify.exporting.dot import export_dot
 from verify.exporting.inductive import Proofs, proofs_of
+from verify.exporting.pluscal import pluscal_files
 from verify.exporting.promela import promela_files
 from verify.exporting.smt2 import Tell, obligations
 from verify.exporting.subject import Subject, subject
@@ -16,7 +17,7 @@ from verify.exporting.tla import export_tla, with_manifest
 from verify.judging import Options, Selection
 from verify.schedule import Voice
 
-Language = Literal["c", "dot", "promela", "smt2", "tla"]
+Language = Literal["c", "dot", "pluscal", "promela", "smt2", "tla"]
 Files = Iterable[tuple[str, str]]  # the name of each, in a folder or not, and its text; in the order of writing
 
 
@@ -42,6 +43,7 @@ def _tla(of: Subject) -> Mapping[str, str]:
 LANGUAGES: Final[Mapping[Language, OfSystem | OfProofs]] = {
     "c": OfSystem(export_c),
     "dot": OfSystem(export_dot),
+    "pluscal": OfSystem(pluscal_files),
     "promela": OfSystem(promela_files),
     "smt2": OfProofs(obligations),
     "tla": OfSystem(_tla, proofs_of),

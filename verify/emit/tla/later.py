@@ -9,6 +9,8 @@ from verify.emit.idents import camel
 from verify.emit.properties import Liveness
 from verify.emit.tla.layout import noted, plain, wrapped
 from verify.emit.tla.names import Names
+from verify.instances import THREAD
+from verify.ir import PC
 
 TITLE = "(* Liveness: on every run of FairSpec, on which no thread that could always step is left out *)"
 
@@ -56,7 +58,8 @@ class _Predicates:
         if (wanted, among) not in self.known:
             name = self.names.namer.name(camel(wanted))
             self.known[wanted, among] = name
-            self.lines.extend(wrapped(f"{name}(self) == pc[self] {among}", 0, 4))
+            at = self.names.variables[THREAD, PC]
+            self.lines.extend(wrapped(f"{name}(self) == {at}[self] {among}", 0, 4))
         return self.known[wanted, among]
 
     def labels(self, places: frozenset[int]) -> list[str]:

@@ -64,7 +64,7 @@ def boxed(lines: Iterable[str]) -> list[str]:
     """A comment in a frame."""
     width = 75
     rule = f"({'*' * (width + 2)})"
-    paragraphs = [piece for line in lines for piece in (wrap(line, width - 2, break_on_hyphens=False) or [""])]
+    paragraphs = [piece for line in lines for piece in (wrap(plain(line), width - 2, break_on_hyphens=False) or [""])]
     return [rule, *(f"(* {text:<{width - 2}} *)" for text in paragraphs), rule]
 
 

@@ -30,8 +30,8 @@ class Model:
     cells: Mapping[str, tuple[str, int]]  # model value: class and index
 
 
-def model_of(spec: Spec, inst: Instance) -> Model:
-    """The model of an instance of the system of `spec`."""
+def model_of(spec: Spec, inst: Instance, always: Sequence[str] = ()) -> Model:
+    """The model of an instance of the system of `spec`; every configuration checks the invariants `always` first."""
     names = spec.names
     module = f"MC{spec.module}"
     cells = cells_of(names, inst.sizes)
@@ -56,12 +56,13 @@ def model_of(spec: Spec, inst: Instance) -> Model:
         *(f"    {names.ids[cls]} <- MC{names.ids[cls]}" for cls in values),
     ]
     kept = [name for name, prop in spec.properties if prop.holds]
-    everywhere = ["TypeOK", *kept, *(["IndInv"] if spec.conjuncts else [])]
+    everywhere = [*always, "TypeOK", *kept, *(["IndInv"] if spec.conjuncts else [])]
     configs = {module: _config(constants, everywhere, symmetry=bool(alike))}
     configs |= {f"{module}_full": _config(constants, everywhere)} if alike else {}
-    configs |= {f"{module}_{name}": _config(constants, [name]) for name, prop in spec.properties if not prop.holds}
+    broken = [name for name, prop in spec.properties if not prop.holds]
+    configs |= {f"{module}_{name}": _config(constants, [*always, name]) for name in broken}
     lasting = [name for name, _ in spec.liveness]
-    configs |= {f"{module}Liveness": liveness_config(constants, lasting)} if lasting else {}
+    configs |= {f"{module}Liveness": liveness_config(constants, lasting) + _invariants(always)} if lasting else {}
     configs |= {f"{module}_inductive": _inductive(constants, kept)} if spec.conjuncts else {}
     return Model(module, "\n".join(lines), configs, cells)
 
@@ -82,14 +83,16 @@ def liveness_config(constants: Sequence[str], properties: Sequence[str]) -> str:
 def _config(constants: Sequence[str], invariants: Sequence[str], *, symmetry: bool = False) -> str:
     lines = ["SPECIFICATION Spec", *constants]
     lines += ["SYMMETRY Symmetry"] if symmetry else []
-    lines += ["INVARIANTS", *(f"    {name}" for name in invariants)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _invariants(invariants)
+
+
+def _invariants(names: Sequence[str]) -> str:
+    return "".join(["INVARIANTS\n", *(f"    {name}\n" for name in names)]) if names else ""
 
 
 def _inductive(constants: Sequence[str], kept: Sequence[str]) -> str:
     """The states of the invariant as those to start from: a run that has no others shows that steps keep it."""
-    said = "\n".join(f"    {name}" for name in ("IndInv", *kept))
-    return "\n".join([f"INIT {START}", "NEXT Next", *constants, "INVARIANTS", said]) + "\n"
+    return "\n".join([f"INIT {START}", "NEXT Next", *constants]) + "\n" + _invariants(["IndInv", *kept])
 
 
 def widths(spec: Spec, inst: Instance) -> Mapping[Key, int]:

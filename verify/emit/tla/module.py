@@ -65,7 +65,7 @@ def specify(  # noqa: PLR0913 - what a module may have
     groups = groups_of(system, names)
     called = [(names.namer.name(camel(prop.name), f"{camel(prop.name)}Inv"), prop) for prop in properties]
     actions = list(_actions(system, names, groups, reader))
-    said = [line for name, prop in called for line in _property(name, prop, reader)]
+    said = [line for name, prop in called for line in definition_of(name, prop, reader)]
     promised = later(liveness, names, names.sets[system.thread])
     conjuncts = conjuncts_of(clauses or (), reader)
     invariant = [] if clauses is None else [RULE, *definitions_of(conjuncts)]
@@ -76,7 +76,7 @@ def specify(  # noqa: PLR0913 - what a module may have
         *boxed(header),
         "EXTENDS Integers, Sequences",
         "",
-        *_constants(names),
+        *constants(names),
         "",
         *_variables(system, names, groups),
         "",
@@ -105,7 +105,8 @@ def specify(  # noqa: PLR0913 - what a module may have
 # ---- declarations --------------------------------------------------------------------------------
 
 
-def _constants(names: Names) -> Iterator[str]:
+def constants(names: Names) -> Iterator[str]:
+    """The cells, and what is assumed of them."""
     yield "CONSTANTS"
     for cls, name in names.ids.items():
         yield noted(f"    {name},", f"cells for each struct {cls}, in the order in which the first are taken", 20)
@@ -229,7 +230,8 @@ def _next(system: System, names: Names) -> Iterator[str]:
     yield ""
 
 
-def _property(name: str, prop: Property, reader: Reader) -> Iterator[str]:
+def definition_of(name: str, prop: Property, reader: Reader) -> Iterator[str]:
+    """A property as an operator."""
     if prop.note:
         yield noted("", plain(prop.note), 0).lstrip()
     yield f"{name} =="

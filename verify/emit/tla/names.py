@@ -28,9 +28,9 @@ class Names:
     namer: Namer = field(hash=False, compare=False)  # for what is named later
 
 
-def names_of(system: System) -> Names:
-    """Name everything in a system."""
-    namer = namer_of_tla()
+def names_of(system: System, namer: Namer | None = None) -> Names:
+    """Name everything in a system; unless `namer` is given, with what a module of TLA+ alone allows."""
+    namer = namer or namer_of_tla()
     sets = {cls: namer.name(plural(cls)) for cls in system.classes}
     ids = {cls: namer.name(f"{camel(cls)}Ids") for cls in system.classes}
     labels = _labels(system, namer)
@@ -64,7 +64,7 @@ def _labels(system: System, namer: Namer) -> Mapping[int, str]:
     for number in sorted(places(system)):
         location = system.locations[number]
         if location.kind != "run":
-            found[number] = namer.name(KINDS[location.kind])
+            found[number] = namer.name(KINDS[location.kind], f"thread_{location.kind}")
             continue
         label = leaving[number][0].label if number in leaving else ""
         function = location.function or "step"

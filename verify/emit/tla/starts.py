@@ -6,7 +6,7 @@ tasks, global objects before them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.emit.places import Key, variables
@@ -20,12 +20,21 @@ from verify.ir import FREE, LIFE, PC, PUBLISHED, Const, Fresh, InitValue, System
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """How another variable tells of a thread `t` that it is a task of each group, and of some group."""
+
+    groups: Mapping[str, str]
+    some: str
+
+
+@dataclass(frozen=True, slots=True)
 class Starts:
-    """Writes the Init of one system."""
+    """Writes the Init of one system; unless something tells the group of a task, its number does."""
 
     system: System
     names: Names
     reader: Reader
+    told: Told | None = None
 
     # ---- how many ----------------------------------------------------------------------------------
 
@@ -34,7 +43,8 @@ class Starts:
         body = list[str]()
         for key, var in variables(self.system):
             if key in self.names.variables:
-                body += self._variable(key, var)
+                relation, value = self.begins(key, var)
+                body += item("/\\", f"{self.names.variables[key]} {relation} {value}", 4)
         return ["Init ==", *self._counts(), *body]
 
     def _counts(self) -> list[str]:
@@ -65,21 +75,23 @@ class Starts:
 
     # ---- values --------------------------------------------------------------------------------
 
-    def _variable(self, key: Key, var: Var) -> list[str]:
-        name, (cell, _) = self.names.variables[key], key
+    def begins(self, key: Key, var: Var) -> tuple[str, str]:
+        r"""What a variable begins with: `=` and the value, or `\in` and the set of them."""
+        cell, _ = key
         if cell == "":
-            return item("/\\", f"{name} = {self._value(var, key, var.default)}", 4)
+            return "=", self._value(var, key, var.default)
         cls = self.system.thread if cell == THREAD else cell
         cases = list(self._cases(key, var, cls))
         default = self._value(var, key, var.default)
         domain = self.names.sets[cls]
+        if cases and cases[-1][0] == f"Rank(t, {self.names.ids[cls]}) <= {self._room()}" and len(cases[-1][1]) == 1:
+            default = cases.pop()[1][0]  # of all that are left
         if all(len(values) == 1 for _, values in cases):
             chosen = _cases([(test, values[0]) for test, values in cases], default)
-            return item("/\\", f"{name} = [t \\in {domain} |-> {chosen}]", 4)
+            return "=", f"[t \\in {domain} |-> {chosen}]"
         sets = _cases([(test, f"{{{', '.join(values)}}}") for test, values in cases], f"{{{default}}}")
         everything = _united(cases, default)
-        choice = f"{name} \\in {{f \\in [{domain} -> {everything}] : \\A t \\in {domain} : f[t] \\in {sets}}}"
-        return item("/\\", choice, 4)
+        return "\\in", f"{{f \\in [{domain} -> {everything}] : \\A t \\in {domain} : f[t] \\in {sets}}}"
 
     def _cases(self, key: Key, var: Var, cls: str) -> Iterator[tuple[str, Sequence[str]]]:
         """Pairs of a condition on the number of a cell `t`, and the values it may begin with there."""
@@ -89,17 +101,18 @@ class Starts:
             birth = PUBLISHED if var.name == LIFE else self.system.initial.get((cls, var.name), var.default)
             other = FREE if var.name == LIFE else var.default
             if birth != other and begun:
-                yield f"{rank} <= {begun}", [self._value(var, key, birth)]
+                there = self.told.some if self.told and cls == self.system.thread else f"{rank} <= {begun}"
+                yield there, [self._value(var, key, birth)]
             return
         if key[0] == cls or var.name == PC:
             for number, group in enumerate(self.system.groups):
-                upto = self._first(number + 1)
+                mine = self.told.groups[group.name] if self.told else f"{rank} <= {self._first(number + 1)}"
                 entry: InitValue = (self.system.initial.get((cls, var.name), var.default),)
                 given = (group.entry,) if var.name == PC else group.values.get(var.name, entry)
                 if given != (var.default,):
-                    yield f"{rank} <= {upto}", self._given(number, var, key, given, rank)
+                    yield mine, self._given(number, var, key, given, rank)
                 elif number < len(self.system.groups) - 1:
-                    yield f"{rank} <= {upto}", [self._value(var, key, var.default)]
+                    yield mine, [self._value(var, key, var.default)]
 
     def _given(self, number: int, var: Var, key: Key, given: InitValue, rank: str) -> Sequence[str]:
         """The values that a cell of a task of group `number` may begin with."""

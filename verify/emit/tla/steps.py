@@ -7,18 +7,16 @@ from dataclasses import dataclass, replace
 
 from verify.emit.nonnull import Known, known_locals
 from verify.emit.places import Key, actions_from, key_of, local_of, owner, variables
-from verify.emit.properties import EmitError
-from verify.emit.tla.kinds import Kind
 from verify.emit.tla.layout import item, nested, noted, plain, wrapped
 from verify.emit.tla.names import Names
-from verify.emit.tla.terms import OPEN, WORD_LEVEL, Reader, chain
+from verify.emit.tla.stores import SELF, Stores
+from verify.emit.tla.terms import Reader, chain
 from verify.instances import THREAD
-from verify.ir import PC, TRUE, Action, Binary, Bound, Expr, Field, Global, Local, System, Unary, Update
+from verify.ir import PC, TRUE, Action, Binary, BinaryOp, Expr, System, Unary
 from verify.source import statement, where
 
-SELF = "self"
 AND, OR = "/\\", "\\/"
-OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+OPPOSITE: Mapping[BinaryOp, BinaryOp] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,7 @@ class Writer:
     names: Names
     groups: Groups
     reader: Reader
+    stores: Stores
     known: Mapping[int, Known]
 
     def operator(self, location: int, actions: Sequence[Action]) -> list[str]:
@@ -105,7 +104,7 @@ class Writer:
         return [*lines, *guard, *self._effects(action, inner, (), 4)]
 
     def _branches(self, location: int, actions: Sequence[Action], here: Reader) -> list[str]:
-        changed = {name for action in actions for name in self._changed(action)} | {"pc"}
+        changed = {name for action in actions for name in self.stores.changed(action)} | {"pc"}
         lines = item(AND, f"pc[{SELF}] = {here.place(location)}", 4)
         several = len(actions) > 1
         for number, action in enumerate(actions):
@@ -146,7 +145,7 @@ class Writer:
         moves = [f"![{SELF}] = {here.place(action.target)}"]
         for update in action.updates:
             if key_of(update.place) == (THREAD, PC):
-                moves += self._except(update, here)
+                moves += self.stores.excepted(update, here)
         return f"[pc EXCEPT {', '.join(moves)}]"
 
     def _effects(self, action: Action, here: Reader, changing: Iterable[str], indent: int) -> list[str]:
@@ -154,11 +153,11 @@ class Writer:
 
         `changing` are the variables that some way to go on from the location changes; none where there is one way.
         """
-        here, changed = here.value(), self._changed(action)
+        here, changed = here.value(), self.stores.changed(action)
         alone = not changing
         lines = item(AND, f"pc' = {self._pc(action, here)}", indent) if alone and _moves(action) else []
         for name, updates in changed.items():
-            lines += item(AND, f"{name}' = {self._value(name, updates, here)}", indent)
+            lines += item(AND, f"{name}' = {self.stores.value(name, updates, here)}", indent)
         if alone:
             rest = self.groups.unchanged([*changed, "pc"])
         else:
@@ -169,68 +168,10 @@ class Writer:
     def _all(self) -> Iterable[str]:
         return (name for members in self.groups.of.values() for name in members)
 
-    def _changed(self, action: Action) -> Mapping[str, Sequence[Update]]:
-        """The updates by the variable that they change, pc apart."""
-        found = dict[str, list[Update]]()
-        for update in action.updates:
-            if key_of(update.place) in self.names.variables and key_of(update.place) != (THREAD, PC):
-                found.setdefault(self.names.variables[key_of(update.place)], []).append(update)
-        return found
-
-    def _value(self, name: str, updates: Sequence[Update], here: Reader) -> str:
-        """A variable after some updates, the later ones over the earlier."""
-        value, pending = name, list[str]()
-
-        def settled() -> str:
-            return f"[{value} EXCEPT {', '.join(pending)}]" if pending else value
-
-        for update in updates:
-            if isinstance(update.place, Global):
-                value = self._global(update, value, here)
-            elif update.each is None:
-                pending += self._except(update, here)
-            else:
-                value, pending = self._each(update, settled(), here), []
-        return settled()
-
-    def _global(self, update: Update, before: str, here: Reader) -> str:
-        if update.each is not None:
-            raise EmitError("a store for every object goes to one variable")
-        yes = here.branches(update.when)[0]
-        if update.when == TRUE:
-            return self._stored(update, yes, WORD_LEVEL)
-        return f"IF {here.cond(update.when)} THEN {self._stored(update, yes)} ELSE {before}"
-
-    def _except(self, update: Update, here: Reader) -> list[str]:
-        yes = here.branches(update.when)[0]
-        value = self._stored(update, yes)
-        if update.when != TRUE:
-            value = f"IF {here.cond(update.when)} THEN {value} ELSE @"
-        index, cls = _index(update.place, self.system)
-        return [f"![{SELF if index is None else here.cell(index, cls)}] = {value}"]
-
-    def _each(self, update: Update, before: str, here: Reader) -> str:
-        assert update.each is not None  # noqa: S101 - the caller has looked
-        index, _ = _index(update.place, self.system)
-        if index != Bound(update.each.name):
-            raise EmitError("a store for every object goes to another")
-        inner, name, values = here.bind(update.each)
-        yes = inner.branches(update.when)[0]
-        value = self._stored(update, yes)
-        whole = f"{before}[{name}]" if before.isidentifier() else f"({before})[{name}]"
-        chosen = value if update.when == TRUE else f"IF {inner.cond(update.when)} THEN {value} ELSE {whole}"
-        return f"[{name} \\in {values} |-> {chosen}]"
-
-    def _stored(self, update: Update, here: Reader, least: int = OPEN) -> str:
-        kind = self.reader.kinds.of[key_of(update.place)]
-        domain = self.system.var(update.place).domain
-        cls = getattr(domain, "cls", "")
-        return here.cond(update.value, least) if kind is Kind.TRUTH else here.of_kind(update.value, kind, cls)
-
 
 def writer(system: System, names: Names, groups: Groups, reader: Reader) -> Writer:
     """What writes the actions of a system."""
-    return Writer(system, names, groups, reader, known_locals(system))
+    return Writer(system, names, groups, reader, Stores(system, names), known_locals(system))
 
 
 def by_function(system: System) -> Mapping[str, list[tuple[int, Sequence[Action]]]]:
@@ -255,15 +196,3 @@ def opposite(one: Expr, two: Expr) -> bool:
 def _moves(action: Action) -> bool:
     """Whether the action says where another thread stands."""
     return any(key_of(update.place) == (THREAD, PC) for update in action.updates)
-
-
-def _index(place: object, system: System) -> tuple[Expr | None, str]:
-    """The cell that a place is in, None for the acting thread, and its class."""
-    match place:
-        case Local(_, of):
-            return of, system.thread
-        case Field(pointer, cls, _):
-            return pointer, cls
-        case _:
-            raise EmitError("a global is in no cell")
-

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from verify.emit.bounds import WORD, Bounds, bounds
 from verify.emit.nonnull import is_cell, not_null, not_null_unless
-from verify.emit.places import key_of
+from verify.emit.places import Key, key_of
 from verify.emit.properties import EmitError
 from verify.emit.tla.idents import identifier
 from verify.emit.tla.kinds import Kind, Kinds
@@ -82,6 +82,7 @@ class Reader:
     ranges: Mapping[str, Bounds] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[Expr] = frozenset()  # not NULL
+    own: frozenset[Key] = frozenset()  # locals that are written as a value of the acting thread alone
     eager: bool = False  # in a guard: there TLC looks at every part of a disjunction, also behind one that is true
 
     def knowing(self, exprs: Iterable[Expr]) -> Reader:
@@ -418,6 +419,8 @@ class Reader:
         name = self.names.variables[key_of(place)]
         match place:
             case Global():
+                return name
+            case Local(_, None | Me()) if key_of(place) in self.own:
                 return name
             case Local(_, of):
                 index, cls = Me() if of is None else of, self.system.thread
