@@ -33,5 +33,14 @@ class Liveness:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What sections are to be as single steps: those of a lock, the locations within them, and what the source says."""
+
+    lock: str
+    inside: frozenset[int]
+    note: str = ""
+
+
 class EmitError(Exception):
     """Something that cannot be said in the other language."""

@@ -29,12 +29,13 @@ from verify.ir import (
 )
 from verify.lower.scope import Scope, assigned
 from verify.lower.simplify import binary, conj, negate, parts
-from verify.source import NOWHERE
+from verify.source import NOWHERE, Span
 from verify.syntax.ast import Stmt, StructDecl
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Enum, Int, Null, Pointer, Struct, Type
 
 END = 1
+Mark = tuple[int, int, int]  # from a location to another, 1 where a lock is taken, -1 where it is given back
 ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
 FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
 
@@ -59,6 +60,8 @@ class Graph:
     begins: dict[str, set[int]] = field(default_factory=dict)  # function: where a call of it begins
     waiting: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread waits for it
     past: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread comes to when it has it
+    sections: dict[str, set[Mark]] = field(default_factory=dict)  # lock: where it is taken and given back
+    unclear: dict[str, Span] = field(default_factory=dict)  # lock: where it is not certain that it is, or not seen
     outside: int = IDLE  # where the `atomic` that lowering is in begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
@@ -93,6 +96,13 @@ class Graph:
     def standing(self) -> int:
         """The location at which a thread stands before the next step, which may be a part of an `atomic`."""
         return self.outside if self.atomic else self.here
+
+    def mark(self, lock: str, how: str, target: int) -> None:
+        """Note that the step from here to `target` takes a lock, or gives it back."""
+        if not lock or how == "attempt" or self.atomic:
+            self.unclear.setdefault(lock, self.micro.span)
+        else:
+            self.sections.setdefault(lock, set()).add((self.here, target, 1 if how == "acquire" else -1))
 
     def fresh(self, stem: str) -> str:
         """Return a binder name never used before."""

@@ -310,7 +310,9 @@ class Foreach(Node):
 
 @dataclass(frozen=True, slots=True)
 class Empty(Node):
-    """`;`."""
+    """`;`, or where a call on a lock was that is removed: what it did, and the name of the lock, empty if not known."""
+
+    gone: tuple[str, str] | None = None  # ("acquire", "task.alloc_lock")
 
 
 Stmt = (
@@ -409,7 +411,7 @@ class InvariantDecl(Node):
 
 ClaimKind = Literal[
     "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
-    "race_free", "writers", "eventually", "no_starvation",
+    "race_free", "writers", "eventually", "no_starvation", "atomic_sections",
 ]
 
 

@@ -13,7 +13,7 @@ from verify.emit.tla.kinds import Kind, Kinds, kinds_of
 from verify.emit.tla.later import later
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, wrapped
 from verify.emit.tla.names import Names, names_of
-from verify.emit.tla.preamble import definitions
+from verify.emit.tla.preamble import definitions, needed
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer
 from verify.emit.tla.terms import CHAINED, LIVES, Helpers, Reader, chain
@@ -34,6 +34,7 @@ class Spec:
     properties: tuple[tuple[str, Property], ...]  # with their identifiers
     lines: tuple[str, ...]
     liveness: tuple[tuple[str, Liveness], ...] = ()  # with theirs; without those that nobody can break
+    helpers: frozenset[str] = frozenset()  # the operators of the preamble that it defines
 
     @property
     def text(self) -> str:
@@ -83,7 +84,7 @@ def specify(
         *promised.lines,
         "=" * 79,
     ]
-    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines), promised.properties)
+    return Spec(module, system, names, reader.kinds, tuple(called), tuple(lines), promised.properties, needed(helpers))
 
 
 # ---- declarations --------------------------------------------------------------------------------
