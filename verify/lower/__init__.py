@@ -36,7 +36,7 @@ from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import struct_of
-from verify.lower.graph import END, FIXED, Graph, Mark, domain_of
+from verify.lower.graph import END, FIXED, Graph, Mark, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
 from verify.lower.scope import Scope, walk
@@ -44,7 +44,6 @@ from verify.lower.simplify import binary, conj, negate
 from verify.lower.statements import statement
 from verify.lower.uniprocessor import on_one_cpu
 from verify.lower.without import without
-from verify.source import Span
 from verify.syntax import ast
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Int, Lock, Struct, Type
@@ -62,7 +61,7 @@ class Lowered:
     begins: Mapping[str, frozenset[int]] = field(default_factory=dict)  # function: the locations where calls begin
     waiting: Mapping[str, frozenset[int]] = field(default_factory=dict)  # lock: the locations where threads wait
     sections: Mapping[str, frozenset[Mark]] = field(default_factory=dict)  # lock: the steps that take or release it
-    unclear: Mapping[str, Span] = field(default_factory=dict)  # lock: where a step may take it or not, or is not seen
+    unclear: Mapping[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
 
 
 def lower(

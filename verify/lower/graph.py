@@ -36,6 +36,7 @@ from verify.syntax.types import Bool, Enum, Int, Null, Pointer, Struct, Type
 
 END = 1
 Mark = tuple[int, int, int]  # from a location to another, 1 where a lock is taken, -1 where it is given back
+Unclear = tuple[Span, str]  # a place, and what a lock is there
 ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
 FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
 
@@ -61,7 +62,7 @@ class Graph:
     waiting: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread waits for it
     past: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread comes to when it has it
     sections: dict[str, set[Mark]] = field(default_factory=dict)  # lock: where it is taken and given back
-    unclear: dict[str, Span] = field(default_factory=dict)  # lock: where it is not certain that it is, or not seen
+    unclear: dict[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
     outside: int = IDLE  # where the `atomic` that lowering is in begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
@@ -99,8 +100,13 @@ class Graph:
 
     def mark(self, lock: str, how: str, target: int) -> None:
         """Note that the step from here to `target` takes a lock, or gives it back."""
-        if not lock or how == "attempt" or self.atomic:
-            self.unclear.setdefault(lock, self.micro.span)
+        why = (
+            "is taken here, or not" if how == "attempt"
+            else f"is {'taken' if how == 'acquire' else 'given back'} within `atomic`" if self.atomic
+            else "" if lock else "may be the one that is removed here"
+        )  # fmt: skip
+        if why:
+            self.unclear.setdefault(lock, (self.micro.span, why))
         else:
             self.sections.setdefault(lock, set()).add((self.here, target, 1 if how == "acquire" else -1))
 

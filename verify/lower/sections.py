@@ -18,7 +18,7 @@ def sections(lowered: Lowered, lock: str) -> frozenset[int]:
     """
     for name in (lock, ALL):
         if name in lowered.unclear:
-            raise _uncertain(lock, "taken or given back", lowered.unclear[name])
+            raise _uncertain(lock, *lowered.unclear[name])
     system = lowered.system
     change = {(source, target): by for source, target, by in lowered.sections.get(lock, ())}
     leaving = outgoing(system.actions)
@@ -33,11 +33,11 @@ def sections(lowered: Lowered, lock: str) -> frozenset[int]:
                 depth[target] = held
                 todo.append(target)
             elif depth[target] != held:
-                raise _uncertain(lock, "held", system.locations[target].span)
+                raise _uncertain(lock, system.locations[target].span, "is held here on some ways, and not on others")
     return frozenset(location for location, held in depth.items() if held)
 
 
-def _uncertain(lock: str, what: str, span: Span) -> InputError:
-    message = f"where sections of `{lock}` are is not certain: it is {what} here on some ways, and not on others"
-    hint = "take it by a plain call outside of `atomic`, and give it back on every path"
+def _uncertain(lock: str, span: Span, why: str) -> InputError:
+    message = f"where sections of `{lock}` begin and end is not certain: it {why}"
+    hint = "take it by a call that waits, outside of `atomic`, and give it back on every path"
     return InputError([Diagnostic("KC167", message, span, hint=hint)])
