@@ -2,8 +2,8 @@
 
 TLC is started once, however many claims there are: `Watch` tells which properties are false in some state, TLC shows
 a run to the first of these for each, and goes on to count all states. What is to happen later is checked in the same
-run; only if something of that does not, TLC is started again (see `lassos`). It is started once more for each lock
-whose sections are to be as single steps (see `sections_by_tlc`).
+run; only if something of that does not, TLC is started again (see `lassos`). It is started once more for the locks
+of each claim whose sections are to be as single steps (see `sections_by_tlc`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class _OfRuns:
-    """What TLC says of whole runs: temporal properties, and sections by their lock."""
+    """What TLC says of whole runs: temporal properties, and sections by their locks."""
 
     later: Found
     sections: Mapping[str, Tracked]
@@ -80,7 +80,7 @@ def check_by_tlc(
     def track(module: Atomic) -> Answer:
         return checked(tools, found.files, begin + seconds, hear, FIRST, large=large, module=module.module)
 
-    sections = {lock: follow(found, lock, track) for lock in found.atomic if _somebody(found, lock, told)}
+    sections = {locks: follow(found, locks, track) for locks in found.atomic if _somebody(found, locks, told)}
     claims = tuple(_claims(found, shown(answer, names), told, ours, _OfRuns(later, sections)))
     result = answered(found, answer, tools, claims, ours.counts)
     disagree = [later.difference, *(one.difference for one in sections.values())]
@@ -211,19 +211,19 @@ def _of_later(asked: Asked, name: str, told: Mapping[str, int | None], later: Fo
     return claim
 
 
-def _somebody(found: Export, lock: str, told: Mapping[str, int | None]) -> bool:
-    """Whether TLC has seen a thread in a section of a lock."""
-    names = [asked.name for asked in found.asked if asked.sections is not None and asked.sections.lock == lock]
+def _somebody(found: Export, locks: str, told: Mapping[str, int | None]) -> bool:
+    """Whether TLC has seen a thread in a section of some locks."""
+    names = [asked.name for asked in found.asked if asked.sections is not None and asked.sections.locks == locks]
     return any(told.get(name) is not None for name in names)
 
 
 def _of_sections(found: Export, asked: Asked, told: Mapping[str, int | None], of_runs: _OfRuns) -> TlcClaim:
     """A claim about sections as single steps: it says nothing if nobody ever is in one."""
-    (lock,) = asked.claim.targets
-    claim = TlcClaim(asked.claim.name, found.atomic[lock].module, "unknown", None, whole=True)
-    tracked = of_runs.sections.get(lock)
+    locks = asked.sections.locks if asked.sections is not None else ""
+    claim = TlcClaim(asked.claim.name, found.atomic[locks].module, "unknown", None, whole=True)
+    tracked = of_runs.sections.get(locks)
     if told.get(asked.name, 0) is None:
-        reason = f"no thread ever is in a section of `{lock}`"
+        reason = f"no thread ever is in a section of `{locks}`"
         return replace(claim, said="holds", holds=False, reason=reason)
     if tracked is None or tracked.said == "unknown":
         return replace(claim, reason="" if tracked is None else tracked.reason)

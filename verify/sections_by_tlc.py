@@ -1,4 +1,4 @@
-"""Whether each run of an export has a counterpart in which sections of a lock are single steps, as TLC finds it.
+"""Whether each run of an export has a counterpart in which sections of some locks are single steps, as TLC finds it.
 
 TLC stops at the first run that has none. That counts once the definition says the same of this run, and of no shorter
 part of it.
@@ -24,7 +24,7 @@ Track = Callable[[Atomic], Answer]  # TLC's answer about the module
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """What TLC says of the sections of a lock, with the run that has no counterpart, if there is one."""
+    """What TLC says of the sections of some locks, with the run that has no counterpart, if there is one."""
 
     said: Said
     trace: Trace | None = None
@@ -32,9 +32,9 @@ class Tracked:
     difference: str = ""  # what TLC says and the definition does not
 
 
-def follow(found: Export, lock: str, track: Track) -> Tracked:
-    """Ask TLC about the sections of a lock. Raises what `track` raises."""
-    module = found.atomic[lock]
+def follow(found: Export, locks: str, track: Track) -> Tracked:
+    """Ask TLC about the sections of some locks. Raises what `track` raises."""
+    module = found.atomic[locks]
     answer = track(module)
     if answer.verdict == "holds" and answer.complete:
         return Tracked("holds")
@@ -43,12 +43,12 @@ def follow(found: Export, lock: str, track: Track) -> Tracked:
     violation = next((one for one in answer.violations if one.name == module.invariant), None)
     if violation is None or not violation.trace:
         return Tracked("unknown", reason="TLC was stopped before it showed the run")
-    inside = next(one.sections.inside for one in found.asked if one.sections and one.sections.lock == lock)
+    inside = next(one.sections.inside for one in found.asked if one.sections and one.sections.locks == locks)
     try:
         trace = run_of(found.spec, found.model, found.subject.instance, violation)
     except TlcOutputError:
         trace = None
     if trace is None or not replay(trace) or without_counterpart(trace, inside) != len(trace.steps):
-        difference = f"TLC shows a run without whole sections of `{lock}` that the definition does not accept"
+        difference = f"TLC shows a run without whole sections of `{locks}` that the definition does not accept"
         return Tracked("unknown", difference=difference)
     return Tracked("violated", trace)

@@ -35,9 +35,9 @@ class Liveness:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """What sections are to be as single steps: those of a lock, the locations within them, and what the source says."""
+    """What sections are to be as single steps: those of which locks, the locations within, and what the source says."""
 
-    lock: str
+    locks: str
     inside: frozenset[int]
     note: str = ""
 

@@ -124,7 +124,7 @@ def _name(claim: ClaimDecl) -> str:
         case "no_starvation":
             return f"never_waits_for_{claim.targets[0]}"
         case "atomic_sections":
-            return f"never_in_section_of_{claim.targets[0]}"
+            return f"never_in_section_of_{'_'.join(claim.targets)}"
         case _:
             return claim.invariant or claim.kind
 
@@ -143,8 +143,7 @@ def _liveness(claim: ClaimDecl, lowered: Lowered) -> Liveness:
 
 
 def _sections(claim: ClaimDecl, lowered: Lowered) -> Sections:
-    (lock,) = claim.targets
-    return Sections(lock, sections(lowered, lock), _note(claim))
+    return Sections(", ".join(claim.targets), sections(lowered, claim.targets), _note(claim))
 
 
 def _note(claim: ClaimDecl) -> str:

@@ -34,7 +34,7 @@ of states depends on that.
 class Export:
     """A subject as a module with its model: `files` by name; `asked` names properties as the module does.
 
-    `atomic` has, by lock, a module above the model for sections that are to be as single steps.
+    `atomic` has, by the names of locks, a module above the model for sections that are to be as single steps.
     """
 
     subject: Subject
@@ -56,8 +56,8 @@ def export_tla(of: Subject) -> Export:
     identifiers = {prop.name: name for name, prop in spec.properties}
     asked = tuple(replace(one, name=identifiers[one.name]) for one in of.asked)
     model = model_of(spec, of.instance)
-    wanted = {one.sections.lock: one.sections for one in asked if one.sections is not None}
-    above = {lock: atomic(spec, model, one) for lock, one in wanted.items()}
+    wanted = {one.sections.locks: one.sections for one in asked if one.sections is not None}
+    above = {locks: atomic(spec, model, one) for locks, one in wanted.items()}
     files = {
         f"{spec.module}.tla": spec.text,
         f"{model.module}.tla": model.text,

@@ -113,7 +113,8 @@ def lower(
 
 def _sections(graph: Graph, system: str) -> set[int]:
     """The ends of the steps that take locks and give them back, of locks with sections that claims speak of."""
-    asked = {c.targets[0] for c in graph.program.claims if c.kind == "atomic_sections" and c.system in (None, system)}
+    claims = (c for c in graph.program.claims if c.kind == "atomic_sections" and c.system in (None, system))
+    asked = {lock for claim in claims for lock in claim.targets}
     return {place for lock in asked for source, target, _ in graph.sections.get(lock, ()) for place in (source, target)}
 
 

@@ -56,7 +56,7 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
         case "eventually" | "no_starvation":
             return never_at(lowered.system, {place for one in responses(claim, lowered) for place in one.begin})
         case "atomic_sections":
-            return never_at(lowered.system, sections(lowered, claim.targets[0]))
+            return never_at(lowered.system, sections(lowered, claim.targets))
         case _:
             assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
             return invariant(program, lowered, claim.invariant)

@@ -431,7 +431,7 @@ class ClaimDecl(Node):
         """The claim as a user names it on the command line: "necessary ptrace_attach.check for inv in SMP"."""
         words: list[str] = [self.kind]
         if self.targets:
-            words.append(self.targets[0] if self.kind != "minimal" else "{" + ", ".join(self.targets) + "}")
+            words.append(", ".join(self.targets) if self.kind != "minimal" else "{" + ", ".join(self.targets) + "}")
         if self.kind == "writers":
             words.append("= {" + ", ".join(self.functions) + "}")
         if self.invariant:

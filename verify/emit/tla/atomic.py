@@ -1,4 +1,4 @@
-"""A module above a model that follows, beside each run, its counterparts in which sections of a lock are single steps.
+"""A module above a model that follows, beside each run, its counterparts in which sections of locks are single steps.
 
 A state of a counterpart is a record of all variables. What a step does to such a record is written as a set of records,
 by the same code that writes the actions, so that a section is what its own steps come to when nobody else steps. An
@@ -77,7 +77,7 @@ $HasCounterpart == $might # {}
 
 @dataclass(frozen=True, slots=True)
 class Atomic:
-    """A module about the sections of a lock, its configuration, and the name of its invariant."""
+    """A module about the sections of some locks, its configuration, and the name of its invariant."""
 
     module: str
     text: str
@@ -86,7 +86,7 @@ class Atomic:
 
 
 def atomic(spec: Spec, model: Model, of: Sections) -> Atomic:
-    """Follow counterparts in which sections of a lock are single steps."""
+    """Follow counterparts in which sections of some locks are single steps."""
     names, system = spec.names, spec.system
     namer = Namer(set(names.namer.used), names.namer.identifier)
     words = {word: namer.name(word) for word in WORDS} | {"tasks": names.sets[system.thread]}
@@ -96,7 +96,7 @@ def atomic(spec: Spec, model: Model, of: Sections) -> Atomic:
     lines = list(_steps(spec, there, helpers, words))
     mine = [name for (cell, key), name in names.variables.items() if cell == THREAD and key != PC]
     same = " /\\ ".join(f"c.{words['state']}.{name}[self] = {name}'[self]" for name in ["pc", *mine])
-    module = f"{model.module}Atomic{camel(of.lock)}"
+    module = names.namer.name(f"{model.module}Atomic{camel(of.locks)}")
     within = ", ".join(f'"{names.labels[place]}"' for place in sorted(of.inside) if place in names.labels)
     record = ", ".join(f"{name} |-> {name}" for name in names.variables.values())
     title = f" MODULE {module} "

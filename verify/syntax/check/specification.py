@@ -137,7 +137,7 @@ def claim(
         case "no_starvation":
             targets = tuple(_lock(t, decl, file) for t in targets)
         case "atomic_sections":
-            targets = tuple(_owned(t, decl, file) for t in targets)
+            targets = tuple(dict.fromkeys(_owned(t, decl, file) for t in targets))
         case "prove" | "refute" | "lock_balanced" | "deadlock_free":
             pass
     for target in decl.without:
