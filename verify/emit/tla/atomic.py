@@ -101,6 +101,7 @@ def atomic(spec: Spec, model: Model, of: Sections) -> Atomic:
     record = ", ".join(f"{name} |-> {name}" for name in names.variables.values())
     title = f" MODULE {module} "
     told = Template(TRACKING).substitute(words, same=f"({same})").splitlines()
+    helped = definitions(system, there, helpers, spec.helpers)
     text = [
         f"{'-' * max(4, (79 - len(title)) // 2)}{title}{'-' * max(4, (79 - len(title)) // 2)}",
         *boxed([plain(of.note), "", *Template(ABOUT).substitute(words).splitlines()]),
@@ -112,8 +113,7 @@ def atomic(spec: Spec, model: Model, of: Sections) -> Atomic:
         "",
         *wrapped(f"{words['Here']} == [{record}]", 0, 4),
         "",
-        *definitions(system, there, helpers, spec.helpers),
-        "",
+        *(*helped, *([""] if helped else [])),
         *lines,
         *(row for line in told for row in _fitted(line)),
         "=" * 79,
@@ -148,8 +148,11 @@ def _steps(spec: Spec, names: Names, helpers: Helpers, words: dict[str, str]) ->
         here = replace(reader, known=known.get(location, frozenset()))
         yield f"{called[label]}(self, {state}) =="
         for number, action in enumerate(actions):
-            text = _outcomes(writer, action, here, state)
-            yield from item("\\cup", text, 4) if number else wrapped(text, 4, 8)
+            begin, fields, end = _outcomes(writer, action, here, state)
+            yield from item("\\cup", begin, 4) if number else wrapped(begin, 4, 8)
+            for field in fields[:-1]:
+                yield from wrapped(f"{field},", 8, 12)
+            yield from wrapped(f"{fields[-1]}{end}", 8, 12)
         yield ""
     yield f"{words['Steps']}(self, {state}) =="
     for number, (label, name) in enumerate(called.items()):
@@ -157,20 +160,21 @@ def _steps(spec: Spec, names: Names, helpers: Helpers, words: dict[str, str]) ->
     yield "    [] OTHER -> {}"
 
 
-def _outcomes(writer: Writer, action: Action, here: Reader, state: str) -> str:
-    """The set of records that an action leads to, an element for each choice of its binders."""
+def _outcomes(writer: Writer, action: Action, here: Reader, state: str) -> tuple[str, Sequence[str], str]:
+    """The set of records that an action leads to, one for each choice of its binders: what is around the fields."""
     bound = list[tuple[str, str]]()
     for binder in action.binders:
         here, name, values = here.bind(binder)
         bound.append((name, values))
     guard = here.cond(action.guard)
     changed = writer.outcome(action, here.branches(action.guard)[0])
-    record = ", ".join(f"!{name.removeprefix(state)} = {value}" for name, value in changed.items())
-    record = f"[{state} EXCEPT {record}]"
+    fields = [f"!{name.removeprefix(state)} = {value}" for name, value in changed.items()]
+    record = f"[{state} EXCEPT"
+    if not bound and guard == "TRUE":
+        return f"{{{record}", fields, "]}"
     if not bound:
-        return f"{{{record}}}" if guard == "TRUE" else f"(IF {guard} THEN {{{record}}} ELSE {{}})"
+        return f"(IF {guard} THEN {{{record}", fields, "]} ELSE {})"
     *outer, (name, values) = bound
-    text = f"{{{record} : {name} \\in {{{name} \\in {values} : {guard}}}}}"
-    for name, values in reversed(outer):
-        text = f"UNION {{{text} : {name} \\in {values}}}"
-    return text
+    end = f"] : {name} \\in {{{name} \\in {values} : {guard}}}}}"
+    end += "".join(f" : {name} \\in {values}}}" for name, values in reversed(outer))
+    return f"{'UNION {' * len(outer)}{{{record}", fields, end
