@@ -36,7 +36,7 @@ from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import struct_of
-from verify.lower.graph import END, FIXED, Graph, Mark, Unclear, domain_of
+from verify.lower.graph import ANY, END, FIXED, Graph, Mark, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
 from verify.lower.scope import Scope, walk
@@ -80,7 +80,7 @@ def lower(
     kept = {*graph.entries.values(), *range(len(FIXED))}
     spoken_of = _spoken_of(graph, system)
     kept |= spoken_of
-    kept |= _sections(graph, system)
+    kept |= {place for lock in graph.tracked for *ends, _ in graph.sections.get(lock, ()) for place in ends}
     kept |= {loc for found in (*graph.labels.values(), *graph.fires.values()) for loc in found}
     if declared.cpus == 1 or spoken_of:  # where it goes round for ever, a thread that may stay outside is seen to step
         kept |= graph.waits | {number for number, location in enumerate(graph.locations) if location.rest}
@@ -111,11 +111,11 @@ def lower(
     return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
 
 
-def _sections(graph: Graph, system: str) -> set[int]:
-    """The ends of the steps that take locks and give them back, of locks with sections that claims speak of."""
-    claims = (c for c in graph.program.claims if c.kind == "atomic_sections" and c.system in (None, system))
-    asked = {lock for claim in claims for lock in claim.targets}
-    return {place for lock in asked for source, target, _ in graph.sections.get(lock, ()) for place in (source, target)}
+def _tracked(program: Program, system: str) -> frozenset[str]:
+    """The locks with sections that claims speak of; no other claim needs to know where these are."""
+    claims = (c for c in program.claims if c.kind == "atomic_sections" and c.system in (None, system))
+    asked = frozenset(lock for claim in claims for lock in claim.targets)
+    return asked | {ANY} if asked else asked
 
 
 def _frozen(places: Mapping[str, set[T]]) -> Mapping[str, frozenset[T]]:
@@ -150,6 +150,7 @@ def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Grap
         frozenset(freed),
         any(call.callee == "lock_kernel" for call in calls),
         declared.cpus == 1 and declared.preempt,
+        _tracked(program, declared.name),
     )
     graph.locations += [Location("") for _ in entries]
     return graph

@@ -37,6 +37,7 @@ from verify.syntax.types import Bool, Enum, Int, Null, Pointer, Struct, Type
 END = 1
 Mark = tuple[int, int, int]  # from a location to another, 1 where a lock is taken, -1 where it is given back
 Unclear = tuple[Span, str]  # a place, and what a lock is there
+ANY = ""  # a lock of which it is not known which
 ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
 FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
 
@@ -53,6 +54,7 @@ class Graph:
     freed: frozenset[str] = frozenset()  # structs whose objects may be freed under somebody's pointer
     big_lock: bool = False  # whether the program uses lock_kernel
     preemption: bool = False  # whether the system looks at preemption
+    tracked: frozenset[str] = frozenset()  # the locks with sections that claims speak of, and ANY if there are some
     locations: list[Location] = field(default_factory=lambda: [Location(kind, kind) for kind in FIXED])
     actions: list[Action] = field(default_factory=list)
     locals: dict[str, Var] = field(default_factory=dict)

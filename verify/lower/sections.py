@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from verify.diagnostics import Diagnostic, InputError
 from verify.lower import Lowered
 from verify.lower.flow import outgoing, spawned
+from verify.lower.graph import ANY
 from verify.source import Span
-
-ANY = ""  # a lock of which it is not known which
 
 
 def sections(lowered: Lowered, locks: Sequence[str]) -> frozenset[int]:

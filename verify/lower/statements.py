@@ -87,7 +87,7 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
                     graph.past[lock].add(graph.here)
         case ast.Foreach():
             _foreach(graph, scope, stmt)
-        case ast.Empty(gone=(how, lock)):
+        case ast.Empty(gone=(how, lock)) if lock in graph.tracked:
             before = graph.here
             graph.step()
             after, graph.here = graph.here, before
