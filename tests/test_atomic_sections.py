@@ -324,6 +324,32 @@ def test_the_module_is_tla_whatever_things_are_called(tmp_path: Path) -> None:
     assert {model["result"] for m in modules[2:] for model in m["models"]} == {"unknown"}
 
 
+CELLS = """
+struct full { spinlock_t lock; };
+bool full;
+void user(void)
+{
+    struct full *p = new struct full;
+    spin_lock(&current->lock);
+    full = p != NULL;
+    spin_unlock(&current->lock);
+}
+system { full user[*] runs user; }
+atomic_sections lock;
+"""
+
+
+def test_nothing_is_called_as_a_cell_of_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "a.kc"
+    path.write_text(CELLS)
+    found = exported(str(path))
+    (one,) = found.atomic.values()
+    assert list(found.model.cells) == ["full1", "full2"]
+    assert "\\A full2 \\in Fulls" in found.spec.text  # which knows no cells
+    assert "\\A full3 \\in Fulls" in one.text
+    assert "full2" not in one.text
+
+
 @pytest.mark.parametrize("spec", [*SPECS, "core.kc"])
 def test_the_bundled_specs_are_tla(spec: str) -> None:
     if spec == "core.kc":

@@ -39,6 +39,7 @@ from verify.tlc.watch import WATCH, definition, shown, watched
 
 MOST_STATES = 1_000_000  # that are counted here
 LARGE = 50_000  # states from which TLC is worth starting as for a long run
+DEARER = 10  # times that a state costs with its counterparts
 CONFIG = "Check"
 FIRST = ("-deadlock", "-nowarning")  # up to the first violation
 OPTIONS = ("-deadlock", "-continue", "-nowarning")
@@ -78,7 +79,8 @@ def check_by_tlc(
     told = watched(answer, names)
 
     def track(module: Atomic) -> Answer:
-        return checked(tools, found.files, begin + seconds, hear, FIRST, large=large, module=module.module)
+        long = ours.counts is None or ours.counts.states > LARGE // DEARER
+        return checked(tools, found.files, begin + seconds, hear, FIRST, large=long, module=module.module)
 
     sections = {locks: follow(found, locks, track) for locks in found.atomic if _somebody(found, locks, told)}
     claims = tuple(_claims(found, shown(answer, names), told, ours, _OfRuns(later, sections)))

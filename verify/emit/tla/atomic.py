@@ -88,7 +88,7 @@ class Atomic:
 def atomic(spec: Spec, model: Model, of: Sections) -> Atomic:
     """Follow counterparts in which sections of some locks are single steps."""
     names, system = spec.names, spec.system
-    namer = Namer(set(names.namer.used), names.namer.identifier)
+    namer = Namer(names.namer.used | set(model.cells), names.namer.identifier)
     words = {word: namer.name(word) for word in WORDS} | {"tasks": names.sets[system.thread]}
     fields = {key: f"{words['s']}.{name}" for key, name in names.variables.items()}
     helpers = Helpers(state=words["s"])
