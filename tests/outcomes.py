@@ -95,9 +95,8 @@ def lines(found: Outcome) -> Iterator[str]:
     yield f"system = {json.dumps(found.system)}"
     for key in ("tasks", "states", "initial", "depth"):
         yield f"{key} = {getattr(found, key)}"
-    yield "holds = ["
-    yield from (f"    {json.dumps(name)}," for name in found.holds)
-    yield "]"
+    listed = [f"    {json.dumps(name)}," for name in found.holds]
+    yield from ["holds = [", *listed, "]"] if listed else ["holds = []"]
     yield "[outcome.broken]"
     yield from (f"{json.dumps(name)} = {steps}" for name, steps in found.broken.items())
     yield ""

@@ -2,7 +2,8 @@
 
 TLC is started once, however many claims there are: `Watch` tells which properties are false in some state, TLC shows
 a run to the first of these for each, and goes on to count all states. What is to happen later is checked in the same
-run; only if something of that does not, TLC is started again (see `lassos`).
+run; only if something of that does not, TLC is started again (see `lassos`). It is started once more for the locks
+of each claim whose sections are to be as single steps (see `sections_by_tlc`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from verify.decode import run_of
+from verify.emit.tla.atomic import Atomic
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 from verify.engine.packing import beginnings, layout
@@ -25,6 +27,7 @@ from verify.lassos import Found, ask
 from verify.outcome import Judgement, conclude, entered, wants
 from verify.report.result import ClaimResult, Round
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
+from verify.sections_by_tlc import Tracked, follow
 from verify.semantics import replay
 from verify.smt.accept import accepts, accepts_deadlock
 from verify.tlc.answer import Answer, Progress
@@ -36,7 +39,9 @@ from verify.tlc.watch import WATCH, definition, shown, watched
 
 MOST_STATES = 1_000_000  # that are counted here
 LARGE = 50_000  # states from which TLC is worth starting as for a long run
+DEARER = 10  # times that a state costs with its counterparts
 CONFIG = "Check"
+FIRST = ("-deadlock", "-nowarning")  # up to the first violation
 OPTIONS = ("-deadlock", "-continue", "-nowarning")
 LATER = (*OPTIONS, "-lncheck", "final", "-fp", "0")  # once, when all states are known; the same run each time
 
@@ -47,6 +52,14 @@ class Ours:
 
     counts: Counts | None
     runs: Mapping[str, int | None]  # by property: steps; None if no state breaks it. Without those not known
+
+
+@dataclass(frozen=True, slots=True)
+class _OfRuns:
+    """What TLC says of whole runs: temporal properties, and sections by their locks."""
+
+    later: Found
+    sections: Mapping[str, Tracked]
 
 
 def check_by_tlc(
@@ -64,22 +77,29 @@ def check_by_tlc(
     later = ask(found.spec, found.model, found.subject.instance, start)
     answer = later.answer
     told = watched(answer, names)
-    claims = tuple(_claims(found, shown(answer, names), told, ours, later))
+
+    def track(module: Atomic) -> Answer:
+        long = ours.counts is None or ours.counts.states > LARGE // DEARER
+        return checked(tools, found.files, begin + seconds, hear, FIRST, large=long, module=module.module)
+
+    sections = {locks: follow(found, locks, track) for locks in found.atomic if _somebody(found, locks, told)}
+    claims = tuple(_claims(found, shown(answer, names), told, ours, _OfRuns(later, sections)))
     result = answered(found, answer, tools, claims, ours.counts)
-    differing = (*differences(result), *_differences(result, told, ours), *filter(None, [later.difference]))
+    disagree = [later.difference, *(one.difference for one in sections.values())]
+    differing = (*differences(result), *_differences(result, told, ours), *filter(None, disagree))
     return replace(result, differences=differing, seconds=time.monotonic() - begin)
 
 
 def checked(  # noqa: PLR0913 - what to check, by what, and how
     tools: Tools, files: Mapping[str, str], deadline: float, hear: Callable[[Progress], None] | None,
-    options: Sequence[str] = OPTIONS, *, large: bool,
+    options: Sequence[str] = OPTIONS, *, large: bool, module: str = CONFIG,
 ) -> Answer:  # fmt: skip
-    """The answer of TLC about the module CONFIG, with violations passed over, of which it shows a run to each."""
+    """The answer of TLC about a module; with OPTIONS it passes violations over, and shows a run to each."""
     with TemporaryDirectory(prefix="verify-") as scratch:
         folder = Path(scratch)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="ascii")
-        job = Job(folder, CONFIG, f"{CONFIG}.cfg", tuple(options), large=large)
+        job = Job(folder, module, f"{module}.cfg", tuple(options), large=large)
         return run(tools, job, Limits(max(1.0, deadline - time.monotonic())), hear=hear)
 
 
@@ -157,12 +177,15 @@ def counts_of(answer: Answer) -> Counts | None:
 
 
 def _claims(
-    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours, later: Found
+    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours, of_runs: _OfRuns
 ) -> Iterator[TlcClaim]:
     identifiers = {one.name: name for name, one in found.spec.liveness}
     for asked in found.asked:
         if asked.liveness is not None:
-            yield _of_later(asked, identifiers.get(asked.liveness.name, ""), told, later)
+            yield _of_later(asked, identifiers.get(asked.liveness.name, ""), told, of_runs.later)
+            continue
+        if asked.sections is not None:
+            yield _of_sections(found, asked, told, of_runs)
             continue
         said: Said = "unknown" if asked.name not in told else "holds" if told[asked.name] is None else "violated"
         good = None if said == "unknown" else (said == "violated") == (wants(asked.claim) == "refuted")
@@ -188,6 +211,30 @@ def _of_later(asked: Asked, name: str, told: Mapping[str, int | None], later: Fo
     if name in later.held and told.get(asked.name) is not None:
         return replace(claim, said="holds", holds=True)
     return claim
+
+
+def _somebody(found: Export, locks: str, told: Mapping[str, int | None]) -> bool:
+    """Whether TLC has seen a thread in a section of some locks."""
+    names = [asked.name for asked in found.asked if asked.sections is not None and asked.sections.locks == locks]
+    return any(told.get(name) is not None for name in names)
+
+
+def _of_sections(found: Export, asked: Asked, told: Mapping[str, int | None], of_runs: _OfRuns) -> TlcClaim:
+    """A claim about sections as single steps: it says nothing if nobody ever is in one."""
+    locks = asked.sections.locks if asked.sections is not None else ""
+    claim = TlcClaim(asked.claim.name, found.atomic[locks].module, "unknown", None, whole=True)
+    tracked = of_runs.sections.get(locks)
+    if told.get(asked.name, 0) is None:
+        reason = f"no thread ever is in a section of `{locks}`"
+        return replace(claim, said="holds", holds=False, reason=reason)
+    if tracked is None or tracked.said == "unknown":
+        return replace(claim, reason="" if tracked is None else tracked.reason)
+    if tracked.trace is None:
+        return replace(claim, said="holds", holds=True)
+    steps = len(tracked.trace.steps)
+    verdict = Refuted(Scope(tracked.trace.instance.tasks, steps), tracked.trace, "tlc")
+    result = conclude(asked.claim, Judgement(verdict), seconds=0.0)
+    return replace(claim, said="violated", holds=False, steps=steps, run=result)
 
 
 def _nobody(asked: Asked) -> str:

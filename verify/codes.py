@@ -84,6 +84,7 @@ CODES: Mapping[str, str] = {
     "KC164": "an unknown or ambiguous system",
     "KC165": "an ambiguous field",
     "KC166": "`no_starvation` of something that no thread can wait for",
+    "KC167": "`atomic_sections` of something that has no sections, or whose sections are not certain",
     # Locks.
     "KC170": "a lock is kept on a return path",
     "KC171": "a lock is released that is not held",

@@ -18,7 +18,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Report, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
-from verify.outcome import LIVENESS, Judgement, named, removed, subjects, wants
+from verify.outcome import BY_TLC, Judgement, named, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, provable_together, unit
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 Engine = Literal["auto", "bfs", "views", "chc", "bmc"]
 Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
 NOT_HERE = "not decided by this engine"
-BY_TLC = "not decided here; `verify tlc` checks it, for a fixed number of tasks"
+NOT_YET = "not decided here; `verify tlc` checks it, for a fixed number of tasks"
 UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
-    **dict.fromkeys(("minimal", "race_free", "writers"), NOT_HERE), **dict.fromkeys(LIVENESS, BY_TLC),
+    **dict.fromkeys(("minimal", "race_free", "writers"), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
 }
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 

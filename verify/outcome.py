@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LIVENESS = frozenset({"eventually", "no_starvation"})  # claims about what happens later, on fair runs
+BY_TLC = LIVENESS | {"atomic_sections"}  # claims about whole runs, which TLC is asked about
 
 
 class Judgement(NamedTuple):
@@ -137,6 +138,8 @@ def expectation(claim: ClaimDecl) -> str:
             said = f"every thread that enters `{entered(claim)}` later comes to `{targets}`"
         case "no_starvation":
             said = f"every thread that waits for `{targets}` later gets it"
+        case "atomic_sections":
+            said = f"every run is one in which each section of `{targets}` is one step"
         case "race_free":
             said = f"no two threads access `{targets}` at the same time"
         case "writers":

@@ -33,5 +33,14 @@ class Liveness:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What sections are to be as single steps: those of which locks, the locations within, and what the source says."""
+
+    locks: str
+    inside: frozenset[int]
+    note: str = ""
+
+
 class EmitError(Exception):
     """Something that cannot be said in the other language."""

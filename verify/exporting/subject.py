@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verify.diagnostics import InputError
-from verify.emit.properties import Liveness, Property
+from verify.emit.properties import Liveness, Property, Sections
 from verify.instances import Instance, exact_tasks, instance, least_tasks
 from verify.ir import Expr
 from verify.judging import UNDECIDED, Options, Selection, default_system
 from verify.lower import Lowered
 from verify.lower.claims import property_of, responses
-from verify.outcome import LIVENESS, entered, removed, wants
+from verify.lower.sections import sections
+from verify.outcome import BY_TLC, LIVENESS, entered, removed, wants
 from verify.selecting import problem
 from verify.source import where
 from verify.syntax.ast import ClaimDecl
@@ -36,6 +37,7 @@ class Asked:
     name: str
     prop: Expr | None
     liveness: Liveness | None = None  # of a claim about what happens later; `prop` is that nobody waits for it
+    sections: Sections | None = None  # of a claim about sections as single steps; `prop` is that nobody is in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
     if tasks < least:
         raise InputError([problem("KC905", f"system `{system}` starts with {least} tasks", selection.file)])
     mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
-    mine = [claim for claim in mine if claim.kind not in UNDECIDED or claim.kind in LIVENESS]
+    mine = [claim for claim in mine if claim.kind not in UNDECIDED or claim.kind in BY_TLC]
     wanted = {c: None if c.kind == "deadlock_free" else property_of(c, program, lowered) for c in mine}
     later = {claim: _liveness(claim, lowered) for claim in mine if claim.kind in LIVENESS}
+    whole = {claim: _sections(claim, lowered) for claim in mine if claim.kind == "atomic_sections"}
     stem = Path(program.sources[0].path).stem
     return Subject(
         selection,
@@ -86,7 +89,7 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
         _header(selection, system, options, version),
         {_name(c): Property(_name(c), prop, _note(c), _is_to_hold(c)) for c, prop in wanted.items()},
         tuple({one.name: one for one in later.values()}.values()),
-        tuple(Asked(claim, _name(claim), prop, later.get(claim)) for claim, prop in wanted.items()),
+        tuple(Asked(claim, _name(claim), prop, later.get(claim), whole.get(claim)) for claim, prop in wanted.items()),
         tuple(claim for claim in selection.claims if claim not in mine),
     )
 
@@ -120,13 +123,15 @@ def _name(claim: ClaimDecl) -> str:
             return f"never_enters_{entered(claim)}"
         case "no_starvation":
             return f"never_waits_for_{claim.targets[0]}"
+        case "atomic_sections":
+            return f"never_in_section_of_{'_'.join(claim.targets)}"
         case _:
             return claim.invariant or claim.kind
 
 
 def _is_to_hold(claim: ClaimDecl) -> bool:
-    """Whether the property of states behind a claim is to hold; that nobody waits for what is promised is not."""
-    return wants(claim) == "proved" and claim.kind not in LIVENESS
+    """Whether the property of states behind a claim is to hold; that nobody is where a claim begins is not."""
+    return wants(claim) == "proved" and claim.kind not in BY_TLC
 
 
 def _liveness(claim: ClaimDecl, lowered: Lowered) -> Liveness:
@@ -135,6 +140,10 @@ def _liveness(claim: ClaimDecl, lowered: Lowered) -> Liveness:
     place = f"enters_{entered(claim)}", f"at_{target}"
     begins, ends = place if claim.kind == "eventually" else (f"waits_for_{target}", "")
     return Liveness(f"{claim.kind}_{target}", responses(claim, lowered), begins, ends, _note(claim))
+
+
+def _sections(claim: ClaimDecl, lowered: Lowered) -> Sections:
+    return Sections(", ".join(claim.targets), sections(lowered, claim.targets), _note(claim))
 
 
 def _note(claim: ClaimDecl) -> str:

@@ -10,6 +10,7 @@ from verify.diagnostics import InputError
 from verify.emit.idents import camel
 from verify.emit.properties import EmitError
 from verify.emit.tla.apalache import apalache
+from verify.emit.tla.atomic import Atomic, atomic
 from verify.emit.tla.idents import identifier
 from verify.emit.tla.manifest import Expected, manifest
 from verify.emit.tla.model import Model, model_of
@@ -33,13 +34,17 @@ of states depends on that.
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A subject as a module with its model: `files` by name; `asked` names properties as the module does."""
+    """A subject as a module with its model: `files` by name; `asked` names properties as the module does.
+
+    `atomic` has, by the names of locks, a module above the model for sections that are to be as single steps.
+    """
 
     subject: Subject
     spec: Spec
     model: Model
     asked: tuple[Asked, ...]
     files: Mapping[str, str]
+    atomic: Mapping[str, Atomic]
 
 
 def export_tla(of: Subject) -> Export:
@@ -53,14 +58,18 @@ def export_tla(of: Subject) -> Export:
     identifiers = {prop.name: name for name, prop in spec.properties}
     asked = tuple(replace(one, name=identifiers[one.name]) for one in of.asked)
     model = model_of(spec, of.instance)
+    wanted = {one.sections.locks: one.sections for one in asked if one.sections is not None}
+    above = {locks: atomic(spec, model, one) for locks, one in wanted.items()}
     files = {
         f"{spec.module}.tla": spec.text,
         f"{model.module}.tla": model.text,
         **{f"{name}.cfg": text for name, text in model.configs.items()},
         **apalache(spec, model, _checks(of, identifiers)),
+        **{f"{one.module}.tla": one.text for one in above.values()},
+        **{f"{one.module}.cfg": one.config for one in above.values()},
         f"{spec.module}.map.json": source_map(spec, model),
     }
-    return Export(of, spec, model, asked, files)
+    return Export(of, spec, model, asked, files, above)
 
 
 def _checks(of: Subject, identifiers: Mapping[str, str]) -> Mapping[str, str]:
@@ -71,7 +80,7 @@ def _checks(of: Subject, identifiers: Mapping[str, str]) -> Mapping[str, str]:
 
 def with_manifest(found: Export) -> Mapping[str, str]:
     """The files with a manifest, which says what is to be expected as far as that is quickly found out."""
-    text = manifest(found.spec, found.model, found.subject.source, expected(found))
+    text = manifest(found.spec, found.model, list(found.atomic.values()), found.subject.source, expected(found))
     return {**found.files, "manifest.json": text}
 
 

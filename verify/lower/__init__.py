@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
@@ -35,7 +36,7 @@ from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import struct_of
-from verify.lower.graph import END, FIXED, Graph, domain_of
+from verify.lower.graph import ANY, END, FIXED, Graph, Mark, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
 from verify.lower.scope import Scope, walk
@@ -47,6 +48,8 @@ from verify.syntax import ast
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Int, Lock, Struct, Type
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
@@ -57,6 +60,8 @@ class Lowered:
     fires: Mapping[str, frozenset[int]]  # of a check: the locations where its condition was true
     begins: Mapping[str, frozenset[int]] = field(default_factory=dict)  # function: the locations where calls begin
     waiting: Mapping[str, frozenset[int]] = field(default_factory=dict)  # lock: the locations where threads wait
+    sections: Mapping[str, frozenset[Mark]] = field(default_factory=dict)  # lock: the steps that take or release it
+    unclear: Mapping[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
 
 
 def lower(
@@ -75,6 +80,7 @@ def lower(
     kept = {*graph.entries.values(), *range(len(FIXED))}
     spoken_of = _spoken_of(graph, system)
     kept |= spoken_of
+    kept |= {place for lock in graph.tracked for *ends, _ in graph.sections.get(lock, ()) for place in ends}
     kept |= {loc for found in (*graph.labels.values(), *graph.fires.values()) for loc in found}
     if declared.cpus == 1 or spoken_of:  # where it goes round for ever, a thread that may stay outside is seen to step
         kept |= graph.waits | {number for number, location in enumerate(graph.locations) if location.rest}
@@ -100,10 +106,19 @@ def lower(
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
     whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
-    return Lowered(narrow(whole), *(_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)))
+    places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
+    found = Lowered(narrow(whole), places[0], places[1], places[2], places[3])
+    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
 
 
-def _frozen(places: Mapping[str, set[int]]) -> Mapping[str, frozenset[int]]:
+def _tracked(program: Program, system: str) -> frozenset[str]:
+    """The locks with sections that claims speak of; no other claim needs to know where these are."""
+    claims = (c for c in program.claims if c.kind == "atomic_sections" and c.system in (None, system))
+    asked = frozenset(lock for claim in claims for lock in claim.targets)
+    return asked | {ANY} if asked else asked
+
+
+def _frozen(places: Mapping[str, set[T]]) -> Mapping[str, frozenset[T]]:
     return {name: frozenset(found) for name, found in places.items()}
 
 
@@ -135,6 +150,7 @@ def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Grap
         frozenset(freed),
         any(call.callee == "lock_kernel" for call in calls),
         declared.cpus == 1 and declared.preempt,
+        _tracked(program, declared.name),
     )
     graph.locations += [Location("") for _ in entries]
     return graph

@@ -24,6 +24,7 @@ from verify.ir import (
 from verify.lower import Lowered
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, formula
+from verify.lower.sections import sections
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
 from verify.response import Response
 from verify.semantics import FINISHED
@@ -41,7 +42,7 @@ BUILT_IN: dict[str, LocationKind] = {
 def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Expr:
     """The property behind a claim: what must hold in every reachable state, or be shown not to.
 
-    Of a claim about what happens later it is that there is nothing to wait for: nobody is where it speaks of.
+    Of a claim about whole runs it is that there is nothing to say: nobody is where it speaks of.
     """
     match claim.kind:
         case "reach":
@@ -54,6 +55,8 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
             return TRUE
         case "eventually" | "no_starvation":
             return never_at(lowered.system, {place for one in responses(claim, lowered) for place in one.begin})
+        case "atomic_sections":
+            return never_at(lowered.system, sections(lowered, claim.targets))
         case _:
             assert claim.invariant is not None  # noqa: S101 - every other kind that gets here names one
             return invariant(program, lowered, claim.invariant)

@@ -71,11 +71,13 @@ def word_step(graph: Graph, row: Primitive, place: Place, args: Sequence[Expr], 
     if row.guard is not None:
         graph.waiting.setdefault(lock_name(place), set()).add(graph.standing)
         graph.past.setdefault(lock_name(place), set()).add(after)
+    if row.lock:
+        graph.mark(lock_name(place), row.lock, after)
     graph.action(after, guard, updates)
     if row.sleeps:
         graph.waits.add(graph.here)
     if row.sleeps and graph.big_lock and row.guard is not None:
-        graph.waiting[lock_name(place)].add(_wait_without_big_lock(graph, after, guard, updates))
+        graph.waiting[lock_name(place)].add(_wait_without_big_lock(graph, row, place, after, guard, updates))
     graph.here = after
 
 
@@ -84,13 +86,17 @@ def lock_name(place: Place) -> str:
     return f"{place.cls}.{place.name}" if isinstance(place, Field) else place.name
 
 
-def _wait_without_big_lock(graph: Graph, after: int, guard: Expr, updates: Sequence[Update]) -> int:
+def _wait_without_big_lock(  # noqa: PLR0913, PLR0917 - a step, and what it is of
+    graph: Graph, row: Primitive, place: Place, after: int, guard: Expr, updates: Sequence[Update]
+) -> int:
     """The steps of a sleeper that holds the big lock: let it go, wait, take it again. Returns where it sleeps."""
     depth = graph.local(DEPTH, Range(0, DEPTH_MAX))
     asleep, awake = graph.location(), graph.location()
     graph.waits |= {asleep, awake}
     graph.action(asleep, conj([binary(">", depth, Const(0)), negate(guard)]), [Update(BIG_LOCK, Const(0))])
     graph.here = asleep
+    if row.lock:
+        graph.mark(lock_name(place), row.lock, awake)
     graph.action(awake, guard, updates)
     graph.here = awake
     graph.action(after, binary("==", BIG_LOCK, Const(0)), [Update(BIG_LOCK, Me())])

@@ -29,12 +29,15 @@ from verify.ir import (
 )
 from verify.lower.scope import Scope, assigned
 from verify.lower.simplify import binary, conj, negate, parts
-from verify.source import NOWHERE
+from verify.source import NOWHERE, Span
 from verify.syntax.ast import Stmt, StructDecl
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Enum, Int, Null, Pointer, Struct, Type
 
 END = 1
+Mark = tuple[int, int, int]  # from a location to another, 1 where a lock is taken, -1 where it is given back
+Unclear = tuple[Span, str]  # a place, and what a lock is there
+ANY = ""  # a lock of which it is not known which
 ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
 FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
 
@@ -51,6 +54,7 @@ class Graph:
     freed: frozenset[str] = frozenset()  # structs whose objects may be freed under somebody's pointer
     big_lock: bool = False  # whether the program uses lock_kernel
     preemption: bool = False  # whether the system looks at preemption
+    tracked: frozenset[str] = frozenset()  # the locks with sections that claims speak of, and ANY if there are some
     locations: list[Location] = field(default_factory=lambda: [Location(kind, kind) for kind in FIXED])
     actions: list[Action] = field(default_factory=list)
     locals: dict[str, Var] = field(default_factory=dict)
@@ -59,6 +63,8 @@ class Graph:
     begins: dict[str, set[int]] = field(default_factory=dict)  # function: where a call of it begins
     waiting: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread waits for it
     past: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread comes to when it has it
+    sections: dict[str, set[Mark]] = field(default_factory=dict)  # lock: where it is taken and given back
+    unclear: dict[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
     outside: int = IDLE  # where the `atomic` that lowering is in begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
@@ -93,6 +99,18 @@ class Graph:
     def standing(self) -> int:
         """The location at which a thread stands before the next step, which may be a part of an `atomic`."""
         return self.outside if self.atomic else self.here
+
+    def mark(self, lock: str, how: str, target: int) -> None:
+        """Note that the step from here to `target` takes a lock, or gives it back."""
+        why = (
+            "is taken here, or not" if how == "attempt"
+            else f"is {'taken' if how == 'acquire' else 'given back'} within `atomic`" if self.atomic
+            else "" if lock else "may be the one that is removed here"
+        )  # fmt: skip
+        if why:
+            self.unclear.setdefault(lock, (self.micro.span, why))
+        else:
+            self.sections.setdefault(lock, set()).add((self.here, target, 1 if how == "acquire" else -1))
 
     def fresh(self, stem: str) -> str:
         """Return a binder name never used before."""

@@ -87,6 +87,12 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
                     graph.past[lock].add(graph.here)
         case ast.Foreach():
             _foreach(graph, scope, stmt)
+        case ast.Empty(gone=(how, lock)) if lock in graph.tracked:
+            before = graph.here
+            graph.step()
+            after, graph.here = graph.here, before
+            graph.mark(lock, how, after)
+            graph.here = after
         case ast.Empty():
             pass
         case ast.Labeled() | ast.If() | ast.Block() | ast.Switch() | ast.Loop():

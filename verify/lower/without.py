@@ -9,7 +9,7 @@ from typing import TypeVar
 from verify.syntax import ast
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.program import Program
-from verify.syntax.types import INT, Bool
+from verify.syntax.types import INT, Bool, Pointer, Struct
 
 T = TypeVar("T")
 FALSE = ast.Number(0)
@@ -56,8 +56,21 @@ def _emptied(stmt: ast.Stmt) -> ast.Stmt:
             return replace(stmt, body=_emptied(body))
         case ast.If():
             return replace(stmt, cond=replace(FALSE, span=stmt.cond.span))
+        case ast.Do(expr=ast.Call(kind="primitive", args=(lock, *_)) as call) if PRIMITIVES[call.callee].lock:
+            return ast.Empty((PRIMITIVES[call.callee].lock, _lock_name(lock)), span=stmt.span)
         case _:
             return ast.Empty(span=stmt.span)
+
+
+def _lock_name(lock: ast.Expr) -> str:
+    """What claims call a lock; empty where that depends on how control comes there."""
+    match lock:
+        case ast.Unary("&", ast.Member(ast.ExprNode(type=Pointer(Struct(struct)) | Struct(struct)), field)):
+            return f"{struct}.{field}"
+        case ast.Unary("&", ast.Name(name, "global")):
+            return name
+        case _:
+            return ""
 
 
 def _optional(stmt: ast.Stmt) -> ast.Stmt:

@@ -82,6 +82,8 @@ def _end(claim: ClaimResult) -> str:
             return f"{claim.guard} fires"
         case "lock_balanced":
             return "a lock is kept"
+        case "atomic_sections":
+            return f"no run goes on like that in which each section of {claim.guard} is one step"
         case _:
             return f"{claim.invariant or claim.name} is false"
 

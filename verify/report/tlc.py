@@ -48,6 +48,7 @@ class TlcClaim:
     reason: str = ""
     later: bool = False  # what is to happen later, on fair runs
     loop: int | None = None
+    whole: bool = False  # what each run is to have a counterpart of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ def _claim(claim: TlcClaim, names: int, width: int) -> Iterator[Styled]:
 
 def _said(claim: TlcClaim) -> str:
     match claim.said:
+        case "holds" if claim.whole:
+            return "in every run" if claim.holds else "of nobody"
         case "holds":
             return "in every state" if not claim.later else "on every fair run" if claim.holds else "of nobody"
         case "violated" if claim.loop is not None:

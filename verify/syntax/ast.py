@@ -310,7 +310,9 @@ class Foreach(Node):
 
 @dataclass(frozen=True, slots=True)
 class Empty(Node):
-    """`;`."""
+    """`;`, or where a call on a lock was that is removed: what it did, and the name of the lock, empty if not known."""
+
+    gone: tuple[str, str] | None = None  # ("acquire", "task.alloc_lock")
 
 
 Stmt = (
@@ -409,7 +411,7 @@ class InvariantDecl(Node):
 
 ClaimKind = Literal[
     "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
-    "race_free", "writers", "eventually", "no_starvation",
+    "race_free", "writers", "eventually", "no_starvation", "atomic_sections",
 ]
 
 
@@ -429,7 +431,7 @@ class ClaimDecl(Node):
         """The claim as a user names it on the command line: "necessary ptrace_attach.check for inv in SMP"."""
         words: list[str] = [self.kind]
         if self.targets:
-            words.append(self.targets[0] if self.kind != "minimal" else "{" + ", ".join(self.targets) + "}")
+            words.append(", ".join(self.targets) if self.kind != "minimal" else "{" + ", ".join(self.targets) + "}")
         if self.kind == "writers":
             words.append("= {" + ", ".join(self.functions) + "}")
         if self.invariant:

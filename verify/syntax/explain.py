@@ -25,7 +25,7 @@ _STATEMENT = _EXPRESSION | {
 }
 _ITEM = _TYPE | {
     "GHOST", "system", "invariant", "CLAIM_INVARIANT", "CLAIM_GUARD", "CLAIM_PLACE", "CLAIM_SYSTEM", "minimal",
-    "race_free", "no_starvation", "writers",
+    "race_free", "no_starvation", "atomic_sections", "writers",
 }
 
 # A phrase stands for all words of its set when all of them could come next.

@@ -254,4 +254,5 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "sole": Primitive(("object",), Bool(), special="sole"),
 }
 
+OWNED = frozenset({"spinlock", "mutex", "rwlock", "rwsem"})  # kinds of lock that whoever takes them gives back
 WAITED_FOR = frozenset(row.params[row.ref] for row in PRIMITIVES.values() if row.guard is not None)  # kinds of lock

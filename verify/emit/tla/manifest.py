@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from verify.emit.tla.atomic import Atomic
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 
@@ -19,7 +20,7 @@ class Expected:
     broken: Sequence[str]
 
 
-def manifest(spec: Spec, model: Model, source: str, expected: Expected | None) -> str:
+def manifest(spec: Spec, model: Model, above: Sequence[Atomic], source: str, expected: Expected | None) -> str:
     """The manifest as JSON; without `expected`, it is not said what comes out."""
     whole = {
         "path": ".",
@@ -31,6 +32,7 @@ def manifest(spec: Spec, model: Model, source: str, expected: Expected | None) -
         "modules": [
             _module(spec.module, []),
             _module(model.module, [_config(name, text, expected) for name, text in model.configs.items()]),
+            *(_module(one.module, [_config(one.module, one.config, None)]) for one in above),
             _module(f"AP{spec.module}", []),
         ],
     }

@@ -13,7 +13,7 @@ from verify.emit.tla.kinds import Kinds, kinds_of
 from verify.emit.tla.later import later
 from verify.emit.tla.layout import WIDTH, boxed, item, noted, plain, titled, wrapped
 from verify.emit.tla.names import Names, names_of
-from verify.emit.tla.preamble import definitions
+from verify.emit.tla.preamble import definitions, needed
 from verify.emit.tla.starts import Starts
 from verify.emit.tla.steps import Groups, by_function, groups_of, writer
 from verify.emit.tla.terms import CHAINED, Helpers, Reader, chain
@@ -44,6 +44,7 @@ class Spec:
     types: Mapping[str, str]  # of each variable the set that it is in
     conjuncts: tuple[Conjunct, ...] = ()  # of the invariant, if there is one
     liveness: tuple[tuple[str, Liveness], ...] = ()  # with theirs; without those that nobody can break
+    helpers: frozenset[str] = frozenset()  # the operators of the preamble that it defines
 
     @property
     def text(self) -> str:
@@ -98,7 +99,8 @@ def specify(  # noqa: PLR0913 - what a module may have
         "=" * 79,
     ]
     return Spec(
-        module, system, names, reader.kinds, tuple(called), tuple(lines), types, tuple(conjuncts), promised.properties
+        module, system, names, reader.kinds, tuple(called), tuple(lines), types, tuple(conjuncts), promised.properties,
+        needed(helpers),
     )
 
 

@@ -38,11 +38,9 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def definitions(system: System, names: Names, helpers: Helpers) -> list[str]:
-    """The lines that define what is used."""
-    wanted = set(helpers.used)
-    for name in ("Rem", "BitXor", "BitOr", "BitAnd"):
-        wanted |= set(NEEDS[name]) if name in wanted else set()
+def definitions(system: System, names: Names, helpers: Helpers, known: frozenset[str] = frozenset()) -> list[str]:
+    """The lines that define what is used, but for what is `known` already."""
+    wanted = needed(helpers) - known
     lines = list[str]()
     for name, text in TEXTS.items():
         lines += text if name in wanted else ()
@@ -52,8 +50,17 @@ def definitions(system: System, names: Names, helpers: Helpers) -> list[str]:
         cases = " ELSE ".join(f'IF x = "{label}" THEN {place}' for place, label in names.labels.items())
         lines += ["PlaceNumber(x) ==", *wrapped(f"{cases} ELSE 0", 4, 6)]
     for (cls, mine, free), name in helpers.referenced.items():
-        lines += _referenced(system, names, cls, name, mine=mine, free=free)
+        head = f"{name}({', '.join(filter(None, ('c', '' if free else 'self', helpers.state)))})"
+        lines += _referenced(system, names, cls, head, mine=mine, free=free)
     return lines
+
+
+def needed(helpers: Helpers) -> frozenset[str]:
+    """The operators of the preamble that are used, and those that they use."""
+    wanted = set(helpers.used)
+    for name in ("Rem", "BitXor", "BitOr", "BitAnd"):
+        wanted |= set(NEEDS[name]) if name in wanted else set()
+    return frozenset(wanted)
 
 
 def _bit_and(width: int) -> list[str]:
@@ -63,9 +70,9 @@ def _bit_and(width: int) -> list[str]:
     return ["BitAnd(x, y) ==", *wrapped(" + ".join(parts) + sign, 4, 6)]
 
 
-def _referenced(system: System, names: Names, cls: str, name: str, *, mine: bool, free: bool) -> list[str]:  # noqa: PLR0913 - one case
+def _referenced(system: System, names: Names, cls: str, head: str, *, mine: bool, free: bool) -> list[str]:  # noqa: PLR0913 - one case
     """Whether anything but the acting thread's locals and the object's own fields points to an object."""
-    lines = [f"{name}(c) ==" if free else f"{name}(c, self) ==", "    /\\ c # NULL"]
+    lines = [f"{head} ==", "    /\\ c # NULL"]
     first = True
     for (cell, local), var in variables(system):
         if var.domain != Ptr(cls) or (cell, local) not in names.variables or local.startswith("#"):

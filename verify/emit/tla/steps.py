@@ -140,13 +140,19 @@ class Writer:
     def _move(self, action: Action, here: Reader, indent: int) -> list[str]:
         return item(AND, f"pc' = {self._pc(action, here)}", indent)
 
+    def outcome(self, action: Action, here: Reader) -> Mapping[str, str]:
+        """The values of the variables that the action changes, by the variable as it is written."""
+        here = here.value()
+        values = {name: self.stores.value(name, updates, here) for name, updates in self.stores.changed(action).items()}
+        return {self.names.variables[THREAD, PC]: self._pc(action, here), **values}
+
     def _pc(self, action: Action, here: Reader) -> str:
         here = here.value()
         moves = [f"![{SELF}] = {here.place(action.target)}"]
         for update in action.updates:
             if key_of(update.place) == (THREAD, PC):
                 moves += self.stores.excepted(update, here)
-        return f"[pc EXCEPT {', '.join(moves)}]"
+        return f"[{self.names.variables[THREAD, PC]} EXCEPT {', '.join(moves)}]"
 
     def _effects(self, action: Action, here: Reader, changing: Iterable[str], indent: int) -> list[str]:
         """Every variable after the action, but those that the whole operator leaves as they are.

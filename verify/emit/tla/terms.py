@@ -66,6 +66,7 @@ class Helpers:
     used: set[str] = field(default_factory=set)
     bits: list[int] = field(default_factory=lambda: [1])  # the width that BitAnd has to have
     referenced: dict[tuple[str, bool, bool], str] = field(default_factory=dict)  # (class, mine, in a property): name
+    state: str = ""  # the record that variables are fields of, if they are: an argument of operators that read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,8 @@ class Reader:
         if key not in self.helpers.referenced:
             self.helpers.referenced[key] = self.names.namer.name(f"{self.names.sets[cls][:-1]}Referenced")
         name = self.helpers.referenced[key]
-        return f"{name}({self.cell(pointer, cls)}, {self.me})" if self.me else f"{name}({self.cell(pointer, cls)})"
+        given = filter(None, (self.cell(pointer, cls), self.me, self.helpers.state))
+        return f"{name}({', '.join(given)})"
 
     # ---- values ----------------------------------------------------------------------------------
 

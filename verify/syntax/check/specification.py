@@ -9,7 +9,9 @@ from verify.source import Span
 from verify.syntax.ast import (
     ClaimDecl,
     Decl,
+    FieldDecl,
     FunctionDecl,
+    GlobalDecl,
     GroupDecl,
     InvariantDecl,
     Quantified,
@@ -20,7 +22,7 @@ from verify.syntax.check.initial import start_value
 from verify.syntax.check.names import bind
 from verify.syntax.check.pure import expand
 from verify.syntax.check.scope import File, Scope, closest, once
-from verify.syntax.primitives import WAITED_FOR
+from verify.syntax.primitives import OWNED, WAITED_FOR
 from verify.syntax.program import Guard
 from verify.syntax.types import Lock
 
@@ -134,6 +136,8 @@ def claim(
             targets = tuple(_field(t, decl, file) for t in targets)
         case "no_starvation":
             targets = tuple(_lock(t, decl, file) for t in targets)
+        case "atomic_sections":
+            targets = tuple(dict.fromkeys(_owned(t, decl, file) for t in targets))
         case "prove" | "refute" | "lock_balanced" | "deadlock_free":
             pass
     for target in decl.without:
@@ -193,9 +197,7 @@ def _field(target: str, decl: ClaimDecl, file: File) -> str:
 
 def _lock(target: str, decl: ClaimDecl, file: File) -> str:
     """The lock, semaphore or completion that a claim names, as `struct.field` or the name of a global."""
-    name = target if target in file.globals else _field(target, decl, file)
-    struct, _, field = name.rpartition(".")
-    found = file.structs.get(struct, {}).get(field) if struct else file.globals.get(field)
+    name, found = _variable(target, decl, file)
     if found is not None and not (isinstance(found.declared, Lock) and found.declared.kind in WAITED_FOR):
         file.error(
             "KC166", f"nobody waits for `{name}`, which is no lock", decl.span,
@@ -203,6 +205,25 @@ def _lock(target: str, decl: ClaimDecl, file: File) -> str:
             hint="name a lock, a semaphore or a completion; of others, `eventually FUNCTION.LABEL;` may speak",
         )
     return name
+
+
+def _owned(target: str, decl: ClaimDecl, file: File) -> str:
+    """The lock that a claim about its sections names, as above."""
+    name, found = _variable(target, decl, file)
+    if found is not None and not (isinstance(found.declared, Lock) and found.declared.kind in OWNED):
+        file.error(
+            "KC167", f"`{name}` has no sections: nobody takes it and gives it back", decl.span,
+            notes=((f"`{name}` is here", found.span),),
+            hint="name a spinlock, a mutex, an rwlock or an rw_semaphore",
+        )
+    return name
+
+
+def _variable(target: str, decl: ClaimDecl, file: File) -> tuple[str, FieldDecl | GlobalDecl | None]:
+    """The name of a global, or `struct.field`, and its declaration; a global comes first."""
+    name = target if target in file.globals else _field(target, decl, file)
+    struct, _, field = name.rpartition(".")
+    return name, file.structs.get(struct, {}).get(field) if struct else file.globals.get(field)
 
 
 def _system(decl: ClaimDecl, file: File, named: Mapping[str, SystemDecl]) -> None:

@@ -96,6 +96,7 @@ ROWS: Mapping[str, Callable[..., object]] = {
     "claim_minimal": claims.claim_minimal,
     "claim_race_free": claims.claim_race_free,
     "claim_no_starvation": claims.claim_no_starvation,
+    "claim_atomic_sections": claims.claim_atomic_sections,
     "claim_writers": claims.claim_writers,
     "in_system": claims.in_system,
     "without": claims.without,

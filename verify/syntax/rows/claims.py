@@ -157,6 +157,11 @@ def claim_no_starvation(at: Place, target: str, *options: Option) -> ClaimDecl:
     return _claim(at, "no_starvation", (target, *options))
 
 
+def claim_atomic_sections(at: Place, *parts: str | Option) -> ClaimDecl:
+    """`atomic_sections task.alloc_lock, tasklist_lock;`."""
+    return _claim(at, "atomic_sections", parts)
+
+
 def claim_writers(at: Place, *parts: str | Word | Option) -> ClaimDecl:
     """`writers task.ptrace = {f, g};`."""
     return _claim(at, "writers", parts, functions=tuple(word.text for word in only(Word, parts)))
