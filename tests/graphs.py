@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from verify.decode import decode
+from verify.by_tlc.decode import decode
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
 from verify.engine.packing import beginnings, layout, unpack

@@ -15,6 +15,7 @@ from tests.strategies import spaces
 from tests.test_emit_tla import errors
 from tests.wholes import explored, has_counterpart, runs
 from verify.api import Options, check_file, select, tlc_file
+from verify.by_tlc.sections import follow
 from verify.cli import main
 from verify.counterparts import without_counterpart
 from verify.emit.properties import Sections
@@ -31,7 +32,6 @@ from verify.outcome import expectation
 from verify.report.story import story
 from verify.report.tlc import TlcClaim, TlcResult, exit_code
 from verify.resources import specs_root
-from verify.sections_by_tlc import follow
 from verify.syntax import load_text
 from verify.tlc.answer import Answer
 from verify.tlc.find import find

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.graphs import graph_of, read_graph
 from tests.strategies import properties, spaces
-from verify import by_tlc, parts_by_tlc
 from verify.api import Options, check_file, select, tlc_file
-from verify.by_tlc import check_by_tlc, counted, watching
+from verify.by_tlc import parts, whole
+from verify.by_tlc.decode import decode, run_of
+from verify.by_tlc.whole import check_by_tlc, counted, watching
 from verify.cli import main
-from verify.decode import decode, run_of
 from verify.emit.properties import Property
 from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify
@@ -131,14 +131,14 @@ def test_no_state_of_the_system_is_refused() -> None:
 
 @pytest.mark.slow
 def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_tlc, "MOST_STATES", 1_000)
+    monkeypatch.setattr(whole, "MOST_STATES", 1_000)
     result = tlc_file("core.kc", Options(budget=300.0))
     assert result.parts == 5
     assert result.differences == ()
     assert result.theirs == result.ours
     runs = {claim.name: claim for claim in result.claims if claim.said == "violated"}
-    whole = check_file("core.kc", Options(claims=tuple(runs), tasks=2))
-    lengths = {claim.name: len(claim.trace.steps) for claim in whole.claims if claim.trace}
+    proved = check_file("core.kc", Options(claims=tuple(runs), tasks=2))
+    lengths = {claim.name: len(claim.trace.steps) for claim in proved.claims if claim.trace}
     assert {name: claim.steps for name, claim in runs.items()} == lengths
     assert all(claim.run is not None for claim in runs.values())
     assert {claim.name for claim in result.claims if claim.said == "unknown"} == {
@@ -151,8 +151,8 @@ def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch
 
 
 def test_tlc_is_not_started_where_no_run_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_tlc, "MOST_STATES", 1_000)
-    monkeypatch.setattr(parts_by_tlc, "checked", lambda *_: pytest.fail("TLC was started"))
+    monkeypatch.setattr(whole, "MOST_STATES", 1_000)
+    monkeypatch.setattr(parts, "checked", lambda *_: pytest.fail("TLC was started"))
     result = tlc_file("core.kc", Options(claims=("deadlock_free",)))
     assert [claim.said for claim in result.claims] == ["unknown"]
     assert (result.theirs, result.ours, result.parts) == (None, None, 0)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_emit_tla import errors
-from verify import by_induction
 from verify.api import Options, select
-from verify.by_induction import check
+from verify.by_tlc import induction
+from verify.by_tlc.induction import check
 from verify.cli import main
 from verify.emit.places import places
 from verify.emit.properties import EmitError
@@ -369,7 +369,7 @@ NO_TOOLS = Tools(Path("no java"), Path("no jar"))
 
 
 def test_tlc_is_not_started_for_too_many_states(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_induction, "MOST_SEEN", 10)
+    monkeypatch.setattr(induction, "MOST_SEEN", 10)
     claim, version = check(proof("refcount", "lock_balanced"), NO_TOOLS, 300.0)
     assert (claim.said, version) == ("unknown", "")
     assert "too many" in claim.reason

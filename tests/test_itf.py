@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.strategies import spaces
 from verify.api import Options, check_file, select
+from verify.by_tlc.decode import decode
 from verify.cli import main
-from verify.decode import decode
 from verify.emit.itf import itf
 from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify

@@ -16,9 +16,11 @@ from tests import fair
 from tests.strategies import explore, spaces
 from tests.test_emit_tla import errors
 from verify.api import Options, check_file, export_file, select, tlc_file
-from verify.by_tlc import LATER, watching
+from verify.by_tlc.common import LATER
+from verify.by_tlc.decode import lasso_of
+from verify.by_tlc.lassos import DISAGREES, Found, ask
+from verify.by_tlc.whole import watching
 from verify.cli import main
-from verify.decode import lasso_of
 from verify.emit.properties import Liveness
 from verify.emit.tla.layout import WIDTH
 from verify.emit.tla.model import model_of
@@ -27,7 +29,6 @@ from verify.exporting.subject import subject
 from verify.exporting.tla import Export, export_tla, with_manifest
 from verify.instances import THREAD, Slot
 from verify.ir import PC
-from verify.lassos import DISAGREES, Found, ask
 from verify.lower import Lowered, lower
 from verify.lower.claims import responses
 from verify.report.run import FOR_EVER, STAYS, run

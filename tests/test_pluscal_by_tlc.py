@@ -16,8 +16,8 @@ from tests.graphs import Packed, graph_of, packed
 from tests.strategies import properties, spaces
 from tests.test_liveness import FAILS
 from verify.api import Options, select
-from verify.by_tlc import watching
-from verify.decode import decode
+from verify.by_tlc.decode import decode
+from verify.by_tlc.whole import watching
 from verify.emit.pluscal.algorithm import STARTED_ONCE, specify
 from verify.emit.pluscal.steps import PLACE, RUNS
 from verify.emit.properties import EmitError, Property

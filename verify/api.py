@@ -248,10 +248,10 @@ def tlc_file(
     `jar` is a tla2tools.jar to take instead of the installed one; `hear` is told where TLC stands. Raises ToolError if
     TLC or Java is absent or broken.
     """
-    from verify.by_tlc import check_by_tlc, counted  # noqa: PLC0415 - only with that command
+    from verify.by_tlc.parts import check_parts_by_tlc  # noqa: PLC0415 - the same
+    from verify.by_tlc.whole import check_by_tlc, counted  # noqa: PLC0415 - only with that command
     from verify.exporting.subject import subject  # noqa: PLC0415 - the same
     from verify.exporting.tla import export_tla  # noqa: PLC0415 - the same
-    from verify.parts_by_tlc import check_parts_by_tlc  # noqa: PLC0415 - the same
     from verify.tlc.find import find  # noqa: PLC0415 - the same
 
     tools = find(os.environ, None if jar is None else Path(jar))
@@ -274,7 +274,7 @@ def inductive_file(
 
     Errors of the input are part of the answer. Raises ToolError if TLC or Java is absent or broken.
     """
-    from verify.by_induction import check_inductive  # noqa: PLC0415 - only with that command
+    from verify.by_tlc.induction import check_inductive  # noqa: PLC0415 - only with that command
     from verify.exporting.subject import subject  # noqa: PLC0415 - the same
     from verify.report.inductive import InductiveResult  # noqa: PLC0415 - the same
     from verify.tlc.find import find  # noqa: PLC0415 - the same

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from verify.by_tlc import LARGE, above, answered, checked, differences, run_shown, steps_of
+from verify.by_tlc.common import LARGE, above, answered, checked, differences, run_shown, steps_of
 from verify.emit.tla.parts import HELD, INIT, NEXT, Part, parts_of
 from verify.engine.packing import beginnings, layout
 from verify.engine.search import search

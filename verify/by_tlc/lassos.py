@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from verify.decode import lasso_of
+from verify.by_tlc.decode import lasso_of
 from verify.emit.properties import Liveness
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec

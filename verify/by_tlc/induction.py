@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from verify.decode import decode
+from verify.by_tlc.decode import decode
 from verify.engine.verdict import Counterexample
 from verify.explain.induction import counterexample
 from verify.exporting.broken import broken

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from verify.by_tlc.decode import run_of
 from verify.counterparts import without_counterpart
-from verify.decode import run_of
 from verify.emit.tla.atomic import Atomic
 from verify.exporting.tla import Export
 from verify.instances import Trace

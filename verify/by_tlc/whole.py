@@ -3,7 +3,7 @@
 TLC is started once, however many claims there are: `Watch` tells which properties are false in some state, TLC shows
 a run to the first of these for each, and goes on to count all states. What is to happen later is checked in the same
 run; only if something of that does not, TLC is started again (see `lassos`). It is started once more for the locks
-of each claim whose sections are to be as single steps (see `sections_by_tlc`).
+of each claim whose sections are to be as single steps (see `sections`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from verify.decode import run_of
+from verify.by_tlc.common import (
+    CONFIG,
+    FIRST,
+    LARGE,
+    LATER,
+    OPTIONS,
+    above,
+    answered,
+    checked,
+    differences,
+    run_shown,
+    steps_of,
+)
+from verify.by_tlc.lassos import Found, ask
+from verify.by_tlc.sections import Tracked, follow
 from verify.emit.tla.atomic import Atomic
 from verify.emit.tla.model import Model
 from verify.emit.tla.module import Spec
@@ -23,27 +35,16 @@ from verify.engine.search import Search, search
 from verify.engine.verdict import Refuted, Scope
 from verify.exporting.subject import Asked
 from verify.exporting.tla import Export
-from verify.lassos import Found, ask
 from verify.outcome import Judgement, conclude, entered, wants
-from verify.report.result import ClaimResult, Round
+from verify.report.result import Round
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
-from verify.sections_by_tlc import Tracked, follow
-from verify.semantics import replay
-from verify.smt.accept import accepts, accepts_deadlock
 from verify.tlc.answer import Answer, Progress
-from verify.tlc.errors import TlcOutputError
-from verify.tlc.find import Tools, digest
-from verify.tlc.run import Job, Limits, run
+from verify.tlc.find import Tools
 from verify.tlc.trace import Violation
-from verify.tlc.watch import WATCH, definition, shown, watched
+from verify.tlc.watch import definition, shown, watched
 
 MOST_STATES = 1_000_000  # that are counted here
-LARGE = 50_000  # states from which TLC is worth starting as for a long run
 DEARER = 10  # times that a state costs with its counterparts
-CONFIG = "Check"
-FIRST = ("-deadlock", "-nowarning")  # up to the first violation
-OPTIONS = ("-deadlock", "-continue", "-nowarning")
-LATER = (*OPTIONS, "-lncheck", "final", "-fp", "0")  # once, when all states are known; the same run each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,35 +91,6 @@ def check_by_tlc(
     return replace(result, differences=differing, seconds=time.monotonic() - begin)
 
 
-def checked(  # noqa: PLR0913 - what to check, by what, and how
-    tools: Tools, files: Mapping[str, str], deadline: float, hear: Callable[[Progress], None] | None,
-    options: Sequence[str] = OPTIONS, *, large: bool, module: str = CONFIG,
-) -> Answer:  # fmt: skip
-    """The answer of TLC about a module; with OPTIONS it passes violations over, and shows a run to each."""
-    with TemporaryDirectory(prefix="verify-") as scratch:
-        folder = Path(scratch)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="ascii")
-        job = Job(folder, module, f"{module}.cfg", tuple(options), large=large)
-        return run(tools, job, Limits(max(1.0, deadline - time.monotonic())), hear=hear)
-
-
-def answered(
-    found: Export, answer: Answer, tools: Tools, claims: Sequence[TlcClaim], ours: Counts | None
-) -> TlcResult:
-    """The result, before the two are compared."""
-    stopped = answer.reason or "it stopped before all states were examined"
-    about = found.subject
-    return TlcResult(
-        about.selection.file, about.lowered.system.name, about.instance.tasks, answer.version, digest(tools),
-        tuple(claims), tuple(claim.name for claim in about.left), counts_of(answer), ours,
-        reason="" if answer.complete else stopped,
-    )
-
-
-# ---- the module that TLC checks ------------------------------------------------------------------
-
-
 def watching(spec: Spec, model: Model, names: Sequence[str], properties: Sequence[str] = ()) -> Mapping[str, str]:
     """A module and its model, and one above them that watches the named properties: the text of each file.
 
@@ -129,21 +101,6 @@ def watching(spec: Spec, model: Model, names: Sequence[str], properties: Sequenc
     )
     asked = "".join(["PROPERTIES\n", *(f"    {name}\n" for name in properties)]) if properties else ""
     return {**files, f"{CONFIG}.cfg": files[f"{CONFIG}.cfg"] + asked}
-
-
-def above(spec: Spec, model: Model, lines: Sequence[str], behavior: str) -> Mapping[str, str]:
-    """A module and its model, and one above them with `lines`, which define `Watch`: the text of each file."""
-    full = model.configs.get(f"{model.module}_full", model.configs[model.module])
-    constants = full[full.index("CONSTANTS") : full.index("INVARIANTS")]
-    return {
-        f"{spec.module}.tla": spec.text,
-        f"{model.module}.tla": model.text,
-        f"{CONFIG}.tla": "\n".join([f"---- MODULE {CONFIG} ----", f"EXTENDS {model.module}", *lines, "====", ""]),
-        f"{CONFIG}.cfg": f"{behavior}\n{constants}INVARIANTS\n    {WATCH}\n",
-    }
-
-
-# ---- what is said here ---------------------------------------------------------------------------
 
 
 def counted(found: Export, seconds: float) -> Ours:
@@ -164,16 +121,6 @@ def counted(found: Export, seconds: float) -> Ours:
 
 def _steps(found: Search) -> int | None:
     return None if found.trace is None else len(found.trace.steps)
-
-
-# ---- what TLC says -------------------------------------------------------------------------------
-
-
-def counts_of(answer: Answer) -> Counts | None:
-    """What TLC counts, if it came to its end."""
-    if not answer.complete or answer.distinct is None or answer.initial is None or answer.depth is None:
-        return None
-    return Counts(answer.distinct, answer.initial.distinct, answer.depth)
 
 
 def _claims(
@@ -242,40 +189,9 @@ def _nobody(asked: Asked) -> str:
     return f"waits for `{target}`" if asked.claim.kind == "no_starvation" else f"enters `{entered(asked.claim)}`"
 
 
-def run_shown(found: Export, asked: Asked, violation: Violation) -> ClaimResult | None:
-    """The run of TLC in the form in which runs are shown, if the definition and Z3 accept it."""
-    try:
-        trace = run_of(found.spec, found.model, found.subject.instance, violation)
-    except TlcOutputError:
-        return None
-    if not trace.states or not replay(trace):
-        return None
-    if not (accepts_deadlock(trace) if asked.prop is None else accepts(trace, asked.prop)):
-        return None
-    verdict = Refuted(Scope(trace.instance.tasks, len(trace.steps)), trace, "tlc")
-    return conclude(asked.claim, Judgement(verdict, asked.prop), seconds=0.0)
-
-
-# ---- both ----------------------------------------------------------------------------------------
-
-
-def differences(result: TlcResult) -> Iterator[str]:
-    """Where the two disagree on counts and on runs: one of them is wrong, or the export is."""
-    if result.theirs is not None and result.ours is not None and result.theirs != result.ours:
-        yield f"TLC counts {result.theirs}; here there are {result.ours}"
-    for claim in {claim.property: claim for claim in result.claims}.values():
-        if claim.said == "violated" and claim.run is None and not claim.reason:
-            yield f"{claim.name}: TLC shows no run that the definition and Z3 accept"
-
-
 def _differences(result: TlcResult, told: Mapping[str, int | None], ours: Ours) -> Iterator[str]:
     if told.get("TypeOK") is not None:
         yield "TLC finds a state in which a variable has none of its values"
     for claim in {claim.property: claim for claim in result.claims}.values():
         if claim.said != "unknown" and claim.property in ours.runs and claim.steps != claim.ours:
             yield f"{claim.name}: TLC {steps_of(claim.steps)}, here {steps_of(claim.ours)}"
-
-
-def steps_of(steps: int | None) -> str:
-    """A run of so many steps, or none."""
-    return "finds no run" if steps is None else f"finds a run of {steps} steps"
