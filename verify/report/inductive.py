@@ -11,6 +11,7 @@ from typing import Literal
 from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Counterexample
 from verify.report.cti import cti_object, cti_rows
+from verify.report.json_object import error_object
 from verify.report.result import BAD_INPUT, HOLDS, UNKNOWN
 from verify.report.run import Styled
 from verify.report.text import MARKS, error_lines, seconds
@@ -90,10 +91,7 @@ def inductive_text(result: InductiveResult) -> str:
         "system": result.system,
         "tasks": result.tasks,
         "tlc": {"version": result.version, "sha256": result.sha256},
-        "errors": [
-            {"code": e.code, "message": e.message, "file": e.span.source.path, "line": e.span.line, "hint": e.hint}
-            for e in result.errors
-        ],
+        "errors": [error_object(error) for error in result.errors],
         "claims": [
             {
                 "name": claim.name, "property": claim.property, "said": claim.said, "module": claim.module or None,

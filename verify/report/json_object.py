@@ -38,12 +38,13 @@ def file_object(result: FileResult) -> dict[str, Json]:
         "schema": SCHEMA,
         "file": result.file,
         "versions": dict(result.versions),
-        "errors": [_error(error) for error in result.errors],
+        "errors": [error_object(error) for error in result.errors],
         "claims": [_claim(claim) for claim in result.claims],
     }
 
 
-def _error(error: Diagnostic) -> Json:
+def error_object(error: Diagnostic) -> Json:
+    """An error of the input."""
     line, column = error.span.source.position(error.span.start)
     return {
         "code": error.code,

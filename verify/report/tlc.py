@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verify.diagnostics import Diagnostic
+from verify.report.json_object import error_object
 from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERNAL, UNKNOWN, ClaimResult
 from verify.report.run import Styled, run
 from verify.report.text import FINITE_RUNS, INDENT, MARKS, error_lines, seconds
@@ -156,10 +157,7 @@ def tlc_text(result: TlcResult) -> str:
         "system": result.system,
         "tasks": result.tasks,
         "tlc": {"version": result.version, "sha256": result.sha256},
-        "errors": [
-            {"code": e.code, "message": e.message, "file": e.span.source.path, "line": e.span.line, "hint": e.hint}
-            for e in result.errors
-        ],
+        "errors": [error_object(error) for error in result.errors],
         "claims": [
             {
                 "name": claim.name, "property": claim.property, "said": claim.said, "holds": claim.holds,
