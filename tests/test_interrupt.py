@@ -137,3 +137,37 @@ def test_an_interrupt_that_nobody_reads_of_is_quiet() -> None:
         assert process.stderr is not None
         assert process.stderr.read() == ""
     assert process.returncode == 3
+
+
+JAVA = """\
+#!/bin/sh
+echo $$ > {folder}/started.tmp
+mv {folder}/started.tmp {folder}/started
+exec sleep 600
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_tlc_does_not_outlive_the_command(tmp_path: Path, end: signal.Signals) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(JAVA.format(folder=tmp_path))
+    java.chmod(0o755)
+    start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from verify.cli import main"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{start}; sys.exit(main(['tlc', 'test_and_set.kc']))"], text=True,
+        stderr=subprocess.PIPE, env={**os.environ, "JAVA_HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+    ) as process:
+        try:
+            late = time.monotonic() + 60
+            while not (tmp_path / "started").exists():
+                assert process.poll() is None
+                assert time.monotonic() < late
+                time.sleep(0.01)
+            process.send_signal(end)
+            assert process.wait(timeout=60) == 130
+            with pytest.raises(ProcessLookupError):
+                os.kill(int((tmp_path / "started").read_text()), 0)
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "started"]
+        finally:
+            process.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Annotated
@@ -42,6 +43,7 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         tuple(claim or ()), tuple(without or ()), definitions(define or ()), system, tasks_of(tasks), budget=budget
     )
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: TLC must not go on alone
         if inductive:
             shown = inductive_file(file, options, jar=jar, hear=hear)
             answer = (inductive_text(shown), inductive_lines(shown, width()), inductive_exit(shown), shown.errors)
