@@ -24,7 +24,7 @@ from verify.emit.tla.module import Spec, specify
 from verify.engine.search import search
 from verify.exporting.subject import subject
 from verify.exporting.tla import export_tla
-from verify.instances import Instance
+from verify.instances import Instance, Trace
 from verify.ir import Expr
 from verify.report.tlc import exit_code, tlc_lines
 from verify.tlc.errors import TlcOutputError
@@ -148,6 +148,26 @@ def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch
     lines = "\n".join("".join(text for text, _ in line) for line in tlc_lines(result, 100))
     assert "in 5 parts of the system; as many as found here" in lines
     assert "not asked  what is in every state: with 2 tasks there are too many" in lines
+
+
+@pytest.mark.slow
+def test_the_attack_on_linux_2_4_20_is_the_same_run_for_both() -> None:
+    options = Options(claims=("no_traced_kernel_thread",), budget=900.0)
+    result = tlc_file("v0.kc", options)
+    assert result.differences == ()
+    assert result.theirs == result.ours
+    (theirs,), (ours,) = result.claims, check_file("v0.kc", options).claims
+    assert theirs.run is not None
+    assert theirs.run.trace is not None
+    assert ours.trace is not None
+    assert theirs.steps == len(theirs.run.trace.steps) == len(ours.trace.steps)
+    assert lines_of(theirs.run.trace) == lines_of(ours.trace)
+
+
+def lines_of(trace: Trace) -> list[tuple[int, str, int]]:
+    """Which thread takes which line of which file, as often as it does."""
+    steps = [(step.thread, micro.span) for step in trace.steps for micro in step.action.micro]
+    return sorted((thread, span.source.path, span.line) for thread, span in steps)
 
 
 def test_tlc_is_not_started_where_no_run_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
