@@ -26,10 +26,12 @@ from verify.exporting.subject import subject
 from verify.exporting.tla import export_tla
 from verify.instances import Instance, Trace
 from verify.ir import Expr
-from verify.report.tlc import exit_code, tlc_lines
+from verify.report.tlc import TlcResult, exit_code, tlc_lines
+from verify.tlc.answer import Answer
 from verify.tlc.errors import TlcOutputError
 from verify.tlc.find import find
 from verify.tlc.run import Job, Limits, run
+from verify.tlc.trace import Violation
 from verify.tlc.watch import shown, watched
 
 SMALL = ("peterson.kc", "ticket_broken.kc")
@@ -147,7 +149,7 @@ def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch
     assert exit_code(result) == 3
     lines = "\n".join("".join(text for text, _ in line) for line in tlc_lines(result, 100))
     assert "in 5 parts of the system; as many as found here" in lines
-    assert "not asked  what is in every state: with 2 tasks there are too many" in lines
+    assert "not asked  what is in every state: with 2 tasks there are more than are counted" in lines
 
 
 @pytest.mark.slow
@@ -177,6 +179,84 @@ def test_tlc_is_not_started_where_no_run_is_to_be_found(monkeypatch: pytest.Monk
     assert [claim.said for claim in result.claims] == ["unknown"]
     assert (result.theirs, result.ours, result.parts) == (None, None, 0)
     assert exit_code(result) == 3
+
+
+# ---- what a claim says ---------------------------------------------------------------------------
+
+NOBODY = """
+struct task { bool a, b; };
+void user(void) {
+    if (current->a) {
+c>      if (current->b) return;
+    }
+}
+system { task u[*] runs user; }
+dead user.c;
+"""
+MADE = """
+struct task { bool bad; };
+void worker(void) { current->bad = true; }
+void user(void) { struct task *p = new struct task; if (p) spawn(p, worker); }
+system { task u[2] runs user; }
+invariant none_bad = forall (struct task *t) !t->bad;
+prove none_bad;
+"""
+ELSEWHERE = """
+struct task { bool a; };
+void user(void) { c> if (current->a) return; current->a = true; }
+system { task u[*] runs user; }
+invariant i = forall (struct task *t) !t->a;
+necessary user.c for i;
+"""
+
+
+def answered(tmp_path: Path, text: str, name: str = "a.kc") -> TlcResult:
+    path = tmp_path / name
+    path.write_text(text)
+    return tlc_file(str(path), Options(budget=300.0))
+
+
+@pytest.mark.slow
+def test_a_claim_about_a_guard_that_nobody_comes_to_fails(tmp_path: Path) -> None:
+    (claim,) = answered(tmp_path, NOBODY).claims
+    assert (claim.said, claim.holds, claim.reason) == ("holds", False, "no run comes to `user.c`")
+    (claim,) = answered(tmp_path, NOBODY.replace("bool a, b", "bool a = true, b")).claims
+    assert (claim.said, claim.holds, claim.reason) == ("holds", True, "")
+
+
+@pytest.mark.slow
+def test_there_is_room_for_a_thread_that_is_made(tmp_path: Path) -> None:
+    result = answered(tmp_path, MADE)
+    assert (result.tasks, [claim.said for claim in result.claims]) == (3, ["violated"])
+
+
+@pytest.mark.slow
+def test_where_no_claim_was_asked_nothing_holds(tmp_path: Path) -> None:
+    result = answered(tmp_path, ELSEWHERE)
+    assert (result.claims, result.left) == ((), ("necessary user.c for i",))
+    assert exit_code(result) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["integers.kc", "check.kc"])
+def test_a_file_may_be_called_like_a_module_of_tlc(tmp_path: Path, name: str) -> None:
+    result = answered(tmp_path, MADE, name)
+    assert (result.reason, [claim.said for claim in result.claims]) == ("", ["violated"])
+
+
+def test_a_run_that_tlc_was_stopped_in_is_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last run in the output is cut off: half of it is no run of the system."""
+    options = Options(budget=300.0)
+    found = export_tla(subject(select("test_and_set_broken.kc", options), options, "X"))
+    names = ["TypeOK", *dict.fromkeys(asked.name for asked in found.asked)]
+    printed = ('<<"Watch", 0, 0>>', f'<<"Watch", {names.index("MutualExclusion") + 1}, 12>>')
+    cut = Answer("violated", "", (Violation("invariant", "Watch", (), printed=printed),), printed=printed)
+    monkeypatch.setattr(whole, "checked", lambda *_, **__: cut)
+    result = check_by_tlc(found, counted(found, 300.0), find(os.environ), 300.0)
+    claim = next(claim for claim in result.claims if claim.property == "MutualExclusion")
+    assert (claim.said, claim.steps, claim.run) == ("violated", 12, None)
+    assert claim.reason == "TLC was stopped before it showed the run"
+    assert not any("no run that the definition" in text for text in result.differences)
 
 
 # ---- what can be wrong -------------------------------------------------------------------------

@@ -261,3 +261,9 @@ def test_a_store_for_every_object_is_one_for_each() -> None:
         "task_flags[1] = (task_on[1] -> 0 : task_flags[1])",
         "task_flags[2] = (task_on[2] -> 0 : task_flags[2])",
     ]
+
+
+def test_claims_that_it_has_no_form_for_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "torn_read.kc", "--to", "promela", "-o", str(tmp_path)]) == 0
+    assert "no file for `atomic_sections lock`: promela has no form for it" in capsys.readouterr().err
+    assert "never_in_section" not in (tmp_path / "torn_read.pml").read_text()

@@ -30,7 +30,7 @@ from verify.ir import (
 )
 from verify.lower import lower
 from verify.lower.claims import invariant, never_at
-from verify.report.names import members, slot_name, value_name
+from verify.report.names import bare, members, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.run import run
 from verify.report.steps import change_name, lines, steps
@@ -325,3 +325,7 @@ def test_reading_what_is_shared_is_no_mere_control() -> None:
         action = replace(step.action, guard=guard, updates=())
         (line,) = steps(Trace(trace.instance, (trace.states[0], trace.states[0]), (step._replace(action=action),)))
         assert line.quiet is not read
+
+
+def test_a_local_without_a_name_has_none() -> None:
+    assert [bare(name) for name in ("f.old", "f.old#2", "f.#1:0..255", "f.#2")] == ["old", "old", "", ""]

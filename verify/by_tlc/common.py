@@ -27,6 +27,7 @@ from verify.tlc.watch import WATCH
 
 LARGE = 50_000  # states from which TLC is worth starting as for a long run
 CONFIG = "Check"
+STOPPED = "TLC was stopped before it showed the run"
 FIRST = ("-deadlock", "-nowarning")  # up to the first violation
 OPTIONS = ("-deadlock", "-continue", "-nowarning")
 LATER = (*OPTIONS, "-lncheck", "final", "-fp", "0")  # once, when all states are known; the same run each time

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from verify.by_tlc.common import LARGE, above, answered, checked, differences, run_shown, steps_of
+from verify.by_tlc.common import LARGE, STOPPED, above, answered, checked, differences, run_shown, steps_of
 from verify.emit.tla.parts import HELD, INIT, NEXT, Part, parts_of
 from verify.engine.packing import beginnings, layout
 from verify.engine.search import search
@@ -48,7 +48,8 @@ def check_parts_by_tlc(
     """Have TLC find the runs of the claims that hold because of one. Raises as `check_by_tlc` does."""
     begin = time.monotonic()
     runs = _runs(selection, options, subject(selection, options, version).asked)
-    tasks = max((trace.instance.tasks for trace in runs.values()), default=options.tasks)
+    sizes = [trace.instance.tasks for trace in runs.values()] + [options.tasks or 0]
+    tasks = max(sizes) or None
     found = export_tla(subject(selection, replace(options, tasks=tasks), version))
     parts = dict(_parts(found, runs, begin + options.budget))
     answer, names = Answer("unknown", ""), dict[str, str]()
@@ -116,7 +117,7 @@ def _claims(
             yield TlcClaim(asked.claim.name, asked.name, "unknown", None, None, ours)
             continue
         run = run_shown(found, asked, runs[name]) if name in runs else None
-        reason = "" if name in runs else "TLC was stopped before it showed the run"
+        reason = "" if run is not None or (answer.complete and name in runs) else STOPPED
         good = wants(asked.claim) == "refuted"
         yield TlcClaim(asked.claim.name, asked.name, "violated", good, steps, ours, run, reason)
 

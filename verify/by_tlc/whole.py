@@ -18,6 +18,7 @@ from verify.by_tlc.common import (
     LARGE,
     LATER,
     OPTIONS,
+    STOPPED,
     above,
     answered,
     checked,
@@ -35,12 +36,13 @@ from verify.engine.search import Search, search
 from verify.engine.verdict import Refuted, Scope
 from verify.exporting.subject import Asked
 from verify.exporting.tla import Export
-from verify.outcome import Judgement, conclude, entered, wants
+from verify.instances import instance
+from verify.lower.claims import never_at
+from verify.outcome import Judgement, conclude, entered, removed, wants
 from verify.report.result import Round
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
 from verify.tlc.answer import Answer, Progress
 from verify.tlc.find import Tools
-from verify.tlc.trace import Violation
 from verify.tlc.watch import definition, shown, watched
 
 MOST_STATES = 1_000_000  # that are counted here
@@ -53,6 +55,7 @@ class Ours:
 
     counts: Counts | None
     runs: Mapping[str, int | None]  # by property: steps; None if no state breaks it. Without those not known
+    idle: frozenset[str] = frozenset()  # claims about guards that no run comes to
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def check_by_tlc(
         return checked(tools, found.files, begin + seconds, hear, FIRST, large=long, module=module.module)
 
     sections = {locks: follow(found, locks, track) for locks in found.atomic if _somebody(found, locks, told)}
-    claims = tuple(_claims(found, shown(answer, names), told, ours, _OfRuns(later, sections)))
+    claims = tuple(_claims(found, answer, told, ours, _OfRuns(later, sections)))
     result = answered(found, answer, tools, claims, ours.counts)
     disagree = [later.difference, *(one.difference for one in sections.values())]
     differing = (*differences(result), *_differences(result, told, ours), *filter(None, disagree))
@@ -116,7 +119,19 @@ def counted(found: Export, seconds: float) -> Ours:
             run_here = search(inst, asked.prop, deadlock=asked.prop is None, deadline=deadline)
             if run_here.trace is not None or run_here.complete:
                 runs[asked.name] = _steps(run_here)
-    return Ours(counts, runs)
+    idle = frozenset(one.claim.name for one in found.asked if one.guards and not _met(found, one, deadline))
+    return Ours(counts, runs, idle)
+
+
+def _met(found: Export, asked: Asked, deadline: float) -> bool:
+    """Whether some run comes, as far as is found out, to one of the guards of a claim, in the system that has them."""
+    of = found.subject
+    gone = frozenset(removed(asked.claim)) - set(asked.guards)
+    lowered = of.selection.lower((of.lowered.system.name, gone, frozenset()))
+    here = frozenset[int]().union(*(lowered.labels.get(guard, frozenset()) for guard in asked.guards))
+    prop = never_at(lowered.system, here)
+    found_here = search(instance(lowered.system, of.instance.tasks), prop, deadline=deadline)
+    return found_here.trace is not None or not found_here.complete
 
 
 def _steps(found: Search) -> int | None:
@@ -124,8 +139,9 @@ def _steps(found: Search) -> int | None:
 
 
 def _claims(
-    found: Export, runs: Mapping[str, Violation], told: Mapping[str, int | None], ours: Ours, of_runs: _OfRuns
+    found: Export, answer: Answer, told: Mapping[str, int | None], ours: Ours, of_runs: _OfRuns
 ) -> Iterator[TlcClaim]:
+    runs, complete = shown(answer, ["TypeOK", *dict.fromkeys(asked.name for asked in found.asked)]), answer.complete
     identifiers = {one.name: name for name, one in found.spec.liveness}
     for asked in found.asked:
         if asked.liveness is not None:
@@ -136,8 +152,12 @@ def _claims(
             continue
         said: Said = "unknown" if asked.name not in told else "holds" if told[asked.name] is None else "violated"
         good = None if said == "unknown" else (said == "violated") == (wants(asked.claim) == "refuted")
+        if said == "holds" and asked.claim.name in ours.idle:
+            reason = f"no run comes to `{', '.join(asked.guards)}`"
+            yield TlcClaim(asked.claim.name, asked.name, said, holds=False, reason=reason)
+            continue
         result = run_shown(found, asked, runs[asked.name]) if asked.name in runs else None
-        reason = "TLC was stopped before it showed the run" if said == "violated" and asked.name not in runs else ""
+        reason = STOPPED if said == "violated" and result is None and not (complete and asked.name in runs) else ""
         yield TlcClaim(
             asked.claim.name, asked.name, said, good, told.get(asked.name), ours.runs.get(asked.name), result, reason
         )

@@ -26,7 +26,8 @@ CHECK_EPILOG = (
     "4 cvc5 is not installed, 70 internal error, 130 interrupted."
 )
 EXPORT_EPILOG = (
-    "Exit codes: 0 the files are written, 2 usage, syntax or type error, 70 internal error, 130 interrupted."
+    "Exit codes: 0 the files are written, 2 usage, syntax or type error, 3 some proof is missing, 70 internal error, "
+    "130 interrupted."
 )
 TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "

@@ -23,7 +23,9 @@ def export(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameter
         list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Export this system.")] = None,
-    tasks: Annotated[str, typer.Option(metavar="N", help="How many tasks there are in its model.")] = "any",
+    tasks: Annotated[
+        str, typer.Option(metavar="N", help="How many tasks there are.", show_default="as the system says, else 2")
+    ] = "any",
     claim: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this claim; repeatable.")] = None,
     budget: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Time for each claim, where proofs are exported.")

@@ -22,17 +22,19 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="Check claims about this system.")] = None,
-    tasks: Annotated[str, typer.Option(metavar="N", help="How many tasks there are.")] = "any",
+    tasks: Annotated[
+        str, typer.Option(metavar="N", help="How many tasks there are.", show_default="as the system says, else 2")
+    ] = "any",
     budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for all of it.")] = 600.0,
     jar: Annotated[str | None, typer.Option(metavar="FILE", help="The tla2tools.jar to run.")] = None,
-    inductive: Annotated[bool, typer.Option("--inductive", help="Check invariants for any number of tasks.")] = False,  # noqa: FBT002 - a flag
+    inductive: Annotated[bool, typer.Option("--inductive", help="Check the invariants of proofs instead.")] = False,  # noqa: FBT002 - a flag
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Check a system of FILE.kc with TLC, and compare verdicts, runs and the number of states."""
     from verify.api import Options, ToolError, inductive_file, tlc_file  # noqa: PLC0415 - `--help` must be quick
     from verify.engine.verdict import Progress  # noqa: PLC0415 - the same
-    from verify.report.inductive import inductive_exit, inductive_lines, inductive_text  # noqa: PLC0415 - the same
-    from verify.report.tlc import exit_code, tlc_lines, tlc_text  # noqa: PLC0415 - the same
+    from verify.report.inductive import InductiveResult, inductive_exit, inductive_lines, inductive_text  # noqa: PLC0415 - the same
+    from verify.report.tlc import TlcResult, exit_code, tlc_lines, tlc_text  # noqa: PLC0415 - the same
 
     meter = Meter(sys.stderr)
 
@@ -56,6 +58,10 @@ def tlc(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         return NO_TOOL
     except KeyboardInterrupt:
         meter.clear()
+        if as_json:
+            stopped = InductiveResult(file) if inductive else TlcResult(file, reason="interrupted")
+            text = inductive_text(stopped) if isinstance(stopped, InductiveResult) else tlc_text(stopped)
+            sys.stdout.buffer.write(f"{text}\n".encode())
         return INTERRUPTED
     meter.clear()
     text, lines, code, errors = answer

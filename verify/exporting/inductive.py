@@ -85,7 +85,10 @@ def proof_of(of: Subject, asked: Asked, options: Options) -> Inductive | NoProof
     if exact_tasks(of.lowered.system) is not None:
         return NoProof(asked, "the system says how many tasks there are, so there is no proof for any number")
     alone = replace(of.selection, claims=(asked.claim,))
-    verdict = judge_of(alone, replace(options, claims=(), tasks=None))(asked.claim).verdict
+    judgement = judge_of(alone, replace(options, claims=(), tasks=None))(asked.claim)
+    verdict = judgement.verdict
+    if judgement.unreached:
+        return NoProof(asked, f"no run comes to `{', '.join(judgement.unreached)}`")
     if not isinstance(verdict, Proved) or verdict.basis is None:
         return NoProof(asked, "no proof for any number of tasks was found")
     basis = verdict.basis

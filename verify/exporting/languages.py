@@ -12,7 +12,7 @@ from verify.exporting.inductive import Proofs, proofs_of
 from verify.exporting.pluscal import pluscal_files
 from verify.exporting.promela import promela_files
 from verify.exporting.smt2 import Tell, obligations
-from verify.exporting.subject import Subject, subject
+from verify.exporting.subject import Asked, Subject, subject
 from verify.exporting.tla import export_tla, with_manifest
 from verify.judging import Options, Selection
 from verify.schedule import Voice
@@ -26,6 +26,7 @@ class OfSystem:
     """A language for a system, with the claims about it as properties."""
 
     files: Callable[[Subject], Mapping[str, str]]
+    says: Callable[[Asked], bool]  # which claims it has a form for
     proofs: Callable[[Subject, Options], Proofs] | None = None  # with what shows its claims for any number of tasks
 
 
@@ -40,13 +41,21 @@ def _tla(of: Subject) -> Mapping[str, str]:
     return with_manifest(export_tla(of))
 
 
+def _of_states(asked: Asked) -> bool:
+    return asked.liveness is None and asked.sections is None
+
+
+def _of_runs(asked: Asked) -> bool:
+    return asked.sections is None
+
+
 LANGUAGES: Final[Mapping[Language, OfSystem | OfProofs]] = {
-    "c": OfSystem(export_c),
-    "dot": OfSystem(export_dot),
-    "pluscal": OfSystem(pluscal_files),
-    "promela": OfSystem(promela_files),
+    "c": OfSystem(export_c, _of_states),
+    "dot": OfSystem(export_dot, _of_states),
+    "pluscal": OfSystem(pluscal_files, _of_runs),
+    "promela": OfSystem(promela_files, _of_states),
     "smt2": OfProofs(obligations),
-    "tla": OfSystem(_tla, proofs_of),
+    "tla": OfSystem(_tla, lambda _: True, proofs_of),
 }
 
 
@@ -56,8 +65,12 @@ def files(  # noqa: PLR0913, PLR0917 - what is exported, and whom to tell of it
 ) -> Files:  # fmt: skip
     """The files of an export, those of proofs as they are found. Raises InputError for what the language cannot say."""
     match LANGUAGES[language]:
-        case OfSystem(made, proved):
+        case OfSystem(made, says, proved):
             of = subject(selection, options, versions["verify"])
+            for asked in of.asked:
+                if not says(asked):
+                    tell(asked.claim.name, f"{language} has no form for it; `--to tla` has")
+            of = of.only(says)
             found = proved(of, options) if proofs and proved else Proofs({}, ())
             for asked, reason in found.missing:
                 tell(asked.claim.name, reason)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verify.diagnostics import InputError
@@ -20,7 +20,7 @@ from verify.judging import UNDECIDED, Options, Selection, default_system
 from verify.lower import Lowered
 from verify.lower.claims import property_of, responses
 from verify.lower.sections import sections
-from verify.outcome import BY_TLC, LIVENESS, entered, removed, wants
+from verify.outcome import BY_TLC, LIVENESS, entered, named, removed, wants
 from verify.selecting import problem
 from verify.source import where
 from verify.syntax.ast import ClaimDecl
@@ -38,6 +38,7 @@ class Asked:
     prop: Expr | None
     liveness: Liveness | None = None  # of a claim about what happens later; `prop` is that nobody waits for it
     sections: Sections | None = None  # of a claim about sections as single steps; `prop` is that nobody is in one
+    guards: tuple[str, ...] = ()  # that the claim is about: if it is to say anything, some run comes to one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ class Subject:
     asked: tuple[Asked, ...]
     left: tuple[ClaimDecl, ...]
 
+    def only(self, kept: Callable[[Asked], bool]) -> Subject:
+        """The same with some of its claims alone."""
+        asked = tuple(one for one in self.asked if kept(one))
+        names = {one.name for one in asked}
+        later = tuple(one for one in self.liveness if any(one == each.liveness for each in asked))
+        properties = {name: prop for name, prop in self.properties.items() if name in names}
+        return replace(self, asked=asked, properties=properties, liveness=later)
+
     @property
     def source(self) -> str:
         """The name of the file."""
@@ -72,7 +81,8 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
     gone = frozenset(options.without)
     lowered = selection.lower((system, gone, frozenset()))
     least = least_tasks(lowered.system)
-    tasks = options.tasks or exact_tasks(lowered.system) or max(TASKS, least)
+    room = least + (lowered.system.thread in lowered.system.created)  # for a thread that is made
+    tasks = options.tasks or exact_tasks(lowered.system) or max(TASKS, room)
     if tasks < least:
         raise InputError([problem("KC905", f"system `{system}` starts with {least} tasks", selection.file)])
     mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
@@ -89,7 +99,10 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
         _header(selection, system, options, version),
         {_name(c): Property(_name(c), prop, _note(c), _is_to_hold(c)) for c, prop in wanted.items()},
         tuple({one.name: one for one in later.values()}.values()),
-        tuple(Asked(claim, _name(claim), prop, later.get(claim), whole.get(claim)) for claim, prop in wanted.items()),
+        tuple(
+            Asked(claim, _name(claim), prop, later.get(claim), whole.get(claim), named(claim, options.without))
+            for claim, prop in wanted.items()
+        ),
         tuple(claim for claim in selection.claims if claim not in mine),
     )
 

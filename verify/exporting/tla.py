@@ -11,7 +11,7 @@ from verify.emit.idents import camel
 from verify.emit.properties import EmitError
 from verify.emit.tla.apalache import apalache
 from verify.emit.tla.atomic import Atomic, atomic
-from verify.emit.tla.idents import identifier
+from verify.emit.tla.idents import module
 from verify.emit.tla.manifest import Expected, manifest
 from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify
@@ -99,5 +99,4 @@ def expected(found: Export) -> Expected | None:
 
 def module_name(of: Subject) -> str:
     """What the module of a subject is called."""
-    name = identifier(camel(of.name))
-    return name[:1].upper() + name[1:]
+    return module(camel(of.name))

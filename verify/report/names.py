@@ -32,7 +32,7 @@ def slot_name(system: System, slot: Slot) -> str:
 
 def bare(local: str) -> str:
     """A local as its function calls it: `old` of `kernel_thread.old#2`; empty for one that has no name there."""
-    return local.rpartition(".")[2].split("#")[0]
+    return local.split("#", maxsplit=1)[0].rpartition(".")[2]
 
 
 def value_name(system: System, domain: Domain, value: int) -> str:

@@ -79,6 +79,8 @@ def exit_code(result: TlcResult) -> int:
     if result.differences:
         return INTERNAL
     found = {claim.holds for claim in result.claims}
+    if result.left and not found:
+        return UNKNOWN
     return FAILS if False in found else UNKNOWN if None in found or result.reason else HOLDS
 
 
@@ -100,7 +102,8 @@ def tlc_lines(result: TlcResult, width: int) -> Iterator[Styled]:
         for row in textwrap.wrap(f"TLC did not come to its end: {result.reason}", max(24, width)):
             yield ((row, "yellow"),)
     if result.left:
-        text = f"not asked  {len(result.left)} claims that are about other systems, or about this one without guards"
+        several = "s that are" if len(result.left) != 1 else " that is"
+        text = f"not asked  {len(result.left)} claim{several} about another system, or this one without guards"
         yield ((text, "dim"),)
 
 
@@ -142,7 +145,8 @@ def _counts(result: TlcResult) -> Iterator[Styled]:
     if result.ours is not None and result.ours != result.theirs:
         yield ((f"here       {result.ours}", ""),)
     if result.parts is not None:
-        yield ((f"not asked  what is in every state: with {_tasks(result.tasks)} there are too many", "yellow"),)
+        text = f"not asked  what is in every state: with {_tasks(result.tasks)} there are more than are counted"
+        yield ((text, "yellow"),)
 
 
 def _tasks(tasks: int) -> str:

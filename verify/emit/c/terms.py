@@ -133,7 +133,7 @@ class Reader:
         """The value of an expression. Raises EmitError if that may not fit into 64 bits."""
         code = self._value(expr)
         if not within(code, LONG):
-            message = f"numbers from {code.low} to {code.high}, which 64 bits do not hold"
+            message = f"numbers from {code.low} to {code.high}, which do not fit 64 bits with a sign"
             raise EmitError(message)
         return literal(code.low) if code.low == code.high else code
 
@@ -288,7 +288,7 @@ class Reader:
         if bits >= LONG[1].bit_length() + 1:
             if signed:
                 return code
-            message = f"numbers from {low} to {high}, which 64 bits do not hold"
+            message = f"numbers from {low} to {high}, which do not fit 64 bits with a sign"
             raise EmitError(message)
         if not signed:
             mask = literal(high)

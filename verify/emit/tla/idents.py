@@ -31,6 +31,13 @@ FIXED = words("""
 """)
 
 
+# Modules that TLC and TLAPS bring, and the one above a model.
+MODULES = words("""
+    Apalache Bags Check FiniteSets FunctionTheorems Integers Json Naturals Peano ProtoReals Randomization RealTime Reals
+    Sequences SequenceTheorems SVG TLAPS TLC TLCExt Toolbox Variants WellFoundedInduction
+""")
+
+
 def namer_of_tla() -> Namer:
     """What names things in a module."""
     return Namer(set(RESERVED | FIXED), identifier)
@@ -40,3 +47,10 @@ def identifier(text: str) -> str:
     """The text with nothing but letters, digits and underscores, a letter first, and no operator's beginning."""
     found = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_") or "x"
     return f"v_{found}" if not found[0].isalpha() or found.startswith(("WF_", "SF_")) else found
+
+
+def module(text: str) -> str:
+    """A name of a module that is none of those, nor an operator in it."""
+    name = identifier(text)
+    name = name[:1].upper() + name[1:]
+    return f"{name}_kc" if name in MODULES | RESERVED | FIXED else name
