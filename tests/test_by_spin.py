@@ -141,5 +141,5 @@ def lengths(space: Space, props: list[Expr]) -> Mapping[str, int | None]:
     dead = space.depth(lambda state: stuck(inst, state) and all(holds(inst, prop, state) for prop in props))
     runs = dict[str, int | None]({DEADLOCK: dead})
     for number, prop in enumerate(props):
-        runs[f"p{number}"] = space.depth(lambda state, prop=prop: not holds(inst, prop, state))  # type: ignore[misc]
+        runs[f"p{number}"] = space.depth(lambda state, prop=prop: not holds(inst, prop, state))  # type: ignore[misc] # of this round
     return runs

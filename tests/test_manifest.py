@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from itertools import groupby
 
 import pytest
 
-from tests.outcomes import MANIFEST, SIZES, SPECS, lines, outcome, pinned, systems
+from tests.outcomes import MANIFEST, SIZES, SPECS, chosen, lines, outcome, pinned, systems
+from verify.api import Options
+from verify.exporting.subject import subject
+from verify.smt import bmc
 
+UNROLLED, NONE_YET = 12, 4  # steps to where a property is broken, and where none is
 PINNED = {spec: tuple(found) for spec, found in groupby(pinned(), key=lambda one: one.spec)}
 
 
@@ -28,3 +33,19 @@ def test_it_is_written_as_it_is_read() -> None:
 def test_specs_come_to_what_it_says(spec: str) -> None:
     found = [outcome(one.spec, one.system, one.tasks) for one in PINNED[spec]]
     assert found == [*PINNED[spec]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", PINNED)
+def test_z3_finds_runs_of_the_same_lengths(spec: str) -> None:
+    """Its unrolling begins with no steps, so that a run that it finds is a shortest one."""
+    for one in PINNED[spec]:
+        of = subject(chosen(spec), Options(system=one.system, tasks=one.tasks), "")
+        short = {name: steps for name, steps in one.broken.items() if steps <= UNROLLED}
+        for name in (*short, *one.holds):
+            prop = of.properties[name].expr
+            if prop is not None:  # a deadlock is no property of a state
+                most = short.get(name, NONE_YET)
+                found = bmc(of.instance, prop, max_steps=most, deadline=time.monotonic() + 300)
+                assert (found.trace and len(found.trace.steps)) == short.get(name), name
+                assert found.steps == most - (name in short)  # as far as no run is one

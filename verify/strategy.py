@@ -243,7 +243,7 @@ def _refuted(question: Question, expansion: Expansion, engine: str) -> Refuted |
     else:
         good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop, terms)
     scope = Scope(trace.instance.tasks, len(trace.steps))
-    return Refuted(scope, trace, engine, expansion.marks) if good else None
+    return Refuted(scope, trace, engine) if good else None
 
 
 def _proof(question: Question, small: System, deadline: float) -> Proved | None:

@@ -88,7 +88,6 @@ class Refuted:
     scope: Scope
     trace: Trace
     engine: str
-    marks: frozenset[int] = frozenset()  # the steps of the trace that the property depends on
 
 
 @dataclass(frozen=True, slots=True)

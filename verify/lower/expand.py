@@ -22,19 +22,17 @@ from verify.semantics import Context, SemanticsError, apply, contexts, evaluate
 MOST_STATES = 4_000  # how many states the search for one step may take from its queue
 SENSELESS = 8  # the cost of forcing what the small system knows not to be so
 
-Access = tuple[int, str, str]  # where, in which function, under which label
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
     """What came of a run of the small system in the whole one.
 
-    `trace` is the run, None if there is none; `marks` are the steps of it that the small system has too; each of
-    `reasons` is a set of shared variables that would have shown the small system that it cannot go there.
+    `trace` is the run, None if there is none; each of `reasons` is a set of shared variables that would have shown the
+    small system that it cannot go there.
     """
 
     trace: Trace | None
-    marks: frozenset[int] = frozenset()
     reasons: tuple[frozenset[Key], ...] = ()
 
 
@@ -69,7 +67,7 @@ def expand(trace: Trace, whole: Instance, known: Collection[Key]) -> Expansion:
     reasons = list[frozenset[Key]]()
     known_at = _known(trace)
     for first in _starts(whole, known_at[0]):
-        states, steps, marks = [first], list[Step](), set[int]()
+        states, steps = [first], list[Step]()
         wrong = list[frozenset[Key]]()
         for number, small in enumerate(trace.steps):
             goal = {slot: v for slot, v in known_at[number + 1].items() if slot in slots}
@@ -77,18 +75,15 @@ def expand(trace: Trace, whole: Instance, known: Collection[Key]) -> Expansion:
             if path is None:
                 wrong.append(frozenset())
                 break
-            wanted = _accesses(small.action)
             for move in path:
                 if move.forced is not None:
                     wrong.append(move.forced)
-                if _accesses(move.step.action) & wanted:
-                    marks.add(len(steps))
                 steps.append(move.step)
                 states.append(move.state)
             wrong += [_feeding(guide, path, slot) for slot, value in goal.items() if states[-1][slot] != value]
             states[-1] = {**states[-1], **goal}
         if not wrong:
-            return Expansion(Trace(whole, tuple(states), tuple(steps)), frozenset(marks))
+            return Expansion(Trace(whole, tuple(states), tuple(steps)))
         reasons += wrong
     return Expansion(None, reasons=tuple(dict.fromkeys(reason for reason in reasons if reason)))
 
@@ -104,9 +99,6 @@ def _guide(trace: Trace, whole: Instance, known: Collection[Key]) -> Guide:
     hidden = frozenset(shared_keys(system) - set(known))
     return Guide(whole, outgoing(system.actions), stops, hidden, sources)
 
-
-def _accesses(action: Action) -> frozenset[Access]:
-    return frozenset((micro.span.start, micro.function, micro.label) for micro in action.micro)
 
 
 def _known(trace: Trace) -> list[Mapping[Slot, int]]:
