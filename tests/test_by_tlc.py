@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.graphs import graph_of, read_graph
 from tests.strategies import properties, spaces
+from verify import api
 from verify.api import Options, check_file, select, tlc_file
 from verify.by_tlc import parts, whole
 from verify.by_tlc.decode import decode, run_of
@@ -22,6 +23,7 @@ from verify.emit.properties import Property
 from verify.emit.tla.model import Model, model_of
 from verify.emit.tla.module import Spec, specify
 from verify.engine.search import search
+from verify.exporting.inductive import NoProof, proof_of
 from verify.exporting.subject import subject
 from verify.exporting.tla import export_tla
 from verify.instances import Instance, Trace
@@ -175,7 +177,8 @@ def lines_of(trace: Trace) -> list[tuple[int, str, int]]:
 def test_tlc_is_not_started_where_no_run_is_to_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "MOST_STATES", 1_000)
     monkeypatch.setattr(parts, "checked", lambda *_: pytest.fail("TLC was started"))
-    result = tlc_file("core.kc", Options(claims=("deadlock_free",)))
+    result = tlc_file("core.kc", Options(claims=("deadlock_free",), tasks=3))
+    assert result.tasks == 3
     assert [claim.said for claim in result.claims] == ["unknown"]
     assert (result.theirs, result.ours, result.parts) == (None, None, 0)
     assert exit_code(result) == 3
@@ -224,6 +227,16 @@ def test_a_claim_about_a_guard_that_nobody_comes_to_fails(tmp_path: Path) -> Non
     assert (claim.said, claim.holds, claim.reason) == ("holds", True, "")
 
 
+def test_an_invariant_shows_nothing_of_a_guard_that_nobody_comes_to(tmp_path: Path) -> None:
+    path = tmp_path / "a.kc"
+    path.write_text(NOBODY)
+    options = Options(budget=300.0)
+    of = subject(select(str(path), options), options, "X")
+    found = proof_of(of, of.asked[0], options)
+    assert isinstance(found, NoProof)
+    assert found.reason == "no run comes to `user.c`"
+
+
 @pytest.mark.slow
 def test_there_is_room_for_a_thread_that_is_made(tmp_path: Path) -> None:
     result = answered(tmp_path, MADE)
@@ -268,6 +281,18 @@ def test_without_java_the_exit_code_is_4(
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert main(["tlc", "test_and_set.kc"]) == 4
     assert "there is no bin/java" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", [[], ["--inductive"]])
+def test_an_interrupt_leaves_one_object(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: list[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "inductive_file" if mode else "tlc_file", interrupted)
+    assert main(["tlc", "test_and_set.kc", "--json", *mode]) == 130
+    assert json.loads(capsys.readouterr().out)["claims"] == []
 
 
 def test_errors_of_the_input_are_those_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
