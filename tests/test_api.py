@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.handmade import INVARIANT, KC, attack, fake_judge, fake_judge_of, linked, proved, refuted, unknown
-from verify import api, selecting
+from verify import answering, api, selecting
 from verify.api import Options, Selection, check_file, default_system, exit_code, judgements, select, versions
 from verify.codes import CODES
 from verify.diagnostics import Diagnostic, InputError
@@ -34,7 +34,7 @@ def kc(tmp_path: Path) -> str:
 
 @pytest.fixture
 def judged_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "judge_of", fake_judge_of)
+    monkeypatch.setattr(answering, "judge_of", fake_judge_of)
 
 
 def names(selection: Selection) -> list[str]:
@@ -254,7 +254,7 @@ def test_an_interrupt_keeps_what_is_known(kc: str, monkeypatch: pytest.MonkeyPat
 
         return judge
 
-    monkeypatch.setattr(api, "judge_of", judge_of)
+    monkeypatch.setattr(answering, "judge_of", judge_of)
     result = check_file(kc)
     assert [claim.holds for claim in result.claims] == [True, True, None, None]
     assert {claim.reason for claim in result.claims[2:]} == {"interrupted"}
@@ -279,7 +279,7 @@ def test_what_cannot_be_lowered_is_an_error(kc: str, monkeypatch: pytest.MonkeyP
 
         return judge
 
-    monkeypatch.setattr(api, "judge_of", judge_of)
+    monkeypatch.setattr(answering, "judge_of", judge_of)
     result = check_file(kc)
     assert [error.code for error in result.errors] == ["KC500"]
     assert exit_code(result) == 2

@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.handmade import KC, fake_judge, fake_judge_of
-from verify import api
+from verify import answering, api
 from verify.api import Judgement
 from verify.cli import console, main
 from verify.engine.verdict import Progress
@@ -39,7 +39,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def plain_judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(api, "judge_of", fake_judge_of)
+    monkeypatch.setattr(answering, "judge_of", fake_judge_of)
     for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "VERIFY_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -190,7 +190,7 @@ def broken(*_: object, **__: object) -> object:
 
 
 def test_internal_errors_are_short(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(api, "judge_of", broken)
+    monkeypatch.setattr(answering, "judge_of", broken)
     assert main(["prove", "a.kc"]) == 70
     _, err = capsys.readouterr()
     assert err.startswith("verify: internal error: RuntimeError: the sky fell\n")
@@ -207,7 +207,7 @@ def test_a_missing_package_is_code_4(monkeypatch: pytest.MonkeyPatch, capsys: py
     def absent(*_: object, **__: object) -> object:
         raise ModuleNotFoundError("No module named 'z3'", name="z3")
 
-    monkeypatch.setattr(api, "judge_of", absent)
+    monkeypatch.setattr(answering, "judge_of", absent)
     assert main(["prove", "a.kc"]) == 4
     assert capsys.readouterr().err == "verify: the package `z3` is missing\ninstall kcverify again\n"
 
@@ -222,7 +222,7 @@ def interrupting(*_: object, **__: object) -> object:
 
 
 def test_an_interrupt_shows_what_is_known(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(api, "judge_of", interrupting)
+    monkeypatch.setattr(answering, "judge_of", interrupting)
     monkeypatch.setattr(api, "cores", lambda: 1)
     assert main(["prove", "a.kc"]) == 130
     out, err = capsys.readouterr()

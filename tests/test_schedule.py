@@ -271,7 +271,7 @@ def test_a_fault_is_exit_code_70(kind: ClaimKind, tmp_path: Path, monkeypatch: p
 
         return judge
 
-    monkeypatch.setattr("verify.api.judge_of", judge_of)
+    monkeypatch.setattr("verify.answering.judge_of", judge_of)
     for at_once in (1, 2):
         result = check_file(str(path), at_once=at_once)
         assert [claim.kind for claim in result.claims if claim.fault] == [kind]

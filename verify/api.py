@@ -1,34 +1,32 @@
 """Check a file: find it, judge its claims, say what holds.
 
-`judgements` decides the claims that `select` picks, `check_file` does both and turns every kind of failure into a
-value. Nothing here prints, and heavy imports wait until there is something to decide.
+`check_file` decides the claims that `select` picks, and turns every kind of failure into a value. Nothing here prints,
+and heavy imports wait until there is something to decide.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from verify.answering import judged, judgements, versions
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
-from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, lower_ahead, quiet
+from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, quiet
 from verify.outcome import Judgement, conclude
 from verify.report.checked import Checked
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
-from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
-from verify.selecting import problem, select, tasks_from
+from verify.schedule import Hear, Known, Voice, silent
+from verify.selecting import select, tasks_from
 from verify.tlc.errors import ToolError
-from verify.workers import can_fork, cores
-from verify.writing import prepare
+from verify.workers import cores
 
 if TYPE_CHECKING:
     from verify.exporting.languages import Language
@@ -65,6 +63,7 @@ __all__ = [
     "versions",
 ]
 
+
 @dataclass(frozen=True, slots=True)
 class Exported:
     """The files that were written and what has none, or what is wrong."""
@@ -74,15 +73,7 @@ class Exported:
     errors: Sequence[Diagnostic] = ()
 
 
-Keep = Callable[["ClaimDecl", Judgement, ClaimResult], ClaimResult]  # write what a claim has of files, and say where
 Each = Callable[[ClaimResult, Selection], None]
-
-
-def versions() -> dict[str, str]:
-    """The versions that an answer depends on."""
-    from importlib.metadata import version  # noqa: PLC0415 - it imports much, and work can begin without it
-
-    return {"verify": version("kcverify"), "z3": version("z3-solver"), "python": platform.python_version()}
 
 
 def check_file(
@@ -119,96 +110,6 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
-
-
-# ---- judging -------------------------------------------------------------------------------------
-
-
-def judgements(
-    selection: Selection, options: Options, *, hear: Hear = silent, at_once: int = 1, known: Known | None = None
-) -> Generator[ClaimResult]:
-    """Decide the chosen claims, in `at_once` processes, and yield them in the order of the source.
-
-    `known` gets what is known of claims whose turn has not come. Raises InputError for what cannot be lowered.
-    """
-    claims, known, voice = selection.claims, {} if known is None else known, Voice(hear)
-    keep = _keep(selection, options)
-    judge = judge_of(selection, options, voice)
-    decide = partial(judged, judge=judge, any_asked=options.tasks is None, keep=keep)
-    order = units(claims, default_system(selection.program)) if at_once > 1 else []
-    if len(order) > 1 and can_fork():
-        ahead = lower_ahead(selection, options, order)
-        yield from side_by_side(claims, order, decide, voice, known, at_once=at_once, ahead=ahead)
-    else:
-        yield from one_by_one(claims, decide, voice, known)
-
-
-def judged(
-    claim: ClaimDecl, judge: Judge, *, any_asked: bool = False, keep: Keep = lambda _, __, result: result
-) -> ClaimResult:
-    """Decide one claim. Raises InputError for what cannot be lowered, and where a file cannot be written."""
-    start = time.perf_counter()
-    judgement = judge(claim)
-    result = conclude(claim, judgement, seconds=time.perf_counter() - start, any_asked=any_asked)
-    return keep(claim, judgement, result)
-
-
-def _keep(selection: Selection, options: Options) -> Keep:
-    """How to write what is asked for of each claim: its certificate, its run. Raises InputError."""
-    writers = [*_certifying(selection, options), *_tracing(selection, options)]
-
-    def keep(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
-        for write in writers:
-            result = write(claim, judgement, result)
-        return result
-
-    return keep
-
-
-def _certifying(selection: Selection, options: Options) -> Iterator[Keep]:
-    """How to write the certificate of a claim, where one is asked for and there is one. Raises InputError."""
-    if options.certificates is None:
-        return
-    from verify.certificates.write import Hashes, write  # noqa: PLC0415 - only with that option
-
-    folder, known, made = Path(options.certificates), Hashes(), versions()
-
-    def certify(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
-        with _writing(folder, "KC904", "certificate"):
-            path = write(folder, selection, options, claim, judgement, made, known)
-        return replace(result, certificate=None if path is None else str(path))
-
-    with _writing(folder, "KC904", "certificate"):
-        prepare(folder)
-    yield certify
-
-
-def _tracing(selection: Selection, options: Options) -> Iterator[Keep]:
-    """How to write the run that decides a claim, where that is asked for and there is one. Raises InputError."""
-    if options.traces is None:
-        return
-    from verify.exporting.runs import write_run  # noqa: PLC0415 - only with that option
-
-    folder = Path(options.traces)
-
-    def trace(claim: ClaimDecl, _: Judgement, result: ClaimResult) -> ClaimResult:
-        with _writing(folder, "KC906", "run"):
-            path = write_run(folder, selection, options, claim, result)
-        return replace(result, trace_file=None if path is None else str(path))
-
-    with _writing(folder, "KC906", "run"):
-        prepare(folder)
-    yield trace
-
-
-@contextmanager
-def _writing(folder: Path, code: str, what: str) -> Iterator[None]:
-    """Raises InputError where nothing can be written to the folder."""
-    try:
-        yield
-    except OSError as error:
-        reason = (error.strerror or "it is no folder").lower()
-        raise InputError([problem(code, f"no {what} can be written to `{folder}`: {reason}", str(folder))]) from error
 
 
 # ---- exports -------------------------------------------------------------------------------------
