@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
@@ -33,7 +33,7 @@ Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken o
 NOT_HERE = "not decided by this engine"
 NOT_YET = "not decided here; `verify tlc` checks it, for a fixed number of tasks"
 UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
-    **dict.fromkeys(("minimal", "race_free", "writers"), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
+    **dict.fromkeys(("minimal",), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
 }
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 
@@ -75,7 +75,9 @@ class Selection:
 
         if variant not in self.lowered:
             name, gone, optional = variant
-            self.lowered[variant] = lower(self.program, name, removed=gone, optional=optional)
+            made_up = tuple(claim for claim in self.claims if claim not in self.program.claims)
+            program = replace(self.program, claims=(*self.program.claims, *made_up)) if made_up else self.program
+            self.lowered[variant] = lower(program, name, removed=gone, optional=optional)
         return self.lowered[variant]
 
 

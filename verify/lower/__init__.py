@@ -36,12 +36,14 @@ from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import struct_of
-from verify.lower.graph import ANY, END, FIXED, Graph, Mark, Unclear, domain_of
+from verify.lower.graph import ANY, END, FIXED, Graph, Key, Mark, Store, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
+from verify.lower.races import Watched, watched
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
 from verify.lower.statements import statement
+from verify.lower.stores import Ends, key_of_target, with_ends
 from verify.lower.uniprocessor import on_one_cpu
 from verify.lower.without import without
 from verify.syntax import ast
@@ -62,6 +64,9 @@ class Lowered:
     waiting: Mapping[str, frozenset[int]] = field(default_factory=dict)  # lock: the locations where threads wait
     sections: Mapping[str, frozenset[Mark]] = field(default_factory=dict)  # lock: the steps that take or release it
     unclear: Mapping[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
+    stores: Mapping[Key, tuple[Store, ...]] = field(default_factory=dict)  # variable: the stores that lowering met
+    ends: Ends = field(default_factory=dict)  # of stores that a `writers` claim does not list
+    watched: Watched = field(default_factory=Watched)  # what `race_free` speaks of
 
 
 def lower(
@@ -89,7 +94,9 @@ def lower(
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
     actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
     actions = merge_inner(without_skips(actions, kept), graph.inner)
-    actions = reachable(actions, roots | {END})
+    claims = [claim for claim in program.claims if claim.kind == "writers" and claim.system in (None, system)]
+    ends_kept = {*roots, *kept}
+    actions, ends = with_ends(reachable(actions, roots | {END}), graph.locations, graph.stores, claims, ends_kept)
     whole = System(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
@@ -107,8 +114,10 @@ def lower(
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
     whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
-    found = Lowered(narrow(whole), places[0], places[1], places[2], places[3])
-    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
+    whole, seen = watched(narrow(whole), graph.raced, graph.marked)
+    found = Lowered(whole, places[0], places[1], places[2], places[3], ends=ends, watched=seen)
+    stores = {key: tuple(each) for key, each in graph.stores.items()}
+    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores)
 
 
 def _tracked(program: Program, system: str) -> frozenset[str]:
@@ -153,6 +162,10 @@ def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Grap
         _tracked(program, declared.name),
     )
     graph.locations += [Location("") for _ in entries]
+    graph.raced = frozenset(
+        key_of_target(claim.targets[0]) for claim in program.claims
+        if claim.kind == "race_free" and claim.system in (None, declared.name)
+    )
     return graph
 
 

@@ -24,8 +24,10 @@ from verify.ir import (
 from verify.lower import Lowered
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, formula
+from verify.lower.races import race_free
 from verify.lower.sections import sections
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
+from verify.lower.stores import key_of_target
 from verify.response import Response
 from verify.semantics import FINISHED
 from verify.syntax import ast
@@ -55,6 +57,12 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
             return TRUE
         case "eventually" | "no_starvation":
             return never_at(lowered.system, {place for one in responses(claim, lowered) for place in one.begin})
+        case "writers":
+            key = key_of_target(claim.targets[0])
+            others = (places for (of, name), places in lowered.ends.items() if of == key and name not in claim.functions)
+            return never_at(lowered.system, frozenset().union(*others))
+        case "race_free":
+            return race_free(lowered.system, key_of_target(claim.targets[0]), lowered.watched)
         case "atomic_sections":
             return never_at(lowered.system, sections(lowered, claim.targets))
         case _:
