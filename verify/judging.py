@@ -63,7 +63,9 @@ class Selection:
     file: str
     program: Program
     claims: tuple[ClaimDecl, ...]
-    lowered: dict[Variant, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
+    lowered: dict[tuple[Variant, tuple[ClaimDecl, ...]], Lowered] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # as far as it was needed
 
     def system(self, claim: ClaimDecl) -> str:
         """The name of the system that a claim is about."""
@@ -73,12 +75,12 @@ class Selection:
         """A system, lowered once. Raises InputError if it cannot be."""
         from verify.lower import lower  # noqa: PLC0415 - who only selects needs none of it
 
-        if variant not in self.lowered:
+        besides = tuple(claim for claim in self.claims if claim not in self.program.claims)
+        if (variant, besides) not in self.lowered:
             name, gone, optional = variant
-            made_up = tuple(claim for claim in self.claims if claim not in self.program.claims)
-            program = replace(self.program, claims=(*self.program.claims, *made_up)) if made_up else self.program
-            self.lowered[variant] = lower(program, name, removed=gone, optional=optional)
-        return self.lowered[variant]
+            program = replace(self.program, claims=(*self.program.claims, *besides)) if besides else self.program
+            self.lowered[variant, besides] = lower(program, name, removed=gone, optional=optional)
+        return self.lowered[variant, besides]
 
 
 Judge = Callable[["ClaimDecl"], Judgement]
@@ -90,6 +92,7 @@ def quiet(_: Progress) -> None:
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file."""
+    from verify.lower.stores import idle_writers  # noqa: PLC0415 - who only selects needs none of it
     from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
     from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
 
@@ -116,7 +119,8 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
     def judge(claim: ClaimDecl) -> Judgement:
         bench.starts[claim.name] = time.monotonic()
         found = decided(claim)
-        return found._replace(unreached=bench.unreached(claim, found.verdict))
+        idle = idle_writers(claim, selection.program)
+        return found._replace(unreached=bench.unreached(claim, found.verdict), idle=idle)
 
     def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:

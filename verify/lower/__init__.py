@@ -39,7 +39,7 @@ from verify.lower.formulas import struct_of
 from verify.lower.graph import ANY, END, FIXED, Graph, Key, Mark, Store, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
-from verify.lower.races import Watched, watched
+from verify.lower.races import Accesses, accesses, with_sets
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
 from verify.lower.statements import statement
@@ -66,7 +66,8 @@ class Lowered:
     unclear: Mapping[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
     stores: Mapping[Key, tuple[Store, ...]] = field(default_factory=dict)  # variable: the stores that lowering met
     ends: Ends = field(default_factory=dict)  # of stores that a `writers` claim does not list
-    watched: Watched = field(default_factory=Watched)  # what `race_free` speaks of
+    asked: frozenset[ast.ClaimDecl] = frozenset()  # the claims about stores and races, for which it has what they need
+    accesses: Accesses = field(default_factory=dict)  # of the variables that `race_free` speaks of
 
 
 def lower(
@@ -94,9 +95,10 @@ def lower(
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
     actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
     actions = merge_inner(without_skips(actions, kept), graph.inner)
-    claims = [claim for claim in program.claims if claim.kind == "writers" and claim.system in (None, system)]
-    ends_kept = {*roots, *kept}
-    actions, ends = with_ends(reachable(actions, roots | {END}), graph.locations, graph.stores, claims, ends_kept)
+    actions, ends = with_ends(
+        reachable(actions, roots | {END}), graph.locations, graph.stores, _asked(program, system, "writers"),
+        {*roots, *kept},
+    )  # fmt: skip
     whole = System(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
@@ -114,10 +116,12 @@ def lower(
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
     whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
-    whole, seen = watched(narrow(whole), graph.raced, graph.marked)
-    found = Lowered(whole, places[0], places[1], places[2], places[3], ends=ends, watched=seen)
+    whole = narrow(whole)
+    met = accesses(whole, graph.raced, graph.marked)
+    found = Lowered(with_sets(whole, met), places[0], places[1], places[2], places[3], ends=ends, accesses=met)
+    asked = frozenset(claim_subject(claim) for claim in _asked(program, system, "writers", "race_free"))
     stores = {key: tuple(each) for key, each in graph.stores.items()}
-    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores)
+    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores, asked=asked)
 
 
 def _tracked(program: Program, system: str) -> frozenset[str]:
@@ -125,6 +129,16 @@ def _tracked(program: Program, system: str) -> frozenset[str]:
     claims = (c for c in program.claims if c.kind == "atomic_sections" and c.system in (None, system))
     asked = frozenset(lock for claim in claims for lock in claim.targets)
     return asked | {ANY} if asked else asked
+
+
+def _asked(program: Program, system: str, *kinds: ast.ClaimKind) -> list[ast.ClaimDecl]:
+    """The claims of some kinds that may be about a system."""
+    return [claim for claim in program.claims if claim.kind in kinds and claim.system in (None, system)]
+
+
+def claim_subject(claim: ast.ClaimDecl) -> ast.ClaimDecl:
+    """A claim about stores or races, whatever the system and the guards that it is judged without."""
+    return ast.ClaimDecl(claim.kind, targets=claim.targets, functions=claim.functions)
 
 
 def _frozen(places: Mapping[str, set[T]]) -> Mapping[str, frozenset[T]]:
@@ -162,10 +176,7 @@ def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Grap
         _tracked(program, declared.name),
     )
     graph.locations += [Location("") for _ in entries]
-    graph.raced = frozenset(
-        key_of_target(claim.targets[0]) for claim in program.claims
-        if claim.kind == "race_free" and claim.system in (None, declared.name)
-    )
+    graph.raced = frozenset(key_of_target(one.targets[0]) for one in _asked(program, declared.name, "race_free"))
     return graph
 
 

@@ -21,7 +21,7 @@ from verify.ir import (
     Threads,
     Var,
 )
-from verify.lower import Lowered
+from verify.lower import Lowered, claim_subject
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, formula
 from verify.lower.races import race_free
@@ -58,11 +58,13 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
         case "eventually" | "no_starvation":
             return never_at(lowered.system, {place for one in responses(claim, lowered) for place in one.begin})
         case "writers":
+            assert claim_subject(claim) in lowered.asked  # noqa: S101 - else its places are not marked
             key = key_of_target(claim.targets[0])
-            others = (places for (of, name), places in lowered.ends.items() if of == key and name not in claim.functions)
+            others = [ends for (of, name), ends in lowered.ends.items() if of == key and name not in claim.functions]
             return never_at(lowered.system, frozenset().union(*others))
         case "race_free":
-            return race_free(lowered.system, key_of_target(claim.targets[0]), lowered.watched)
+            assert claim_subject(claim) in lowered.asked  # noqa: S101 - else its accesses are not known
+            return race_free(lowered.system, key_of_target(claim.targets[0]), lowered.accesses)
         case "atomic_sections":
             return never_at(lowered.system, sections(lowered, claim.targets))
         case _:

@@ -83,7 +83,7 @@ class Graph:
     unclear: dict[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
     stores: dict[Key, dict[Store, None]] = field(default_factory=dict)  # by what they are to, as lowering met them
     raced: frozenset[Key] = frozenset()  # what claims about data races speak of
-    marked: set[int] = field(default_factory=set)  # locations before accesses that are marked, or one step by themselves
+    marked: set[int] = field(default_factory=set)  # locations before accesses that are marked, or a step by nature
     outside: int = IDLE  # where the `atomic` that lowering is in begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on

@@ -1,27 +1,30 @@
-"""Data races: two threads stand before conflicting accesses of one cell (Adve and Hill 1990, of sequential consistency).
+"""Data races: two threads stand before conflicting accesses of one cell (Adve and Hill 1990).
 
-Which object a thread is about to access, its locals say, and properties read no locals: where a thread stands before
-an access that a claim speaks of, fields of its own object mirror the locals that lead there. Everywhere else they have
-their default, so that no state is there twice.
+Which object a thread is about to access its locals say, and properties read no locals. So an object has sets of
+threads, which the steps keep: those that stand before a store to it, before a load of it, by a pointer in a local.
+The sets follow from where the threads are and from their locals: no state is there twice.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import NamedTuple
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
+    FREE,
     LIFE,
     PUBLISHED,
+    TRUE,
     Action,
+    Binary,
     Binder,
     Bound,
     Class,
     Const,
-    Domain,
     Expr,
     Field,
     Global,
@@ -30,6 +33,7 @@ from verify.ir import (
     Ptr,
     Quant,
     System,
+    Threads,
     Update,
     Var,
 )
@@ -38,83 +42,71 @@ from verify.lower.facts import facts
 from verify.lower.flow import live
 from verify.lower.formulas import at
 from verify.lower.graph import Key, stem_of
-from verify.lower.simplify import binary, conj, disj, negate, parts, rebuild
+from verify.lower.simplify import binary, conj, negate, parts, rebuild
 from verify.lower.stores import stored
 from verify.lower.visible import roots
 
-ABOUT = "#about"  # begins the names of the fields that mirror locals
-Object = Callable[[Expr], Expr]  # whether an object is the one that is accessed
+BEFORE = "#before_"  # begins the names of the sets
+EACH = Bound("#each")  # the object of a store to every one for which something holds
+
+
+class Kind(NamedTuple):
+    """How a variable is accessed. `marked`: as one that others access at the same time, or in a single step."""
+
+    store: bool
+    marked: bool
+
+    def set_for(self, key: Key) -> str:
+        """Return the name of the set of threads that are about to access a field so."""
+        return f"{BEFORE}{'marked_' * self.marked}{'store' if self.store else 'load'}.{key[1]}"
+
+    def conflicts(self, other: Kind) -> bool:
+        """Return whether two threads may not do this and the other at the same time."""
+        return (self.store or other.store) and not (self.marked and other.marked)
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a thread at a location is about to do to a variable.
+    """What a thread at a location is about to access: a global, or the field of the object of a pointer.
 
-    `pointer` leads to the object, in terms of the thread's locals; None of a global. With `when` it does so to every
-    object `each` for which that holds.
+    That of EACH is the field of every object for which `when` holds.
     """
 
     location: int
-    write: bool
-    marked: bool
+    kind: Kind
     pointer: Expr | None
-    when: Expr | None = None
+    when: Expr = TRUE
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """Where threads access the variables that claims about races speak of, and what mirrors their locals there."""
-
-    accesses: Mapping[Key, tuple[Access, ...]] = field(default_factory=dict)
-    mirrors: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # location, local: field of the thread's object
+Accesses = Mapping[Key, tuple[Access, ...]]
 
 
-EACH = Bound("#each")  # the object of a store to every one
+def accesses(system: System, keys: Collection[Key], marked: Collection[int]) -> Accesses:
+    """Every access of these variables; `marked` are locations. Raises InputError where the object is not certain.
 
-
-def watched(system: System, keys: Collection[Key], marked: Collection[int]) -> tuple[System, Watched]:
-    """The system with what claims about races on these variables need to see. Raises InputError where that cannot be.
-
-    What only its own thread can reach, by `facts`, nobody else stands before: such accesses count for nothing.
+    Not those by a pointer to an object that no other thread can reach (`facts`): nobody else stands before these.
     """
     if not keys:
-        return system, Watched()
-    alive = live(system.actions)
-    known = facts(system, roots(system), alive)
+        return {}
+    known = facts(system, roots(system), live(system.actions))
     found = defaultdict[Key, dict[Access, None]](dict)
     for action in system.actions:
-        here = known.get(action.source)
-        for key, access in _accesses(action, keys, marked):
-            own = isinstance(access.pointer, Local) and here is not None and access.pointer.name in here.private
-            if not own:
+        private = known[action.source].private if action.source in known else frozenset()
+        for key, access in _of(action, keys, marked):
+            if not (isinstance(access.pointer, Local) and access.pointer.name in private):
                 found[key][access] = None
-    wanted = defaultdict[int, set[str]](set)
-    for access in (access for each in found.values() for access in each):
-        wanted[access.location] |= {part.name for expr in (access.pointer, access.when) if expr is not None
-                                    for part in parts(expr) if isinstance(part, Local)}
-    mirrors, fields = _mirrors(system, wanted)
-    thread = system.classes[system.thread]
-    classes = {**system.classes, system.thread: Class(thread.name, (*thread.fields, *fields))}
-    actions = tuple(_mirroring(system, action, mirrors, fields) for action in system.actions)
-    return (
-        replace(system, classes=classes, actions=actions),
-        Watched({key: tuple(each) for key, each in found.items()}, mirrors),
-    )
+    return {key: tuple(each) for key, each in found.items()}
 
 
-# ---- accesses ------------------------------------------------------------------------------------
-
-
-def _accesses(action: Action, keys: Collection[Key], marked: Collection[int]) -> Iterator[tuple[Key, Access]]:
-    """What the action accesses of the variables. Raises InputError where it cannot be told of which object."""
+def _of(action: Action, keys: Collection[Key], marked: Collection[int]) -> Iterator[tuple[Key, Access]]:
     at_once = action.source in marked
     for key, update in stored(action):
         if key in keys:
-            yield key, _access(action, update.place, update, at_once, write=True)
+            yield key, _access(action, update.place, update, Kind(store=True, marked=at_once))
     for expr, within in _read(action):
         for part in parts(expr):
             if isinstance(part, Global | Field) and stem_of(part) in keys:
-                yield stem_of(part), _access(action, part, within, at_once, write=False)
+                yield stem_of(part), _access(action, part, within, Kind(store=False, marked=at_once))
 
 
 def _read(action: Action) -> Iterator[tuple[Expr, Update | None]]:
@@ -132,121 +124,126 @@ def _is_published(each: Binder) -> Expr:
     return binary("==", Field(Bound(each.name), each.domain.cls, LIFE), Const(PUBLISHED))
 
 
-def _access(action: Action, place: Expr, update: Update | None, marked: bool, *, write: bool) -> Access:  # noqa: FBT001 - of the location
+def _access(action: Action, place: Expr, within: Update | None, kind: Kind) -> Access:
     if not isinstance(place, Field):
-        return Access(action.source, write, marked, None)
-    each = None if update is None else update.each
-    if update is not None and each is not None and place.pointer == Bound(each.name):
-        when = rebuild(update.when, lambda part: EACH if part == Bound(each.name) else None)
-        access = Access(action.source, write, marked, EACH, when)
+        return Access(action.source, kind, None)
+    each = None if within is None or within.each is None else Bound(within.each.name)
+    if within is not None and place.pointer == each:
+        when = rebuild(within.when, lambda part: EACH if part == each else None)
+        access = Access(action.source, kind, EACH, when)
     else:
-        access = Access(action.source, write, marked, place.pointer)
-    for expr in (access.pointer, access.when):
-        unknown = expr is not None and any(
-            (isinstance(part, Bound) and part != EACH) or isinstance(part, Quant) or (isinstance(part, Local) and part.of)
-            for part in parts(expr)
-        )
-        if unknown:
-            message = f"which object's `{place.name}` this accesses is not certain where a thread stands before it"
-            hint = "find the object before the `atomic`, in a local"
-            raise InputError([Diagnostic("KC168", message, action.micro[0].span, hint=hint)])
+        access = Access(action.source, kind, place.pointer)
+    said = () if isinstance(access.pointer, Local) else (access.pointer or TRUE, access.when)
+    if any(isinstance(part, Local | Bound | Quant) and part != EACH for expr in said for part in parts(expr)):
+        message = f"which object's `{place.name}` this accesses is not certain where a thread stands before it"
+        hint = "find the object in a statement of its own before, and keep it in a local"
+        raise InputError([Diagnostic("KC168", message, action.micro[0].span, hint=hint)])
     return access
 
 
-# ---- mirrors -------------------------------------------------------------------------------------
+# ---- the sets ------------------------------------------------------------------------------------
 
 
-def _mirrors(
-    system: System, wanted: Mapping[int, Collection[str]]
-) -> tuple[dict[int, dict[str, str]], tuple[Var, ...]]:
-    """A field for each local that is wanted somewhere; those that never are at one place share one."""
-    fields = dict[tuple[Domain, int, int], Var]()
-    found = dict[int, dict[str, str]]()
-    for location in sorted(wanted):
-        used = Counter[tuple[Domain, int]]()
-        for name in sorted(wanted[location]):
-            var = system.var(Local(name))
-            kind = (var.domain, var.default)
-            slot = (*kind, used[kind])
-            used[kind] += 1
-            if slot not in fields:
-                fields[slot] = Var(f"{ABOUT}{len(fields) + 1}", var.domain, var.default)
-            found.setdefault(location, {})[name] = fields[slot].name
-    return found, tuple(fields.values())
+def with_sets(system: System, found: Accesses) -> System:
+    """The system in which objects know the threads that are about to access them by pointers in locals."""
+    sets = dict[Key, None]()
+    by_local = defaultdict[int, dict[tuple[str, str, str], None]](dict)  # by location: local, class, set
+    for key, each in found.items():
+        for access in each:
+            if isinstance(access.pointer, Local):
+                name = access.kind.set_for(key)
+                sets[key[0], name] = None
+                by_local[access.location][access.pointer.name, key[0], name] = None
+    if not sets:
+        return system
+    classes = {
+        name: Class(name, (*cls.fields, *(Var(each, Threads()) for of, each in sets if of == name)))
+        for name, cls in system.classes.items()
+    }
+    actions = tuple(_keeping(action, by_local, sets) for action in system.actions)
+    return replace(system, classes=classes, actions=actions)
 
 
-def _mirroring(
-    system: System, action: Action, mirrors: Mapping[int, Mapping[str, str]], fields: Iterable[Var]
+def _keeping(
+    action: Action, by_local: Mapping[int, Collection[tuple[str, str, str]]], sets: Collection[Key]
 ) -> Action:
-    """The action, which also keeps the mirrors of its thread."""
-    old, new = mirrors.get(action.source, {}), mirrors.get(action.target, {})
-    if not old and not new:
-        return action
-    updates = list(action.updates)
-    shown = {mirror: substitute(Local(name), action.updates) for name, mirror in new.items()}
-    for var in fields:
-        place = Field(Me(), system.thread, var.name)
-        if var.name in shown:
-            updates.append(Update(place, shown[var.name]))
-        elif var.name in old.values():
-            updates.append(Update(place, Const(var.default)))
-    return replace(action, updates=tuple(updates))
+    """The action, which also keeps the sets: the thread is taken out of some before it comes into others."""
+    out, into = by_local.get(action.source, ()), by_local.get(action.target, ())
+    updates = list[Update]()
+    for name, cls, each in out:
+        updates.append(_changed(Field(Local(name), cls, each), "without"))
+    for name, cls, each in into:
+        updates.append(_changed(Field(substitute(Local(name), action.updates), cls, each), "with"))
+    for update in action.updates:  # nobody is about to access an object that there is no longer
+        place = update.place
+        if isinstance(place, Field) and place.name == LIFE and update.value == Const(FREE):
+            updates += (Update(Field(place.pointer, of, each), Const(0)) for of, each in sets if of == place.cls)
+    return replace(action, updates=(*action.updates, *updates)) if updates else action
+
+
+def _changed(place: Field, how: str) -> Update:
+    return Update(place, Binary("with" if how == "with" else "without", place, Me()))
 
 
 # ---- the property --------------------------------------------------------------------------------
 
 
-def race_free(system: System, key: Key, found: Watched) -> Expr:
-    """No two threads stand before accesses of one cell of which one is a store and one is not marked."""
-    forms = defaultdict[tuple[bool, bool, Expr | None, Expr | None], set[int]](set)
-    for access in found.accesses.get(key, ()):
-        mirror = found.mirrors.get(access.location, {})
-        pointer, when = (_mirrored(system, expr, mirror) for expr in (access.pointer, access.when))
-        forms[access.write, access.marked, pointer, when].add(access.location)
-    one, two = Binder("one", Ptr(system.thread)), Binder("two", Ptr(system.thread))
-    bad = list[Expr]()
-    for (number, (first, here)), (other, (second, there)) in product(enumerate(forms.items()), repeat=2):
-        (write, is_marked, *whose), (also, marked_too, *its) = first, second
-        if not write or (is_marked and marked_too) or (also and other < number) or whose == its == [Me(), None]:
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The accesses of a kind that are told from each other in the same way: by a set, or by the locations."""
+
+    kind: Kind
+    pointer: Expr | None  # a Local stands for all
+    when: Expr
+
+
+def race_free(system: System, key: Key, found: Accesses) -> Expr:
+    """No two threads stand before conflicting accesses of one cell."""
+    forms = defaultdict[_Form, set[int]](set)
+    for access in found.get(key, ()):
+        pointer = Local("") if isinstance(access.pointer, Local) else access.pointer
+        forms[_Form(access.kind, pointer, access.when)].add(access.location)
+    never = list[Expr]()
+    for (number, (one, here)), (other, (two, there)) in product(enumerate(forms.items()), repeat=2):
+        if number <= other and one.kind.conflicts(two.kind):
+            never.append(_apart(system, key, (one, frozenset(here)), (two, frozenset(there))))
+    return conj(never)
+
+
+def _apart(system: System, key: Key, one: tuple[_Form, frozenset[int]], two: tuple[_Form, frozenset[int]]) -> Expr:
+    """No two threads stand before accesses of these forms to one cell."""
+    first, second = Binder("one", Ptr(system.thread)), Binder("two", Ptr(system.thread))
+    whose = Binder("whose", Ptr(key[0]))
+    ends = [_object(form, Bound(of.name)) for (form, _), of in ((one, first), (two, second))]
+    cell = next((end for end in ends if end is not None), Bound(whose.name)) if key[0] else None
+    bad = [binary("!=", Bound(first.name), Bound(second.name))]
+    for (form, locations), of, end in zip((one, two), (first, second), ends, strict=True):
+        thread = Bound(of.name)
+        if cell is not None and isinstance(form.pointer, Local):
+            bad.append(Binary("has", Field(cell, key[0], form.kind.set_for(key)), thread))
             continue
-        same = _same(key[0], [_of(expr, Bound(one.name)) for expr in whose], [_of(expr, Bound(two.name)) for expr in its])
-        bad.append(conj([at(Bound(one.name), frozenset(here)), at(Bound(two.name), frozenset(there)), same]))
-    apart = binary("!=", Bound(one.name), Bound(two.name))
-    never = negate(conj([apart, disj(bad)]))
-    return never if isinstance(never, Const) else Quant("forall", one, Quant("forall", two, never))
+        bad.append(at(thread, locations))
+        if cell is not None and form.pointer == EACH:
+            bad.append(rebuild(_by(form.when, thread), lambda part: cell if part == EACH else None))
+        elif end is not None and cell is not None and end != cell:
+            bad.append(binary("==", end, cell))
+    if cell is not None and not isinstance(cell, Bound | Const):
+        bad.append(binary("!=", cell, Const(0)))
+    if one[0].pointer == two[0].pointer == Me():
+        return TRUE
+    body = negate(conj(bad))
+    binders = (first, second, *((whose,) if cell == Bound(whose.name) else ()))
+    for binder in reversed(binders):
+        body = body if isinstance(body, Const) else Quant("forall", binder, body)
+    return body
 
 
-def _mirrored(system: System, expr: Expr | None, mirror: Mapping[str, str]) -> Expr | None:
-    """An expression of a thread, with the fields that mirror its locals."""
-    if expr is None:
+def _object(form: _Form, thread: Expr) -> Expr | None:
+    """The object that a thread is about to access; None where that is a matter of the object."""
+    if form.pointer is None or form.pointer == EACH or isinstance(form.pointer, Local):
         return None
-    return rebuild(
-        expr, lambda part: Field(Me(), system.thread, mirror[part.name]) if isinstance(part, Local) else None
-    )
+    return _by(form.pointer, thread)
 
 
-def _of(expr: Expr | None, thread: Expr) -> Expr | None:
-    return None if expr is None else rebuild(expr, lambda part: thread if part == Me() else None)
-
-
-def _same(cls: str, one: list[Expr | None], two: list[Expr | None]) -> Expr:
-    """Whether two threads access the same object; each with the pointer, and the condition on every object."""
-    (pointer, when), (twin, also) = one, two
-    if pointer is None or twin is None:
-        return Const(1)
-    if pointer == EACH == twin:
-        whose = Binder(EACH.name, Ptr(cls))
-        return Quant("exists", whose, conj([when or Const(1), also or Const(1)]))
-    if pointer == EACH:
-        return conj([_there(twin), _for(when, twin)])
-    if twin == EACH:
-        return conj([_there(pointer), _for(also, pointer)])
-    return conj([_there(pointer), binary("==", pointer, twin)])
-
-
-def _there(pointer: Expr) -> Expr:
-    return Const(1) if isinstance(pointer, Bound | Const) else binary("!=", pointer, Const(0))
-
-
-def _for(when: Expr | None, pointer: Expr) -> Expr:
-    return Const(1) if when is None else rebuild(when, lambda part: pointer if part == EACH else None)
+def _by(expr: Expr, thread: Expr) -> Expr:
+    return rebuild(expr, lambda part: thread if part == Me() else None)

@@ -50,6 +50,14 @@ def in_text(program: Program, key: Key) -> tuple[InText, ...]:
     return tuple(one for name, function in program.functions.items() for one in _of(program, key, name, function, lent))
 
 
+def idle_writers(claim: ast.ClaimDecl, program: Program) -> tuple[str, ...]:
+    """The functions that a `writers` claim lists and that have no such store anywhere in their text."""
+    if claim.kind != "writers":
+        return ()
+    found = {store.function for store in in_text(program, key_of_target(claim.targets[0]))}
+    return tuple(name for name in claim.functions if name not in found)
+
+
 def _of(
     program: Program, key: Key, name: str, function: ast.FunctionDecl, lent: Collection[tuple[str, str]]
 ) -> Iterator[InText]:
