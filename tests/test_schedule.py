@@ -163,7 +163,8 @@ def test_what_several_units_need_is_lowered_before_the_first_of_them(tmp_path: P
     searched = select(str(path), Options(engine="bfs"))
     first = lower_ahead(searched, Options(engine="bfs"), order)
     first(order[0])  # each for itself
-    assert [variant for variant, _ in searched.lowered] == [("system", gone, frozenset()) for gone in (frozenset(), frozenset({"user.take"}))]
+    apart = [("system", gone, frozenset[str]()) for gone in (frozenset[str](), frozenset({"user.take"}))]
+    assert [variant for variant, _ in searched.lowered] == apart
 
 
 def test_a_bug_in_one_claim_leaves_the_others() -> None:

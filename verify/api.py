@@ -24,13 +24,15 @@ from verify.report.checked import Checked
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
-from verify.selecting import select, tasks_from
+from verify.selecting import problem, select, tasks_from
+from verify.source import Source, Span
 from verify.tlc.errors import ToolError
 from verify.workers import cores
 
 if TYPE_CHECKING:
     from verify.exporting.languages import Language
     from verify.report.inductive import InductiveResult
+    from verify.report.writers import WritersResult
     from verify.syntax.ast import ClaimDecl
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "tasks_from",
     "tlc_file",
     "versions",
+    "writers_file",
 ]
 
 
@@ -73,6 +76,7 @@ class Exported:
     errors: Sequence[Diagnostic] = ()
 
 
+DEFAULT_SYSTEM = "system"
 Each = Callable[[ClaimResult, Selection], None]
 
 
@@ -110,6 +114,36 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
+
+
+# ---- stores --------------------------------------------------------------------------------------
+
+
+def writers_file(path: str, name: str, options: Options) -> WritersResult:
+    """Every store to a variable in a system of a file; errors of the input are part of the answer.
+
+    `name` is `struct.field`, the bare name of a field that one struct has, or that of a global.
+    """
+    from verify.inventory import field_named, inventory  # noqa: PLC0415 - only with that command
+    from verify.report.writers import WritersResult  # noqa: PLC0415 - the same
+
+    try:
+        selection = select(path, options)
+        key = field_named(selection.program, name, Span(Source(path, ""), 0, 0))
+        system = _system_of(selection, options)
+        stores = inventory(selection.program, selection.lower((system, frozenset(), frozenset())), key)
+    except InputError as error:
+        return WritersResult(path, versions(), errors=error.diagnostics)
+    return WritersResult(path, versions(), system, ".".join(filter(None, key)), stores)
+
+
+def _system_of(selection: Selection, options: Options) -> str:
+    """The system that is meant. Raises InputError if there is none, or if that is not clear."""
+    known = tuple(selection.program.systems)
+    if options.system or len(known) == 1 or DEFAULT_SYSTEM in known:
+        return options.system or default_system(selection.program)
+    message = "which system is meant is not clear" if known else "the file has no system"
+    raise InputError([problem("KC902", message, selection.file, "", known)])
 
 
 # ---- exports -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
 from verify.cli.export import export
 from verify.cli.prove import prove
 from verify.cli.tlc import tlc
+from verify.cli.writers import writers
 
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
 EPILOG = (
@@ -33,6 +34,7 @@ TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
 )
+WRITERS_EPILOG = "Exit codes: 0 here they are, 2 usage, syntax or type error, 70 internal error."
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -42,6 +44,7 @@ app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command(epilog=TLC_EPILOG)(tlc)
+app.command(epilog=WRITERS_EPILOG)(writers)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -91,6 +91,16 @@ def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     }
 
 
+def broken_locks(system: System, known: Mapping[int, Facts]) -> frozenset[Key]:
+    """The locks that somebody may let go of for another thread; `known` are the facts at locations."""
+    dangling = freed_classes(system)
+    return frozenset(
+        touch.key
+        for action in system.actions if action.source in known
+        for touch in _touches(system, action, known[action.source], dangling) if touch.breaks and not touch.private
+    )  # fmt: skip
+
+
 def _exprs(action: Action) -> Iterable[Expr]:
     yield action.guard
     for update in action.updates:
