@@ -83,7 +83,7 @@ def lower(
     graph = _graph(program, declared, statics)
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
-    kept = {*graph.entries.values(), *range(len(FIXED))}
+    kept = {*graph.entries.values(), *range(len(FIXED)), *graph.begun}
     spoken_of = _spoken_of(graph, system)
     kept |= spoken_of
     kept |= {place for lock in graph.tracked for *ends, _ in graph.sections.get(lock, ()) for place in ends}
@@ -114,11 +114,11 @@ def lower(
     )
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
+    met = accesses(whole, graph.raced, graph.marked)
+    whole = with_sets(whole, met)  # before loads whose value nobody wants are gone
     whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
-    whole = narrow(whole)
-    met = accesses(whole, graph.raced, graph.marked)
-    found = Lowered(with_sets(whole, met), places[0], places[1], places[2], places[3], ends=ends, accesses=met)
+    found = Lowered(narrow(whole), places[0], places[1], places[2], places[3], ends=ends, accesses=met)
     asked = frozenset(claim_subject(claim) for claim in _asked(program, system, "writers", "race_free"))
     stores = {key: tuple(each) for key, each in graph.stores.items()}
     return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores, asked=asked)

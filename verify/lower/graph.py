@@ -85,6 +85,7 @@ class Graph:
     raced: frozenset[Key] = frozenset()  # what claims about data races speak of
     marked: set[int] = field(default_factory=set)  # locations before accesses that are marked, or a step by nature
     outside: int = IDLE  # where the `atomic` that lowering is in begins
+    begun: set[int] = field(default_factory=set)  # locations where an `atomic` begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
     created: set[str] = field(default_factory=set)

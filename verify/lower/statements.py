@@ -80,6 +80,7 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
             graph.step(guard=holds)
         case ast.Atomic(body=body):
             graph.outside = graph.standing
+            graph.begun.add(graph.outside)
             graph.note_marked()
             graph.atomic += 1
             statement(graph, scope, body)
