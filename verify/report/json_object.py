@@ -63,6 +63,7 @@ def _claim(claim: ClaimResult) -> Json:
         "invariant": claim.invariant,
         "guard": claim.guard,
         "system": claim.system,
+        "assumptions": list(claim.assumptions),
         "verdict": claim.verdict,
         "holds": claim.holds,
         "scope": _scope(claim.scope),
