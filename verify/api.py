@@ -21,6 +21,7 @@ from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, quiet
 from verify.outcome import Judgement, conclude
 from verify.report.checked import Checked
+from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
@@ -41,10 +42,12 @@ __all__ = [
     "FileResult",
     "Judge",
     "Judgement",
+    "NeededResult",
     "Options",
     "Selection",
     "TlcResult",
     "ToolError",
+    "assumptions_file",
     "check_certificates",
     "check_file",
     "cores",
@@ -186,6 +189,31 @@ def inductive_file(
         return check_inductive(subject(select(path, options), options, versions()["verify"]), options, tools, tell)
     except InputError as error:
         return InductiveResult(path, errors=error.diagnostics)
+
+
+# ---- assumptions ---------------------------------------------------------------------------------
+
+
+def assumptions_file(
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
+) -> NeededResult:
+    """Which assumptions the invariants of a file need, by default those that it proves, in one of its systems.
+
+    Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.needed import needed  # noqa: PLC0415 - only with that command
+
+    start = time.perf_counter()
+    try:
+        selection = select(path, options)
+        found = needed(selection, options, invariants, hear=hear, at_once=at_once)
+    except InputError as error:
+        return NeededResult(path, versions(), errors=error.diagnostics)
+    except KeyboardInterrupt:
+        return NeededResult(path, versions(), interrupted=True)
+    return NeededResult(
+        path, versions(), found.system, (), found.rows, found.assumptions, seconds=time.perf_counter() - start
+    )
 
 
 # ---- certificates --------------------------------------------------------------------------------

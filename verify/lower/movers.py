@@ -81,7 +81,8 @@ def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     by_key = defaultdict[Key, list[Touch]](list)
     for touch in (touch for found in touches for touch in found):
         by_key[touch.key].append(touch)
-    impure = {key for key, found in by_key.items() if any(t.kind in ("plain", "all", "every") and not t.private for t in found)}
+    plain = ("plain", "all", "every")
+    impure = {key for key, found in by_key.items() if any(t.kind in plain and not t.private for t in found)}
     questions = [part for a in system.actions for e in _exprs(a) for part in parts(e) if isinstance(part, Referenced)]
     asked = {part.cls for part in questions if not part.mine}
     recycled = {part.cls for a in system.actions for part in parts(a.guard) if isinstance(part, Referenced)}
