@@ -244,7 +244,8 @@ def _of(after: Expr, name: str, pointer: Expr) -> Expr:
             case _:
                 return None
 
-    return disj([binary("==", pointer, Const(0)), rebuild(after, told)])
+    nobody = FALSE if isinstance(pointer, Bound) else binary("==", pointer, Const(0))  # what is chosen is never NULL
+    return disj([nobody, rebuild(after, told)])
 
 
 # ---- initial states ------------------------------------------------------------------------------
