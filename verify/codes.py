@@ -104,7 +104,7 @@ CODES: Mapping[str, str] = {
     "KC900": "the command line cannot be understood",
     "KC901": "no claim has that name",
     "KC902": "no system has that name",
-    "KC903": "no guard of that name can be removed",
+    "KC903": "no guard or assumption of that name can be removed",
     "KC904": "certificates cannot be written",
     "KC905": "an export that another tool could not work with",
     "KC906": "an export or a run cannot be written",
