@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tests.programs import PROPERTIES, examples
-from verify.api import Options, assumptions_file, check_certificates, check_file, has_second_solver
+from verify.api import Options, assumptions_file, check_certificates, check_file, has_second_solver, tlc_file
 from verify.certificates.form import seal
 from verify.certificates.statement import text_hash
 from verify.cli import main
@@ -51,7 +52,7 @@ CONDITIONS = (
     "forall (struct task *t) !t->up && t->x == 0",
 )
 HEAD = """
-struct task { unsigned x : 2; bool cap; bool y; };
+struct task { unsigned x : 2; bool cap; bool y; u8 w; u8 v; };
 bool g;
 void user(void)
 {
@@ -171,6 +172,9 @@ def decided(question: tuple[Program, str], seen: Counter[tuple[str, bool]]) -> N
     )  # fmt: skip
     verdict = decide(asked)
     seen[type(verdict).__name__, broken] += 1
+    if isinstance(verdict, Proved) and verdict.scope.tasks is None:
+        for few in range(least_tasks(under.system), 4):
+            assert search(instance(under.system, few), prop, max_states=3_000).trace is None
     assert not (isinstance(verdict, Proved) and broken)
     assert not (isinstance(verdict, Refuted) and not broken and verdict.scope.tasks == tasks)
 
@@ -326,6 +330,7 @@ SOME = "system { task t[1] runs user with { x = nondet(); cap = nondet(); }; }\n
         ("assume so: exists (struct task *t) t->cap;", "KC180"),
         ("assume so: !(forall (struct task *t) t->cap);", "KC180"),
         ("assume so: g || (forall (struct task *t) t->cap);", "KC180"),
+        ("assume so: forall (struct task *a, struct task *b) forall (struct task *c, struct task *d) !g;", "KC180"),
         ("assume so: atomic(user.there);", "KC161"),
         ("assume so: atomic(user.check);", "KC181"),
         ("assume so: atomic(user.call);", "KC135"),
@@ -354,6 +359,10 @@ def test_what_is_no_assumption_is_an_error(text: str, code: str) -> None:
         (SOME + "assume so: forall (struct task *t) t->cap != (t->x > 1);", "several at once"),
         (SOME.replace("[1]", "[*]") + "assume so: forall (struct task *s, struct task *t) s == t || s->x != t->x;",
          "some initial state"),
+        (ONE.replace("[1]", "[64]") + "assume so: forall (struct task *r, struct task *s, struct task *t) r == s || g;",
+         "some initial state"),
+        (SOME.replace("x = n", "w = n").replace("cap = n", "v = n")
+         + "assume so: forall (struct task *t) t->w != 3 || t->v;", "too many initial values"),
     ],
 )  # fmt: skip
 def test_initial_states_that_cannot_be_told_are_an_error(text: str, said: str) -> None:
@@ -490,3 +499,25 @@ def test_a_certificate_is_of_the_assumptions_that_there_are(
         path.write_text(json.dumps({**found, "sha256": seal(found)}))
     (checked,) = check_certificates([str(path)], seconds=30)
     assert checked.verdict == ("accepted" if change is None else "rejected"), checked.reason
+
+
+# ---- TLC -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [Options(), Options(without=("one",)), Options(tasks=3)], ids=str)
+def test_tlc_keeps_to_assumptions(options: Options, tmp_path: Path) -> None:
+    text = (
+        "system { task t[*] runs user with { cap = nondet(); }; }\n"
+        "assume some: forall (struct task *t) !(at(t, user.set) && t->cap) && !(g && t->y && t->cap);\n"
+        "assume one: forall (struct task *s, struct task *t) s == t || !(at(s, user.set) && at(t, user.set));\n"
+        "assume whole: atomic(user.here);\n"
+        "invariant never = !g;\nrefute never;\nreach user.set;\ndeadlock_free;\n"
+    )
+    path = tmp_path / "some.kc"
+    path.write_text(f"{HEAD}\n{text}")
+    result = tlc_file(str(path), replace(options, budget=300.0))
+    assert result.differences == ()
+    assert result.theirs is not None
+    assert result.theirs == result.ours
+    assert result.assumptions == tuple(name for name in ("some", "one", "whole") if name not in options.without)

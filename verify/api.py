@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from verify.answering import judged, judgements, versions
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, quiet
-from verify.outcome import Judgement, conclude
+from verify.outcome import Judgement, assumed, conclude
 from verify.report.checked import Checked
 from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
@@ -164,11 +164,11 @@ def tlc_file(
         selection = select(path, options)
         found = export_tla(subject(selection, options, versions()["verify"]))
         ours = counted(found, options.budget)
-        if ours.counts is None:
-            return check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
+        whole = None if ours.counts is None else check_by_tlc(found, ours, tools, options.budget, tell)
+        result = whole or check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
     except InputError as error:
         return TlcResult(path, errors=error.diagnostics)
-    return check_by_tlc(found, ours, tools, options.budget, tell)
+    return replace(result, assumptions=assumed(selection.program, options.without))
 
 
 def inductive_file(

@@ -259,12 +259,22 @@ def _started(system: System, clauses: Sequence[Clause]) -> System:
         raise _no_start(system, clauses)
     fitting = replace(system, groups=tuple(groups))
     for clause in (clause for clause in clauses if clause not in alone):
-        open_ended = any(group.count is None for group in groups)
-        inst = instance(fitting, least_tasks(fitting) + open_ended * len(clause.objects))
-        states = [state for start in starts(inst) for state in _states(start, [clause], clause)]
-        if not all(_holds(inst, [clause], state) for state in states):
-            raise _no_start(system, [clause])
+        inst = _large_enough(fitting, len(clause.objects))
+        states = (state for start in starts(inst) for state in _states(start, [clause], clause))
+        for number, state in enumerate(states):
+            if number == MOST_STARTS:
+                raise _too_many(clause)
+            if not _holds(inst, [clause], state):
+                raise _no_start(system, [clause])
     return fitting
+
+
+def _large_enough(system: System, objects: int) -> Instance:
+    """An instance in which so many objects can be of the same group, or of any others."""
+    fewer = (replace(g, count=None if g.count is None else min(g.count, objects)) for g in system.groups)
+    small = replace(system, groups=tuple(fewer))
+    open_ended = any(group.count is None for group in small.groups)
+    return instance(small, least_tasks(small) + open_ended * objects)
 
 
 def _fitting(system: System, group: Group, clauses: Sequence[Clause]) -> list[Group]:
@@ -305,8 +315,7 @@ def _states(start: Start, clauses: Sequence[Clause], blamed: Clause) -> Iterator
     """The states of a start, as far as the clauses can tell them apart. Raises InputError if there are too many."""
     slots = _open(start, clauses)
     if prod(len(start[slot]) for slot in slots) > MOST_STARTS:
-        message = f"`{blamed.of.name}` reads what has too many initial values"
-        raise InputError([Diagnostic("KC206", message, blamed.of.span, hint="give it fewer, as `v & 3`")])
+        raise _too_many(blamed)
     some = {slot: values[0] for slot, values in start.items()}
     for chosen in product(*(start[slot] for slot in slots)):
         yield {**some, **dict(zip(slots, chosen, strict=True))}
@@ -314,6 +323,11 @@ def _states(start: Start, clauses: Sequence[Clause], blamed: Clause) -> Iterator
 
 def _holds(inst: Instance, clauses: Sequence[Clause], state: State) -> bool:
     return all(holds(inst, clause.formula(), state) for clause in clauses)
+
+
+def _too_many(clause: Clause) -> InputError:
+    message = f"`{clause.of.name}` reads what has too many initial values"
+    return InputError([Diagnostic("KC206", message, clause.of.span, hint="give it fewer: `nondet()` of a small type")])
 
 
 def _no_start(system: System, clauses: Sequence[Clause]) -> InputError:

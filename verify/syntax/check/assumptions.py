@@ -19,6 +19,7 @@ from verify.syntax.check.scope import File, Scope, closest, once
 from verify.syntax.check.walk import subexpressions
 from verify.syntax.program import Guard
 
+MOST_OBJECTS = 3  # that a condition speaks of at once: each step is asked about all choices of them
 
 def assumptions(
     declarations: Sequence[Decl], file: File, functions: Mapping[str, FunctionDecl], guards: Mapping[str, Guard]
@@ -35,7 +36,7 @@ def assumptions(
         cond = decl.cond
         if cond is not None:
             cond = expand(condition(cond, Scope(file, "invariant")), file, functions)
-            _universal(cond, decl, file)
+            _universal(cond, decl, file, 0)
         done[decl.name] = AssumptionDecl(decl.name, cond, decl.atomic, span=decl.span)
     return done
 
@@ -51,14 +52,17 @@ def _single(target: str, decl: AssumptionDecl, file: File, guards: Mapping[str, 
         )
 
 
-def _universal(cond: Expr, decl: AssumptionDecl, file: File) -> None:
-    """Report a quantifier that is not `forall` outside of all but `&&` and `forall`."""
+def _universal(cond: Expr, decl: AssumptionDecl, file: File, objects: int) -> None:
+    """Report a quantifier that is not `forall` outside of all but `&&` and `forall`; `objects` are bound around it."""
     match cond:
         case Binary("&&", left, right):
-            _universal(left, decl, file)
-            _universal(right, decl, file)
-        case Quantified("forall", _, body):
-            _universal(body, decl, file)
+            _universal(left, decl, file, objects)
+            _universal(right, decl, file, objects)
+        case Quantified("forall", variables, body):
+            if objects <= MOST_OBJECTS < objects + len(variables):
+                message = f"`{decl.name}` speaks of more than {MOST_OBJECTS} objects at once"
+                file.error("KC180", message, cond.span)
+            _universal(body, decl, file, objects + len(variables))
         case _:
             inner = next((e for e in subexpressions(cond) if isinstance(e, Quantified)), None)
             if inner is not None:
