@@ -35,6 +35,7 @@ NOT_YET = "not decided here; `verify tlc` checks it, for a fixed number of tasks
 UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
     **dict.fromkeys(("minimal",), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
 }
+SEEN = frozenset({"writers", "race_free"})  # claims about what a system shows only where it is asked for
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 
 
@@ -75,7 +76,7 @@ class Selection:
         """A system, lowered once. Raises InputError if it cannot be."""
         from verify.lower import lower  # noqa: PLC0415 - who only selects needs none of it
 
-        besides = tuple(claim for claim in self.claims if claim not in self.program.claims)
+        besides = tuple(claim for claim in self.claims if claim.kind in SEEN and claim not in self.program.claims)
         if (variant, besides) not in self.lowered:
             name, gone, optional = variant
             program = replace(self.program, claims=(*self.program.claims, *besides)) if besides else self.program

@@ -193,7 +193,7 @@ def _about(found: Certificate, program: Program, claims: Mapping[str, ClaimDecl]
 
     if idle_writers(claim, program):
         raise BadCertificateError("the claim lists functions that have no such store")
-    if statement(about) != found.statement:
+    if statement(program, about) != found.statement:
         raise BadCertificateError("what it proves is not what these claims say")
     # A system with guards there or not does all that each of the systems without some of them does.
     assert set(removed(claim)) <= {*found.statement.removed, *found.statement.optional}  # noqa: S101 - by `statement`
