@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
+    BOOL,
     FREE,
     IDLE,
     LIFE,
@@ -43,7 +44,7 @@ from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
 from verify.lower.statements import statement
 from verify.lower.uniprocessor import on_one_cpu
-from verify.lower.without import without
+from verify.lower.without import switch, without
 from verify.syntax import ast
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Int, Lock, Struct, Type
@@ -65,13 +66,16 @@ class Lowered:
 
 
 def lower(
-    program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset()
+    program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset(),
+    switched: frozenset[str] = frozenset(),
 ) -> Lowered:
     """Lower one system of the program, without the removed guards and with the optional ones there or not.
 
+    Of each switched guard a rigid global says whether it is there (see `without.switch`).
+
     Raises InputError for what has no finite meaning.
     """
-    program = without(program, sorted(removed), sorted(optional))
+    program = without(program, sorted(removed), sorted(optional), sorted(switched))
     declared = program.systems[system]
     statics = _statics(program)
     graph = _graph(program, declared, statics)
@@ -94,7 +98,7 @@ def lower(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
         program.thread,
-        _globals(program, statics, big_lock=graph.big_lock),
+        (*_globals(program, statics, big_lock=graph.big_lock), *_switches(switched)),
         (Var(PC, Range(0, len(graph.locations) - 1)), *graph.locals.values()),
         _named(graph.locations, actions),
         tuple(actions),
@@ -223,6 +227,10 @@ def _globals(program: Program, statics: Statics, *, big_lock: bool) -> tuple[Var
     if big_lock:
         found.append(Var(BIG_LOCK.name, Ptr(program.thread), lock=True))
     return tuple(found)
+
+
+def _switches(guards: Iterable[str]) -> list[Var]:
+    return [Var(switch(guard), BOOL, truth=True, rigid=True) for guard in sorted(guards)]
 
 
 def _group(graph: Graph, group: ast.GroupDecl, statics: Statics) -> Group:
