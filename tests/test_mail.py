@@ -49,13 +49,6 @@ def test_the_lines_as_printed_keep_the_lock() -> None:
 
 
 @pytest.mark.slow
-def test_the_lock_that_is_kept_is_kept_by_a_run() -> None:
-    (claim,) = check_file("mail/sections.kc", Options(("lock_balanced",), without=("kernel_thread.release",))).claims
-    assert (claim.holds, claim.verdict) == (False, "refuted")
-    assert claim.trace is not None
-
-
-@pytest.mark.slow
 def test_the_checks_are_not_needed_but_reached() -> None:
     assert fails(check_file("mail/not_needed.kc", Options(budget=300))) == []
 
