@@ -32,16 +32,18 @@ from verify.ir import (
     Threads,
     Var,
 )
+from verify.lower.assumptions import assume
 from verify.lower.constants import Statics, births, constant
 from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
-from verify.lower.formulas import struct_of
+from verify.lower.formulas import at_file_level, struct_of
 from verify.lower.graph import ANY, END, FIXED, Graph, Mark, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
+from verify.lower.single import with_single_steps
 from verify.lower.statements import statement
 from verify.lower.uniprocessor import on_one_cpu
 from verify.lower.without import switch, without
@@ -75,7 +77,9 @@ def lower(
 
     Raises InputError for what has no finite meaning.
     """
-    program = without(program, sorted(removed), sorted(optional), sorted(switched))
+    assumed = [decl for name, decl in program.assumptions.items() if name not in removed | optional]
+    guards = [sorted(name for name in names if name in program.guards) for names in (removed, optional, switched)]
+    program = with_single_steps(without(program, *guards), assumed)
     declared = program.systems[system]
     statics = _statics(program)
     graph = _graph(program, declared, statics)
@@ -109,7 +113,9 @@ def lower(
     )
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
-    whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
+    whole = assume(whole, assumed, at_file_level(statics), _frozen(graph.labels))
+    actions = reset_dead(reachable(whole.actions, {*roots, END}), whole.locals[1:])
+    whole = replace(whole, actions=tuple(actions))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
     found = Lowered(narrow(whole), places[0], places[1], places[2], places[3])
     return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)

@@ -58,7 +58,7 @@ def _change(function: ast.FunctionDecl, label: str, lock: bool, how: Edit) -> as
             return stmt
         return how(stmt)
 
-    body = _map(function.body, edit) if function.body is not None else None
+    body = map_statements(function.body, edit) if function.body is not None else None
     return replace(function, body=body)
 
 
@@ -149,16 +149,16 @@ def _collect(value: object, found: list[ast.Stmt]) -> None:
             return
 
 
-def _map(node: T, edit: Callable[[ast.Stmt], ast.Stmt]) -> T:
-    """Rebuild a tree with every statement edited."""
+def map_statements(node: T, edit: Callable[[ast.Stmt], ast.Stmt]) -> T:
+    """A tree with every statement edited, inner ones first."""
     match node:
         case tuple():
-            return tuple(_map(item, edit) for item in node)  # type: ignore[return-value] # a tuple again
+            return tuple(map_statements(item, edit) for item in node)  # type: ignore[return-value] # a tuple again
         case ast.Node():
             changed = {}
             for name in node.__dataclass_fields__:
                 old = getattr(node, name)
-                new = _map(old, edit)
+                new = map_statements(old, edit)
                 if (new is not old and new != old) or isinstance(old, tuple):
                     changed[name] = new
             made = edit(node) if isinstance(node, ast.Stmt) else node
