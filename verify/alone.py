@@ -69,6 +69,7 @@ class Difference:
     removed: Outcome
     result: Local | None  # where the result was
     before: State = field(hash=False, repr=False)
+    only: Literal["kept", "removed"] | None = None  # which of the two only one side can have, where a side has several
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -101,9 +102,13 @@ def difference(forks: Forks, inst: Instance, state: State, thread: int) -> Diffe
     at = Context(wide, state, thread)
     kept, removed = outcomes(fork.kept, fork.lent, at), outcomes(fork.removed, fork.lent, at)
     pairs = ((one, other) for one in kept for other in removed if one not in removed or other not in kept)
-    first = min(pairs, key=lambda pair: pair[0].result == pair[1].result, default=None)
+    first = min(pairs, key=lambda pair: (pair[0].result == pair[1].result, pair[0] in removed), default=None)
+    if first is None:
+        return None
     result = next((way.result for way in (*fork.kept, *fork.removed) if way.result is not None), None)
-    return None if first is None else Difference(wide, thread, *first, result, state)
+    several = len(kept) > 1 or len(removed) > 1
+    only: Literal["kept", "removed"] = "removed" if first[0] in removed else "kept"
+    return Difference(wide, thread, *first, result, state, only if several else None)
 
 
 def _result(way: Way, post: State, me: int) -> int | None:

@@ -193,7 +193,8 @@ class _Bench:
         assert both is not None  # noqa: S101 - it is lowered for this claim
         found = told_apart(verdict.trace, both)
         if found is None:
-            fires = f"the check can fire: a run of {len(verdict.trace.steps) - 1} steps, {verdict.scope.tasks} tasks"
+            tasks = f"{verdict.scope.tasks} task{'s' * (verdict.scope.tasks != 1)}"
+            fires = f"the check can fire, in a run of {len(verdict.trace.steps) - 1} steps with {tasks}"
             why = both.forks.why or "no difference was found where one was seen"
             return Judgement(Unknown(why, fires, verdict.engine))
         scope = Scope(verdict.scope.tasks, len(found[0].steps))

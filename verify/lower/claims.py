@@ -51,7 +51,7 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
             return never_at(lowered.system, lowered.fires.get(claim.targets[0], frozenset()))
         case "same_outcome":
             assert lowered.compared is not None  # noqa: S101 - it is lowered for this claim
-            return never_at(lowered.system, {lowered.compared.differs, lowered.compared.unsure})
+            return never_at(lowered.system, lowered.compared.places)
         case "lock_balanced":
             return balanced(lowered.system)
         case "deadlock_free":

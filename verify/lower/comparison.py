@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.alone import Difference, Ending, Fork, Forks, Way, difference
-from verify.instances import Trace
+from verify.instances import Trace, instance
 from verify.ir import (
     FALSE,
     PC,
@@ -49,6 +49,11 @@ class Compared:
     differs: int
     unsure: int
 
+    @property
+    def places(self) -> frozenset[int]:
+        """Where nobody comes if the claim holds."""
+        return frozenset({self.differs, self.unsure} if self.forks.why else {self.differs})
+
 
 @dataclass(slots=True)
 class Draft:
@@ -71,8 +76,9 @@ def draft(graph: Graph, check: str, variables: Sequence[Var]) -> Draft:
     They are those of the text: what is known on a path with the check may be so because of it.
     """
     made = Draft(check, tuple(graph.visits), graph.location(), graph.location())
-    for number, name in ((made.differs, "differs"), (made.unsure, "unsure")):
-        graph.locations[number] = Location(name, "end")
+    function, span = check.partition(".")[0], graph.program.guards[check].span
+    for number, name in ((made.differs, "a difference"), (made.unsure, "what may be a difference")):
+        graph.locations[number] = Location(name, function=function, span=span)
     leaving, alive = outgoing(graph.actions), live(graph.actions)
     cells = [("", variables), *graph.fields.items()]
     pointers = {(cell, v.name): v.domain.cls for cell, vs in cells for v in vs if isinstance(v.domain, Ptr)}
@@ -210,4 +216,21 @@ def told_apart(trace: Trace, both: Compared) -> tuple[Trace, Difference] | None:
     return None
 
 
-__all__ = ["Compared", "Draft", "compared", "draft", "told_apart"]
+def differs_along(trace: Trace, both: Compared) -> tuple[int, Difference] | None:
+    """The first state of a run in which a thread that is before the check has another outcome without it.
+
+    The run is of the same system, lowered with or without comparing: their locations are the same, and so are the
+    locals that matter there. None if there is no such state.
+    """
+    inst = instance(both.forks.system, trace.instance.tasks)
+    slots = inst.slots()
+    for number, state in enumerate(trace.states):
+        here = {slot: state.get(slot, var.default) for slot, var in slots.items()}
+        for thread in range(1, inst.tasks + 1):
+            found = difference(both.forks, inst, here, thread)
+            if found is not None:
+                return number, found
+    return None
+
+
+__all__ = ["Compared", "Draft", "compared", "differs_along", "draft", "told_apart"]

@@ -18,7 +18,7 @@ SIDES = ("with it", "without it")
 def rows(difference: Difference) -> list[tuple[str, str]]:
     """With the check and without it: what the call comes to, and what only this side has changed of what others see."""
     return [
-        (side, ",  ".join([_ends(difference, outcome), *_changes(difference, outcome)]))
+        (side, _whole(difference, outcome))
         for side, outcome in zip(SIDES, (difference.kept, difference.removed), strict=True)
     ]
 
@@ -28,11 +28,23 @@ def sentence(difference: Difference, check: str) -> str:
     kept, removed = difference.kept, difference.removed
     who = cell_name(difference.instance.system, THREAD, difference.thread)
     ends, instead = _ends(difference, kept), _ends(difference, removed)
+    fires = f"{who} is before {check}, which fires"
+    match difference.only:
+        case "kept":
+            return f"{fires}: its call {_whole(difference, kept)}, as it never does without the check"
+        case "removed":
+            return f"{fires}: without the check its call {_whole(difference, removed)}, as it never does with it"
+        case None:
+            pass
     if (kept.ending, kept.result) != (removed.ending, removed.result):
-        return f"{who} is before {check}, which fires: its call {ends}; without the check it {instead}"
+        return f"{fires}: its call {ends}; without the check it {instead}"
     names = list(dict.fromkeys(_name(difference, slot) for slot in difference.slots))
     told = " and ".join(names if len(names) <= MOST_NAMES else [*names[:MOST_NAMES], "more"])
-    return f"{who} is before {check}, which fires: its call {ends} also without the check, but {told} would tell"
+    return f"{fires}: its call {ends} also without the check, but {told} would tell"
+
+
+def _whole(difference: Difference, outcome: Outcome) -> str:
+    return ",  ".join([_ends(difference, outcome), *_changes(difference, outcome)])
 
 
 def _ends(difference: Difference, outcome: Outcome) -> str:

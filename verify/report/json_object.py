@@ -106,7 +106,9 @@ def _trace(trace: Trace) -> Json:
 
 def _difference(found: Difference) -> Json:
     """Both outcomes, with the variables on which they differ."""
-    return {"thread": found.thread, "with": _outcome(found, found.kept), "without": _outcome(found, found.removed)}
+    only = {"kept": "with", "removed": "without", None: None}[found.only]
+    with_it, without_it = _outcome(found, found.kept), _outcome(found, found.removed)
+    return {"thread": found.thread, "with": with_it, "without": without_it, "only": only}
 
 
 def _outcome(found: Difference, outcome: Outcome) -> Json:
