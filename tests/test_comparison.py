@@ -44,6 +44,8 @@ CONDITIONS = (
     "current->next", "current->next->a",
 )
 VALUES = ("1", "2", "g", "current->n", "x", "(g + 1) & 3", "current->next->n")
+EITHER = ("choose { return 1; return 2; }", "choose { return 2; return 1; }")
+LAST = (*(f"return {value};" for value in VALUES), *EITHER * 3)
 PLAIN = (
     "current->n = {v};", "g = {v};", "x = {v};", "current->a = !current->a;", "current->next->n = {v};",
     "foreach (struct task *c where c->a) c->n = 3;", "foreach (struct task *c) c->n = 3;", "assert(g != 2);",
@@ -86,8 +88,8 @@ def statements(draw: st.DrawFn, depth: int) -> str:
 @st.composite
 def texts(draw: st.DrawFn) -> str:
     """A program with a function `f` that has a check, and threads that call it once."""
-    cond, value = draw(st.sampled_from(CONDITIONS)), st.sampled_from(VALUES)
-    back = draw(st.sampled_from(["", f"return {draw(value)};"]))
+    cond, last = draw(st.sampled_from(CONDITIONS)), st.sampled_from(LAST)
+    back, end = draw(st.sampled_from(["", draw(last)])), draw(last)
     return f"""{DECLARED}
 u8 f(void)
 {{
@@ -96,7 +98,7 @@ u8 f(void)
         {draw(statements(1))}
 check>  if ({cond}) {{ {draw(statements(1))} {back} }}
         {draw(statements(1))}
-        return {draw(value)};
+        {end}
 }}
 {AROUND}"""
 
@@ -166,7 +168,7 @@ def steps_to_difference(lowered: Lowered, inst: Instance, state: State, me: int)
     )
 
 
-@settings(max_examples=60, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
 @given(texts(), st.integers(1, 2))
 def test_a_step_compares_what_a_thread_does_alone_step_by_step(text: str, tasks: int) -> None:
     try:

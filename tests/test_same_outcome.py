@@ -37,7 +37,9 @@ same_outcome f.check;
 """
 SAME = {  # functions of which nobody can tell whether they have the check
     "it does what comes anyway": "int f(void) { check> if (current->n == 1) return 0; current->n = 1; return 0; }",
-    "the same choice": "int f(void) { check> if (g) choose { return 1; return 0; } choose { return 0; return 1; } }",
+    "the same choice": """int f(void) {
+check>  if (current->a) choose { return 1; return 0; }
+        choose { return 0; return 1; } }""",
     "what it makes it frees": """void f(void) {
 check>  if (current->a) { struct mm *m = new struct mm; put(m); } }""",
     "it never fires": "int f(void) { check> if (g == 7) return 1; return 0; }",
