@@ -75,6 +75,12 @@ check>  if (current->a) return;
         "int f(void) { check> if (current->a) choose { return 1; return 2; } choose { return 0; return 1; } }",
         "returns 2", "returns 0",
     ),
+    "one choice more": (
+        """int f(void) {
+check>  if (current->a) choose { return 1; return 2; }
+        choose { return 1; return 2; return 3; } }""",
+        "returns 1", "returns 3",
+    ),
     "what is lent": (
         """void lend(u8 *x) { check> if (current->a) *x = 1; }
 void f(void) { u8 x = 0; lend(&x); g = x; }""",
