@@ -34,9 +34,10 @@ from verify.lower.compose import renamed, value_after
 from verify.lower.flow import live, outgoing
 from verify.lower.graph import ERRORS, FIXED, Graph, Visit
 from verify.lower.simplify import binary, conj, contradictory, disj, negate, parts
-from verify.lower.ways import MANY, Ground, UnsaidError, between, decided, ways
+from verify.lower.ways import MANY, MOST_WORK, Ground, UnsaidError, between, decided, depth, ways
 
 MOST_PAIRS = 400
+DEEPEST = 200  # comparison
 MOST_SIZE = 100_000  # expressions in all comparisons of one visit
 RETURN: Ending = "return"
 
@@ -120,7 +121,7 @@ def compared(made: Draft, actions: Sequence[Action]) -> tuple[list[Action], dict
         fork = _fork(made, number, actions)
         micro = (Micro(made.check, made.check.partition(".")[0], visit.span),)
         try:
-            guards = list(_differences(fork, choices=number in made.choices))
+            guards = list(dict.fromkeys(_differences(fork, choices=number in made.choices)))
         except UnsaidError as error:
             fork, guards = Fork(why=str(error)), []
         found[visit.before] = fork
@@ -146,9 +147,12 @@ def _differences(fork: Fork, *, choices: bool) -> Iterator[tuple[Expr, tuple[Bin
     """
     if len(fork.kept) * len(fork.removed) > MOST_PAIRS:
         raise UnsaidError(MANY)
-    size = 0
+    size, work, each = 0, 0, len(fork.kept) + len(fork.removed) if choices else 1
     for kept in fork.kept:
         for other in fork.removed:
+            work += each * (len(kept.action.updates) + len(other.action.updates)) ** 2
+            if work > MOST_WORK:
+                raise UnsaidError(MANY)
             removed = _apart(other, kept)
             if choices:
                 mine = _none_like(kept, fork.removed, fork, removed)
@@ -157,7 +161,7 @@ def _differences(fork: Fork, *, choices: bool) -> Iterator[tuple[Expr, tuple[Bin
                 differ = negate(_same(kept, removed, fork))
             guard = conj([kept.action.guard, removed.action.guard, differ])
             size += len(parts(guard))
-            if size > MOST_SIZE:
+            if size > MOST_SIZE or depth(guard) > DEEPEST:
                 raise UnsaidError(MANY)
             if guard != FALSE and not contradictory(guard):
                 yield guard, kept.action.binders + removed.action.binders

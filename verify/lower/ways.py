@@ -9,15 +9,17 @@ from itertools import combinations
 from verify.ir import Action, Binary, Const, Expr, Field, Global, Local, Place, Referenced
 from verify.lower.compose import compose
 from verify.lower.flow import postorder
-from verify.lower.simplify import conj, conjuncts, contradictory, disj, parts
+from verify.lower.simplify import conj, conjuncts, contradictory, disj, operands, parts
 from verify.semantics import operate
 
 MOST_WAYS = 64  # to one location, those with the same stores counted once
 MOST_SIZE = 4_000  # expressions within one way
-MOST_STEPS = 20_000  # of all ways together
+MOST_STORES = 64  # within one way
+MOST_DEPTH = 80  # of expressions: readers of the IR go down into them
+MOST_WORK = 1_000_000  # expressions that all steps of all ways look at
 Leaving = Mapping[int, Sequence[Action]]  # the actions by the location that they leave
 LOOP = "what comes after the check has a loop"
-MANY = "there are too many ways on from the check"
+MANY = "the ways on from the check are too many or too long"
 REFERENCES = "what comes after the check asks who refers to an object after pointers have been stored"
 
 
@@ -43,7 +45,7 @@ def ways(ground: Ground, begin: Iterable[Action], ends: Collection[int]) -> list
     """
     found = list(begin)
     reached: dict[int, list[Action]] = {found[0].target: found} if found else {}
-    done, steps = list[Action](), 0
+    done, work = list[Action](), 0
     for location in _in_order(ground.leaving, list(reached), ends):
         here = _merged(reached.pop(location, []))
         if location in ends:
@@ -51,10 +53,11 @@ def ways(ground: Ground, begin: Iterable[Action], ends: Collection[int]) -> list
             continue
         for way in here:
             for action in ground.leaving.get(location, ()):
-                steps += 1
-                if steps > MOST_STEPS:
-                    raise UnsaidError(MANY)
-                reached.setdefault(action.target, []).extend(_onward(ground, way, action))
+                for onward in _onward(ground, way, action):
+                    work += _size(onward)
+                    if work > MOST_WORK:
+                        raise UnsaidError(MANY)
+                    reached.setdefault(action.target, []).append(onward)
     return done
 
 
@@ -69,10 +72,24 @@ def _onward(ground: Ground, way: Action, action: Action) -> list[Action]:
         u for u in joined.updates
         if not _own(u.place) or u.place.name in alive or u.place.name in ground.observed
     )
-    size = sum(len(parts(expr)) for u in updates for expr in (u.place, u.value, u.when)) + len(parts(joined.guard))
-    if size > MOST_SIZE:
+    onward = replace(joined, updates=updates, micro=way.micro)
+    deepest = max(map(depth, (onward.guard, *(u.value for u in updates))))
+    if len(updates) > MOST_STORES or deepest > MOST_DEPTH or _size(onward) > MOST_SIZE:
         raise UnsaidError(MANY)
-    return [replace(joined, updates=updates, micro=way.micro)]
+    return [onward]
+
+
+def depth(expr: Expr) -> int:
+    """How deep an expression is."""
+    layer, found = operands(expr), 1
+    while layer:
+        layer, found = tuple(inner for part in layer for inner in operands(part)), found + 1
+    return found
+
+
+def _size(way: Action) -> int:
+    stores = sum(len(parts(expr)) for u in way.updates for expr in (u.place, u.value, u.when))
+    return stores + len(parts(way.guard))
 
 
 def _unmoved(ground: Ground, way: Action, action: Action) -> frozenset[str]:
