@@ -17,7 +17,7 @@ from verify.ir import PC
 from verify.judging import judge_of
 from verify.lower import lower
 from verify.lower.comparison import differs_along
-from verify.lower.ways import LOOP, MANY, REFERENCES
+from verify.lower.ways import ASSUMED, LOOP, MANY, REFERENCES
 from verify.report.difference import rows, sentence
 from verify.report.json_object import file_object, schema
 from verify.report.result import ClaimResult
@@ -96,6 +96,12 @@ UNSAID = {  # others, whose outcomes are not compared
     REFERENCES: """void f(void) {
         struct mm *m = new struct mm;
 check>  if (current->a) { current->mm = m; put(m); } }""",
+    ASSUMED: "assume small: g < 2; int f(void) { check> if (current->a) return 1; g = 2; return 0; }",
+    "where threads are": """assume apart: forall (struct task *t) !at(t, f.store) || g == 0;
+int f(void) {
+check>  if (current->a) return 1;
+store>  current->n = 2;
+        return 0; }""",
     MANY: "void f(void) { check> if (current->a) g = 1; "
           + " ".join(f"if (g == {n}) g = g + {n};" for n in range(60)) + " }",
 }
@@ -141,8 +147,13 @@ def test_who_can_tell_is_told(function: str, kept: str, removed: str, tmp_path: 
 @pytest.mark.parametrize(("why", "function"), [pytest.param(*case, id=case[0]) for case in UNSAID.items()])
 def test_what_cannot_be_compared_is_unknown(why: str, function: str, tmp_path: Path) -> None:
     claim = judged(program(function), tmp_path)
-    assert (claim.verdict, claim.reason) == ("unknown", why)
+    assert (claim.verdict, claim.reason) == ("unknown", ASSUMED if why == "where threads are" else why)
     assert claim.shown.startswith("the check can fire, in a run of ")
+
+
+def test_an_assumption_about_something_else_is_in_nobodys_way(tmp_path: Path) -> None:
+    assumed = "assume small: g < 2; int f(void) { check> if (current->a) return 1; return 0; }"
+    assert judged(program(assumed), tmp_path).verdict == "refuted"
 
 
 def test_nothing_is_compared_where_a_side_waits(tmp_path: Path) -> None:

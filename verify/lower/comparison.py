@@ -30,11 +30,23 @@ from verify.ir import (
     Update,
     Var,
 )
+from verify.lower.assumptions import PLACE
 from verify.lower.compose import renamed, value_after
 from verify.lower.flow import live, outgoing
 from verify.lower.graph import ERRORS, FIXED, Graph, Visit
 from verify.lower.simplify import binary, conj, contradictory, disj, negate, parts
-from verify.lower.ways import MANY, MOST_WORK, Ground, UnsaidError, between, decided, depth, ways
+from verify.lower.visible import Key, key_of
+from verify.lower.ways import (
+    ASSUMED,
+    MANY,
+    MOST_WORK,
+    Ground,
+    UnsaidError,
+    between,
+    decided,
+    depth,
+    ways,
+)
 
 MOST_PAIRS = 400
 DEEPEST = 200  # comparison
@@ -64,6 +76,7 @@ class Draft:
     visits: Sequence[Visit]
     differs: int
     unsure: int
+    assumed: frozenset[Key]  # what assumptions read
     actions: list[Action] = field(default_factory=list)
     ends: dict[int, tuple[int, bool, Ending]] = field(default_factory=dict)  # visit, whether it is kept, how it ends
     choices: set[int] = field(default_factory=set)  # visits with a choice with the check and without it
@@ -71,12 +84,13 @@ class Draft:
     lent: dict[int, frozenset[str]] = field(default_factory=dict)  # by visit: see `Fork`
 
 
-def draft(graph: Graph, check: str, variables: Sequence[Var]) -> Draft:
-    """Write down the ways on from each visit of the check; `variables` are the globals.
+def draft(graph: Graph, check: str, variables: Sequence[Var], assumed: frozenset[Key]) -> Draft:
+    """Write down the ways on from each visit of the check; `variables` are the globals, `assumed` see `Draft`.
 
     They are those of the text: what is known on a path with the check may be so because of it.
     """
-    made = Draft(check, tuple(graph.visits), graph.location(), graph.location())
+    assert {visit.before for visit in graph.visits} == graph.labels.get(check, set())  # noqa: S101 - or one is missed
+    made = Draft(check, tuple(graph.visits), graph.location(), graph.location(), assumed)
     function, span = check.partition(".")[0], graph.program.guards[check].span
     for number, name in ((made.differs, "a difference"), (made.unsure, "what may be a difference")):
         graph.locations[number] = Location(name, function=function, span=span)
@@ -103,8 +117,13 @@ def _add(made: Draft, number: int, ground: Ground) -> None:
     found = list[tuple[bool, Action]]()
     for kept, begin in ((True, fired), (False, [Action(visit.before, visit.spared, TRUE, (), micro)])):
         found += [(kept, way) for way in ways(ground, begin, {visit.exit, *errors})]
+    if any(name.startswith(PLACE) for _, name in made.assumed):
+        raise UnsaidError(ASSUMED)
     with_it = between(ground.leaving, visit.before, {visit.spared, visit.exit, *errors})
     without_it = between(ground.leaving, visit.spared, {visit.exit, *errors})
+    steps = [action for at in {*with_it, *without_it} for action in ground.leaving.get(at, ())]
+    if not made.assumed.isdisjoint(key_of(update.place) for action in steps for update in action.updates):
+        raise UnsaidError(ASSUMED)
     if not decided(ground.leaving, with_it) and not decided(ground.leaving, without_it):
         made.choices.add(number)
     first = made.unsure + 1 + len(made.ends)

@@ -19,6 +19,7 @@ MOST_DEPTH = 80  # of expressions: readers of the IR go down into them
 MOST_WORK = 1_000_000  # expressions that all steps of all ways look at
 Leaving = Mapping[int, Sequence[Action]]  # the actions by the location that they leave
 LOOP = "what comes after the check has a loop"
+ASSUMED = "what comes after the check may be what an assumption excludes"
 MANY = "the ways on from the check are too many or too long"
 REFERENCES = "what comes after the check asks who refers to an object after pointers have been stored"
 

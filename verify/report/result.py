@@ -56,7 +56,8 @@ class ClaimResult:
     scope: Scope | None  # what the verdict speaks of; None if nothing was decided
     engine: str
     seconds: float
-    removed: tuple[str, ...] = ()  # the guards that were removed
+    removed: tuple[str, ...] = ()  # the guards and assumptions that were removed
+    assumptions: tuple[str, ...] = ()  # those under which it was judged
     trace: Trace | None = None
     difference: Difference | None = field(default=None, repr=False)  # of outcomes in the last state of `trace`
     round: Round | None = None  # of a run that goes on for ever
