@@ -214,7 +214,7 @@ def test_a_race_is_told_in_a_sentence() -> None:
 def test_what_a_step_finds_and_accesses_at_once_is_not_certain() -> None:
     with pytest.raises(InputError) as error:
         answer("atomic { any(struct task)->x = 1; }", "", "race_free task.x")
-    assert [one.code for one in error.value.diagnostics] == ["KC168"]
+    assert [one.code for one in error.value.diagnostics] == ["KC169"]
 
 
 def test_there_are_as_many_states_as_without_the_claim() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from verify.alone import Fork, Forks
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
     BOOL,
@@ -32,7 +33,8 @@ from verify.ir import (
     Threads,
     Var,
 )
-from verify.lower.assumptions import assume
+from verify.lower.assumptions import asked, assume
+from verify.lower.comparison import Compared, compared, draft
 from verify.lower.constants import Statics, births, constant
 from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
@@ -71,15 +73,17 @@ class Lowered:
     ends: Ends = field(default_factory=dict)  # of stores that a `writers` claim does not list
     asked: frozenset[ast.ClaimDecl] = frozenset()  # the claims about stores and races, for which it has what they need
     accesses: Accesses = field(default_factory=dict)  # of the variables that `race_free` speaks of
+    compared: Compared | None = None  # the outcomes of a check, if they are compared
 
 
-def lower(
+def lower(  # noqa: PLR0913 - what of a program to take
     program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset(),
-    switched: frozenset[str] = frozenset(),
+    switched: frozenset[str] = frozenset(), compare: str = "",
 ) -> Lowered:
     """Lower one system of the program, without the removed guards and with the optional ones there or not.
 
-    Of each switched guard a rigid global says whether it is there (see `without.switch`).
+    Of each switched guard a rigid global says whether it is there (see `without.switch`). `compare` is a check whose
+    outcomes are compared, see `verify.lower.comparison`.
 
     Raises InputError for what has no finite meaning.
     """
@@ -88,9 +92,17 @@ def lower(
     program = with_single_steps(without(program, *guards), assumed)
     declared = program.systems[system]
     statics = _statics(program)
-    graph = _graph(program, declared, statics)
+    graph = replace(_graph(program, declared, statics), compared=compare)
+    seen = [] if compare else _asked(program, system, "writers")
+    raced = [] if compare else _asked(program, system, "race_free")
+    graph.raced = frozenset(key_of_target(one.targets[0]) for one in raced)
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
+    variables = _globals(program, statics, big_lock=graph.big_lock)
+    names = at_file_level(statics)
+    drafted = draft(graph, compare, variables, asked(program.thread, assumed, names)) if compare else None
+    if drafted is not None:
+        graph.actions += drafted.actions
     kept = {*graph.entries.values(), *range(len(FIXED)), *graph.begun}
     spoken_of = _spoken_of(graph, system)
     kept |= spoken_of
@@ -103,15 +115,18 @@ def lower(
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
     actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
     actions = merge_inner(without_skips(actions, kept), graph.inner)
+    forks: dict[int, Fork] = {}
+    if drafted is not None:
+        actions, forks = compared(drafted, actions)
     actions, ends = with_ends(
-        reachable(actions, roots | {END}), graph.locations, graph.stores, _asked(program, system, "writers"),
+        reachable(actions, roots | {END}), graph.locations, graph.stores, seen,
         {*roots, *kept},
     )  # fmt: skip
     whole = System(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
         program.thread,
-        (*_globals(program, statics, big_lock=graph.big_lock), *_switches(switched)),
+        (*variables, *_switches(switched)),
         (Var(PC, Range(0, len(graph.locations) - 1)), *graph.locals.values()),
         _named(graph.locations, actions),
         tuple(actions),
@@ -124,14 +139,17 @@ def lower(
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
     met = accesses(whole, graph.raced, graph.marked)
     whole = with_sets(whole, met)  # before loads whose value nobody wants are gone
-    whole = assume(whole, assumed, at_file_level(statics), _frozen(graph.labels))
+    whole = assume(whole, assumed, names, _frozen(graph.labels))
     actions = reset_dead(reachable(whole.actions, {*roots, END}), whole.locals[1:])
     whole = replace(whole, actions=tuple(actions))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
     found = Lowered(narrow(whole), places[0], places[1], places[2], places[3], ends=ends, accesses=met)
-    asked = frozenset(claim_subject(claim) for claim in _asked(program, system, "writers", "race_free"))
     stores = {key: tuple(each) for key, each in graph.stores.items()}
-    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores, asked=asked)
+    about = frozenset(claim_subject(claim) for claim in (*seen, *raced))
+    found = replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores, asked=about)
+    if drafted is None:
+        return found
+    return replace(found, compared=Compared(Forks(compare, whole, forks), drafted.differs, drafted.unsure))
 
 
 def _tracked(program: Program, system: str) -> frozenset[str]:
@@ -186,7 +204,6 @@ def _graph(program: Program, declared: ast.SystemDecl, statics: Statics) -> Grap
         _tracked(program, declared.name),
     )
     graph.locations += [Location("") for _ in entries]
-    graph.raced = frozenset(key_of_target(one.targets[0]) for one in _asked(program, declared.name, "race_free"))
     return graph
 
 

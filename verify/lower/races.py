@@ -137,7 +137,7 @@ def _access(action: Action, place: Expr, within: Update | None, kind: Kind) -> A
     if any(isinstance(part, Local | Bound | Quant) and part != EACH for expr in said for part in parts(expr)):
         message = f"which object's `{place.name}` this accesses is not certain where a thread stands before it"
         hint = "find the object in a statement of its own before, and keep it in a local"
-        raise InputError([Diagnostic("KC168", message, action.micro[0].span, hint=hint)])
+        raise InputError([Diagnostic("KC169", message, action.micro[0].span, hint=hint)])
     return access
 
 

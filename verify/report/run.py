@@ -15,6 +15,7 @@ from itertools import pairwise, zip_longest
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
 from verify.ir import IDLE, PC, Fresh, System
+from verify.report.difference import rows
 from verify.report.names import cell_name, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.steps import READERS, Line, change_name, lines, owners
@@ -71,9 +72,19 @@ def run(claim: ClaimResult, width: int) -> Iterator[Styled]:
             yield from _step(page, line, names[line.number])
     if begin == len(trace.steps):
         yield ((f"  {STAYS}", "bold"),)
+    yield from _outcomes(claim, width)
     sentence = story(claim)
     for number, text in enumerate(_wrap(sentence, width - len(STORY), hang="")):
         yield ((STORY if number == 0 else " " * len(STORY), "bold red"), (text, "bold"))
+
+
+def _outcomes(claim: ClaimResult, width: int) -> Iterator[Styled]:
+    """What the call in which the run ends comes to, with the check that it is before and without it."""
+    sides = [] if claim.difference is None else rows(claim.difference)
+    title = max((len(side) for side, _ in sides), default=0)
+    for side, text in sides:
+        for number, row in enumerate(_wrap(text, width - title - 4, hang="")):
+            yield ((f"  {side if number == 0 else '':{title}}", "dim"), (f"{GAP}{row}", "bold"))
 
 
 def colour(thread: int) -> str:
