@@ -39,7 +39,7 @@ def file_object(result: FileResult) -> dict[str, Json]:
         "file": result.file,
         "versions": dict(result.versions),
         "errors": [error_object(error) for error in result.errors],
-        "claims": [_claim(claim) for claim in result.claims],
+        "claims": [claim_object(claim) for claim in result.claims],
     }
 
 
@@ -56,7 +56,8 @@ def error_object(error: Diagnostic) -> Json:
     }
 
 
-def _claim(claim: ClaimResult) -> Json:
+def claim_object(claim: ClaimResult) -> Json:
+    """A claim, judged."""
     return {
         "name": claim.name,
         "kind": claim.kind,
@@ -68,7 +69,7 @@ def _claim(claim: ClaimResult) -> Json:
         "scope": _scope(claim.scope),
         "engine": claim.engine,
         "seconds": round(claim.seconds, 3),
-        "trace": None if claim.trace is None else _trace(claim.trace),
+        "trace": None if claim.trace is None else trace_object(claim.trace),
         "invariant_found": None if claim.invariant_found is None else list(claim.invariant_found),
         "certificate": claim.certificate,
         "trace_file": claim.trace_file,
@@ -98,7 +99,8 @@ def _scope(scope: Scope | None) -> Json:
     }
 
 
-def _trace(trace: Trace) -> Json:
+def trace_object(trace: Trace) -> Json:
+    """The steps of a run."""
     return [_step(trace.instance.system, line) for line in steps(trace)]
 
 
