@@ -7,31 +7,37 @@ followed together, the short ones first; where one version can go on and the oth
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from verify.comparing.texts import changed
 from verify.comparing.words import Event, Limits, Machine, OutOfReachError, Subset, Word, machine
-from verify.engine.verdict import Progress
+from verify.engine.verdict import Progress, Refuted
 from verify.instances import Trace, exact_tasks, least_tasks
 from verify.ir import System
-from verify.judging import BOUNDED, Options
-from verify.lower import lower
+from verify.judging import BOUNDED, Options, Selection, quiet
+from verify.lower import Lowered, lower
+from verify.lower.claims import property_of
 from verify.lower.graph import domain_of
-from verify.lower.observe import RESULT, Numbers, callees, eventful, numbered, observable, observed, shown
+from verify.lower.observe import RESULT, Numbers, callees, eventful, numbered, observable, observed, shown, silent
+from verify.outcome import to_first_violation
+from verify.question import Memory, Question, Tools, share
 from verify.report.diff import Behaviour, Difference, Happening, Looked
 from verify.report.names import cell_name, value_name
 from verify.report.steps import STOPS
 from verify.schedule import Hear
 from verify.semantics import replay
-from verify.syntax.ast import FunctionDecl
+from verify.strategy import decide
+from verify.syntax.ast import ClaimDecl, FunctionDecl
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Enum, Type, Void
 
+Hints = tuple[Sequence[ClaimDecl], Sequence[ClaimDecl]]  # claims that a run of the one or the other version decides
+
 STATES = 1_500_000  # states that are looked at for each number of tasks: no answer depends on the time it takes
-MOST = 6  # differences that are told of each version
+MOST = 5  # differences that are told of each version
 GRACE = 20.0  # seconds that it may take to show a difference that was found
 
 
@@ -41,7 +47,8 @@ class Side:
 
     file: str
     program: Program
-    system: System
+    system: System  # which says what happens
+    quiet: Lowered  # the same, saying nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,33 +153,87 @@ def _can_be_seen(name: str, programs: Sequence[Program], program: Program) -> bo
 
 
 def behaviour(
-    programs: Sequence[Program], files: Sequence[str], systems: Sequence[str], options: Options, hear: Hear
+    versions: Sequence[Selection], systems: Sequence[str], hints: Hints, options: Options, hear: Hear
 ) -> Behaviour:
-    """Compare what two versions can be seen to do, with each number of tasks. Raises InputError."""
+    """Compare what two versions can be seen to do, with each number of tasks, and near where `hints` lead.
+
+    Raises InputError.
+    """
+    programs = [version.program for version in versions]
     functions = seen_functions(programs[0], programs[1], systems)
     numbers = numbered(functions)
     sides = [
-        Side(file, program, eventful(lower(observed(program, functions, numbers), system).system, numbers))
-        for file, program, system in zip(files, programs, systems, strict=True)
+        _side(version.file, version.program, system, functions, numbers)
+        for version, system in zip(versions, systems, strict=True)
     ]
     sizes = _sizes([side.system for side in sides], options.tasks)
     found: dict[Kind, Found] = {}
     looked = list[Looked]()
     deadline = time.monotonic() + options.budget
+    shares = len(sizes) + any(hints)
     for place, tasks in enumerate(sizes):
-        part = (deadline - time.monotonic()) / (len(sizes) - place)
-        one, other = (machine(side.system, tasks) for side in sides)
-        hunt = Hunt((one, other), numbers, Limits(time.monotonic() + part))
+        hunt = _hunt(sides, numbers, tasks, share(deadline, 1 / (shares - place)))
         looked.append(_levels(hunt, tasks, lambda figures: hear("runs", Progress("compare", figures))))
         for kind, new in hunt.found.items():
             add(found, kind, new)
-    return Behaviour(functions, tuple(_told(sides, found)), tuple(looked))
+    for word, tasks in _led(sides, hints, sizes, deadline):
+        hunt = _hunt(sides, numbers, tasks, deadline)
+        _along(hunt, word)
+        for kind, new in hunt.found.items():
+            add(found, kind, new)
+    return Behaviour(functions, tuple(_told(sides, found, looked)), tuple(looked))
 
 
-def _told(sides: Sequence[Side], found: Mapping[Kind, Found]) -> Iterator[Difference]:
+def _side(file: str, program: Program, system: str, functions: Sequence[str], numbers: Numbers) -> Side:
+    visible = observed(program, functions, numbers)
+    lowered = lower(visible, system)
+    whole = eventful(lowered.system, numbers)
+    return Side(file, visible, whole, replace(lowered, system=silent(whole)))
+
+
+def _hunt(sides: Sequence[Side], numbers: Numbers, tasks: int, deadline: float) -> Hunt:
+    one, other = (machine(side.system, tasks) for side in sides)
+    return Hunt((one, other), numbers, Limits(deadline))
+
+
+def _led(sides: Sequence[Side], hints: Hints, sizes: Sequence[int], deadline: float) -> Iterator[tuple[Word, int]]:
+    """What is seen of runs of either version that decide these claims, and with how many tasks."""
+    for side, claims in zip(sides, hints, strict=True):
+        memory, tools = Memory(), Tools()
+        for number, claim in enumerate(claims):
+            until = share(deadline, 1 / (1 + len(claims) - number))
+            question = Question(
+                side.quiet.system, property_of(claim, side.program, side.quiet), max(sizes), until, "auto", quiet,
+                True, True, memory, tools, hunt=True,
+            )  # fmt: skip
+            verdict = decide(question)
+            if isinstance(verdict, Refuted):
+                teller = machine(side.system, verdict.trace.instance.tasks)
+                trace = to_first_violation(verdict.trace, question.prop)
+                yield tuple(event for event, _ in teller.seen_of(trace)), trace.instance.tasks
+
+
+def _along(hunt: Hunt, word: Word) -> None:
+    """Follow a word of one version as far as the other has it, then look a little further from its end backwards."""
+    nodes = [hunt.root()]
+    try:
+        for event in word:
+            following = next((node for node in hunt.further(nodes[-1]) if node.word[-1] == event), None)
+            if following is None:
+                break
+            nodes.append(following)
+        for node in reversed(nodes):
+            for further in hunt.further(node):
+                deque(hunt.further(further), maxlen=0)
+    except OutOfReachError:
+        return
+
+
+def _told(sides: Sequence[Side], found: Mapping[Kind, Found], looked: Sequence[Looked]) -> Iterator[Difference]:
     """The differences with their runs, those of few events first, and not too many of each version."""
     told = Counter[int]()
-    shortest = min((len(new.word) for new in found.values()), default=0)
+    sure = min((one.events + 1 for one in looked if not one.complete), default=1 << 30)  # events of a shortest one
+    shortest = min([sure, *(len(new.word) for new in found.values())])
     for kind, new in sorted(found.items(), key=lambda each: (len(each[1].word), each[0].able, each[1].word)):
         if told[kind.able] < MOST:
             made = _difference(sides, new.hunt, kind.able, new.word, new.instead)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from verify.answering import judgements
-from verify.comparing.behaviour import behaviour
-from verify.comparing.claims import Version, in_common, key, statement
+from verify.comparing.behaviour import Hints, behaviour
+from verify.comparing.claims import HOLD, Version, in_common, key, statement
 from verify.comparing.texts import texts
 from verify.judging import Options, Selection, default_system
-from verify.outcome import adapted
-from verify.report.diff import DiffResult, Row
+from verify.outcome import adapted, removed
+from verify.report.diff import DiffResult, Row, Texts
 from verify.report.result import ClaimResult
 from verify.schedule import Hear, silent
 from verify.selecting import find, select
 from verify.syntax import parse_file
+from verify.syntax.ast import ClaimDecl
 
 
 def compare(
@@ -33,11 +35,34 @@ def compare(
         for claim, mine, theirs in zip(selections[0].claims, one, other, strict=True)
     )
     programs = [version.program for version in versions]
-    seen = behaviour(programs, (before, after), systems, options, hear)
+    changes = texts(*programs)
+    seen = behaviour(selections, systems, _hints(selections, systems, rows, changes), options, hear)
     return DiffResult(
-        before, after, " and ".join(dict.fromkeys(systems)), rows, left, texts(*programs), seen,
+        before, after, " and ".join(dict.fromkeys(systems)), rows, left, changes, seen,
         seconds=time.perf_counter() - start,
     )  # fmt: skip
+
+
+def _hints(
+    selections: Sequence[Selection], systems: Sequence[str], rows: Sequence[Row], changes: Texts
+) -> Hints:
+    """Where each version may do what the other cannot.
+
+    Where it breaks what the other keeps, and where it comes to a statement, or a check of it fires, that the other does
+    not have.
+    """
+    found = list[list[ClaimDecl]]()
+    for place, selection in enumerate(selections):
+        about = [selection.system(claim) == systems[place] and not removed(claim) for claim in selection.claims]
+        broken = [
+            claim for claim, row, asked in zip(selection.claims, rows, about, strict=True)
+            if asked and row.differs and (row.before, row.after)[place].verdict == "refuted" and claim.kind in HOLD
+        ]  # fmt: skip
+        guards = [selection.program.guards[change.name] for change in changes.guards
+                  if (change.before, change.after)[place] is not None]  # fmt: skip
+        fires = [ClaimDecl("dead" if g.kind == "check" else "reach", targets=(g.name,)) for g in guards]
+        found.append([*broken, *fires])
+    return found[0], found[1]
 
 
 def _judged(
