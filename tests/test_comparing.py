@@ -28,7 +28,7 @@ from verify.selecting import select
 from verify.semantics import initial_states, replay, successors
 from verify.syntax import load_text
 
-MANY = 2000
+MANY = 500
 FOREVER = Limits(float("inf"))
 
 COUNTER = """
@@ -180,7 +180,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.slow
 def test_the_checks_that_the_mail_calls_not_needed_are_seen() -> None:
-    """What facts of 2003 call side effects: root and the owner are refused, and an exiting task is an oops."""
+    """The side effects of 2003: an undumpable task is refused, an exiting one is an oops."""
     versions = [select(name, Options()) for name in ("fix.kc", "ptrace/v4.kc")]
     pair = [Selection(v.file, v.program, ()) for v in versions]
     found = behaviour(pair, ["system", "system"], ((), ()), Options(tasks=2, budget=40.0), unheard)
@@ -268,7 +268,7 @@ def test_words_are_those_of_the_definition(tasks: int) -> None:
     assert not of.accepts(absent, FOREVER)
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.generate,), derandomize=True)
+@settings(max_examples=8, deadline=None, phases=(Phase.generate,), derandomize=True)
 @given(examples())
 def test_calls_that_are_made_visible_change_no_state(example: Example) -> None:
     """What programs do to shared memory is the same, whether their calls are seen or not."""

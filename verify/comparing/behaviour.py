@@ -37,7 +37,7 @@ from verify.syntax.types import Bool, Enum, Type, Void
 Hints = tuple[Sequence[ClaimDecl], Sequence[ClaimDecl]]  # claims that a run of the one or the other version decides
 
 STATES = 1_500_000  # states that are looked at for each number of tasks: no answer depends on the time it takes
-MOST = 5  # differences that are told of each version
+MOST = 6  # differences that are told of each version
 GRACE = 20.0  # seconds that it may take to show a difference that was found
 
 
@@ -181,7 +181,8 @@ def behaviour(
         _along(hunt, word)
         for kind, new in hunt.found.items():
             add(found, kind, new)
-    return Behaviour(functions, tuple(_told(sides, found, looked)), tuple(looked))
+    differences = sorted(_told(sides, found, looked), key=lambda one: len(one.happenings))
+    return Behaviour(functions, tuple(differences), tuple(looked))
 
 
 def _side(file: str, program: Program, system: str, functions: Sequence[str], numbers: Numbers) -> Side:
@@ -230,11 +231,15 @@ def _along(hunt: Hunt, word: Word) -> None:
 
 
 def _told(sides: Sequence[Side], found: Mapping[Kind, Found], looked: Sequence[Looked]) -> Iterator[Difference]:
-    """The differences with their runs, those of few events first, and not too many of each version."""
-    told = Counter[int]()
+    """The differences with their runs, the short ones of each kind first, and not too many of each version."""
     sure = min((one.events + 1 for one in looked if not one.complete), default=1 << 30)  # events of a shortest one
     shortest = min([sure, *(len(new.word) for new in found.values())])
+    told, alike = Counter[int](), Counter[object]()
+    ranked = list[tuple[int, Kind, Found]]()
     for kind, new in sorted(found.items(), key=lambda each: (len(each[1].word), each[0].able, each[1].word)):
+        ranked.append((alike[kind[:3]], kind, new))  # what ends in another way is told before what begins in another
+        alike[kind[:3]] += 1
+    for _, kind, new in sorted(ranked, key=lambda each: each[0]):
         if told[kind.able] < MOST:
             made = _difference(sides, new.hunt, kind.able, new.word, new.instead)
             if made is not None:

@@ -229,7 +229,7 @@ def _behaviour_lines(result: DiffResult, width: int) -> Iterator[Styled]:
             told.add(one.able)
             yield ()
             yield from columns(one.trace, width)
-            yield from ending(f"{last.text}: so it never is in {one.other}.", width)
+            yield from ending(f"{last.text}; after the same events that never happens in {one.other}.", width)
     yield ()
     looked = "; ".join(map(str, behaviour.looked)) or "no run"
     if behaviour.differences:
