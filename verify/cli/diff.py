@@ -29,13 +29,15 @@ def diff(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
 ) -> int:
     """Tell what differs between two versions: guards, claims, and what runs can be seen to do."""
     from verify.api import Options, cores, diff_files  # noqa: PLC0415 - `--help` must be quick
-    from verify.report.diff import diff_lines, diff_text, exit_code  # noqa: PLC0415 - the same
+    from verify.report.diff import DiffResult, diff_lines, diff_text, exit_code  # noqa: PLC0415 - the same
 
     options = Options(defines=definitions(define or ()), system=system, tasks=tasks_of(tasks), budget=budget)
     meter = Meter(sys.stderr)
     try:
         result = diff_files(before, after, options, hear=meter, at_once=cores())
     except KeyboardInterrupt:
+        if as_json:
+            sys.stdout.buffer.write(f"{diff_text(DiffResult(before, after, reason='interrupted'))}\n".encode())
         return INTERRUPTED
     finally:
         meter.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from verify.lower.observe import callees, expressions
+from verify.lower.observe import callees, observable
 from verify.lower.scope import walk
 from verify.report.diff import Change, Texts
 from verify.source import Span
@@ -24,13 +24,13 @@ def texts(before: Program, after: Program) -> Texts:
 
 
 def changed(before: Program, after: Program) -> frozenset[str]:
-    """The functions that do not do the same by their text, or by that of the expressions whose names they use."""
+    """The functions that differ by their text, or by that of functions that they use and whose calls cannot be seen."""
     one, other = _functions(before), _functions(after)
     names = {name for name in one.keys() | other.keys() if _text(one, name) != _text(other, name)}
-    pure = expressions(before) | expressions(after)
+    hidden = {name for p in (before, after) for name in p.functions.keys() - observable(p)}
     while True:
         found = {name for name in one.keys() | other.keys() if any(
-            pure & names & callees(p.functions[name]) for p in (before, after) if name in p.functions
+            hidden & names & callees(p.functions[name]) for p in (before, after) if name in p.functions
         )} - names  # fmt: skip
         if not found:
             return frozenset(names)

@@ -126,6 +126,7 @@ class DiffResult:
     texts: Texts = Texts()
     behaviour: Behaviour = Behaviour(())
     errors: tuple[Diagnostic, ...] = ()
+    reason: str = ""  # why there is no answer
     seconds: float = field(default=0.0, compare=False)
 
 
@@ -264,6 +265,7 @@ def _object(result: DiffResult) -> dict[str, Json]:
         "after": result.after,
         "system": result.system,
         "errors": [error_object(error) for error in result.errors],
+        "reason": result.reason,
         "functions": [_change(change) for change in texts.functions],
         "declarations": [_change(change) for change in texts.declarations],
         "guards": [_change(change) for change in texts.guards],
