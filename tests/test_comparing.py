@@ -200,8 +200,9 @@ struct task { unsigned x : 1; };
 bool g;
 int set(bool v) { bool was = g; g = v; if (was) return 1; return 0; }
 int look(struct task *t) { if (t->x) return 2; t->x = 1; return 0; }
-void both(void) { set(true); look(current); }
-void user(void) { struct task *t = any(struct task); choose { look(t); both(); set(nondet()); { assert(!g); } } }
+void hide(void) { if (nondet()) g = true; }
+void both(void) { hide(); set(true); }
+void user(void) { struct task *t = any(struct task); choose { look(t); both(); { hide(); assert(!g); } } }
 system { task init[*] runs user; }
 """
 
