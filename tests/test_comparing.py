@@ -14,7 +14,7 @@ from tests.programs import Example, examples
 from verify.api import Options, diff_files
 from verify.cli import main
 from verify.comparing.behaviour import behaviour
-from verify.comparing.words import Event, Limits, Machine, machine
+from verify.comparing.words import Event, Limits, Machine, OutOfReachError, machine
 from verify.diagnostics import InputError
 from verify.instances import THREAD, Instance, Slot, State, instance, least_tasks
 from verify.ir import System
@@ -163,6 +163,21 @@ def test_what_is_cut_short_is_not_called_the_same(tmp_path: Path) -> None:
     assert not result.behaviour.looked[0].complete
 
 
+def test_differences_that_no_run_shows_are_not_called_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.comparing.behaviour.GRACE", -1.0)
+    other = COUNTER.replace("return got;", "return got + 1;")
+    result = compared(tmp_path, COUNTER, other)
+    assert result.behaviour.lost
+    assert exit_code(result) == 3
+    assert "no run was made" in plain(diff_lines(result, 100))
+
+
+def test_more_starts_than_may_be_looked_at_are_out_of_reach() -> None:
+    of = made(CALLS, 2)
+    with pytest.raises(OutOfReachError):
+        of.starts(Limits(float("inf"), states=0))
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, text in (("a.kc", DOOR), ("b.kc", CHECKED), ("c.kc", "struct")):
         (tmp_path / name).write_text(text)
@@ -238,7 +253,7 @@ def naive(inst: Instance, length: int) -> set[tuple[Event, ...]]:
 
 
 def followed(of: Machine, length: int) -> Iterator[tuple[Event, ...]]:
-    level: list[tuple[tuple[Event, ...], frozenset[int]]] = [((), of.starts())]
+    level: list[tuple[tuple[Event, ...], frozenset[int]]] = [((), of.starts(FOREVER))]
     for number in range(length + 1):
         yield from (word for word, _ in level)
         if number < length:

@@ -74,9 +74,9 @@ class Hunt:
         return sum(machine.looked for machine in self.machines)
 
     def root(self) -> Node:
-        """Where nothing has happened yet."""
+        """Where nothing has happened yet. Raises OutOfReachError."""
         one, other = self.machines
-        return Node((), (one.starts(), other.starts()))
+        return Node((), (one.starts(self.limits), other.starts(self.limits)))
 
     def further(self, node: Node) -> Iterator[Node]:
         """The words with one event more that both have; those that one of them has are kept. Raises OutOfReachError."""
@@ -182,7 +182,7 @@ def behaviour(
         for kind, new in hunt.found.items():
             add(found, kind, new)
     differences = sorted(_told(sides, found, looked), key=lambda one: len(one.happenings))
-    return Behaviour(functions, tuple(differences), tuple(looked))
+    return Behaviour(functions, tuple(differences), tuple(looked), lost=bool(found) and not differences)
 
 
 def _side(file: str, program: Program, system: str, functions: Sequence[str], numbers: Numbers) -> Side:
@@ -216,8 +216,8 @@ def _led(sides: Sequence[Side], hints: Hints, sizes: Sequence[int], deadline: fl
 
 def _along(hunt: Hunt, word: Word) -> None:
     """Follow a word of one version as far as the other has it, then look a little further from its end backwards."""
-    nodes = [hunt.root()]
     try:
+        nodes = [hunt.root()]
         for event in word:
             following = next((node for node in hunt.further(nodes[-1]) if node.word[-1] == event), None)
             if following is None:
@@ -257,8 +257,9 @@ def _sizes(systems: Sequence[System], tasks: int | None) -> Sequence[int]:
 
 def _levels(hunt: Hunt, tasks: int, tell: Callable[[Mapping[str, int]], None]) -> Looked:
     """Follow all words, those of fewer events first."""
-    level, events = [hunt.root()], 0
+    events = 0
     try:
+        level = [hunt.root()]
         while level:
             following = list[Node]()
             for node in level:
@@ -286,10 +287,7 @@ def _difference(
     if tuple(event for event, _ in seen) != word:
         return None
     names = {number: key for key, number in hunt.numbers.items()}
-    happenings = tuple(
-        _happening(side.program, trace, names, event, step)
-        for event, step in seen
-    )
+    happenings = tuple(_happening(side.program, trace, names, event, step) for event, step in seen)
     others = sorted({_happening(other.program, trace, names, event, 0).text for event in instead})
     return Difference(
         side.file, other.file, trace.instance.tasks, happenings, tuple(others), trace, shortest=False

@@ -61,9 +61,14 @@ class Machine:
     events: dict[int, Event] = field(default_factory=dict)
     looked: int = 0  # at how many states
 
-    def starts(self) -> Subset:
-        """The states in which nothing has happened yet."""
-        return frozenset(beginnings(self.places))
+    def starts(self, limits: Limits) -> Subset:
+        """The states in which nothing has happened yet. Raises OutOfReachError."""
+        found = set[int]()
+        for state in beginnings(self.places):
+            found.add(state)
+            if len(found) > limits.states:
+                raise OutOfReachError
+        return frozenset(found)
 
     def after(self, subset: Subset, limits: Limits) -> After:
         """What can be seen next, and the states it may lead to. Raises OutOfReachError."""
@@ -108,7 +113,7 @@ class Machine:
 
     def accepts(self, word: Iterable[Event], limits: Limits) -> bool:
         """Whether some run is seen as that. Raises OutOfReachError."""
-        subset = self.starts()
+        subset = self.starts(limits)
         for event in word:
             subset = self.after(subset, limits).get(event, frozenset())
             if not subset:
@@ -117,7 +122,7 @@ class Machine:
 
     def run(self, word: Word, limits: Limits) -> Trace | None:
         """A run of the fewest steps that is seen as that, of the system that says nothing. Raises OutOfReachError."""
-        starts = [(0, state) for state in sorted(self.starts())]
+        starts = [(0, state) for state in sorted(self.starts(limits))]
         parents: dict[tuple[int, int], tuple[int, int] | None] = dict.fromkeys(starts)
         level = starts
         while level:

@@ -112,6 +112,7 @@ class Behaviour:
     functions: tuple[str, ...]  # whose calls are seen
     differences: tuple[Difference, ...] = ()
     looked: tuple[Looked, ...] = ()
+    lost: bool = False  # whether there are differences, but no run of one was made in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ def exit_code(result: DiffResult) -> int:
     told = {row.differs for row in result.rows}
     if True in told or result.behaviour.differences:
         return FAILS
-    return HOLDS if None not in told and all(one.complete for one in result.behaviour.looked) else UNKNOWN
+    whole = all(one.complete for one in result.behaviour.looked) and not result.behaviour.lost
+    return HOLDS if whole and None not in told else UNKNOWN
 
 
 # ---- text ----------------------------------------------------------------------------------------
@@ -233,7 +235,9 @@ def _behaviour_lines(result: DiffResult, width: int) -> Iterator[Styled]:
             yield from ending(f"{last.text}; after the same events that never happens in {one.other}.", width)
     yield ()
     looked = "; ".join(map(str, behaviour.looked)) or "no run"
-    if behaviour.differences:
+    if behaviour.lost:
+        yield (("differences are seen, but no run was made of one in time", "yellow"),)
+    elif behaviour.differences:
         yield from _wrapped("compared: ", looked, width, "dim")
     else:
         yield from _wrapped("no difference is seen: ", f"compared are {looked}", width)
