@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ from verify.answering import judged, judgements, versions
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, quiet
-from verify.outcome import Judgement, conclude
+from verify.outcome import Judgement, assumed, conclude
 from verify.report.checked import Checked
+from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
@@ -42,10 +43,12 @@ __all__ = [
     "FileResult",
     "Judge",
     "Judgement",
+    "NeededResult",
     "Options",
     "Selection",
     "TlcResult",
     "ToolError",
+    "assumptions_file",
     "check_certificates",
     "check_file",
     "cores",
@@ -163,11 +166,11 @@ def tlc_file(
         selection = select(path, options)
         found = export_tla(subject(selection, options, versions()["verify"]))
         ours = counted(found, options.budget)
-        if ours.counts is None:
-            return check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
+        whole = None if ours.counts is None else check_by_tlc(found, ours, tools, options.budget, tell)
+        result = whole or check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
     except InputError as error:
         return TlcResult(path, errors=error.diagnostics)
-    return check_by_tlc(found, ours, tools, options.budget, tell)
+    return replace(result, assumptions=assumed(selection.program, options.without))
 
 
 def inductive_file(
@@ -204,6 +207,31 @@ def diff_files(
         return compare(before, after, options or Options(), hear=hear, at_once=at_once)
     except InputError as error:
         return DiffResult(before, after, errors=tuple(error.diagnostics))
+
+
+# ---- assumptions ---------------------------------------------------------------------------------
+
+
+def assumptions_file(
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
+) -> NeededResult:
+    """Which assumptions the invariants of a file need, by default those that it proves, in one of its systems.
+
+    Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.needed import needed  # noqa: PLC0415 - only with that command
+
+    start = time.perf_counter()
+    try:
+        selection = select(path, options)
+        found = needed(selection, options, invariants, hear=hear, at_once=at_once)
+    except InputError as error:
+        return NeededResult(path, versions(), errors=error.diagnostics)
+    except KeyboardInterrupt:
+        return NeededResult(path, versions(), interrupted=True)
+    return NeededResult(
+        path, versions(), found.system, (), found.rows, found.assumptions, seconds=time.perf_counter() - start
+    )
 
 
 # ---- certificates --------------------------------------------------------------------------------

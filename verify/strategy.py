@@ -113,11 +113,11 @@ def _auto(question: Question) -> Verdict:
     """A run first where one is expected, else a proof; each at first only where it would be found soon."""
     small = guesses(question.system, question.prop)
     if question.hunt:
-        verdict = _hunt(question, share(question.deadline)) or any_number(question, small, share(question.deadline))
+        verdict = hunt(question, share(question.deadline)) or any_number(question, small, share(question.deadline))
     else:
         verdict = (
             any_number(question, islice(small, SMALL), share(question.deadline))
-            or _hunt(question, share(question.deadline), GLANCE)
+            or hunt(question, share(question.deadline), GLANCE)
             or any_number(question, small, share(question.deadline, MOST))
             or counted(question)
         )
@@ -126,12 +126,12 @@ def _auto(question: Question) -> Verdict:
     refined = _refine(question)
     if isinstance(refined, Unknown) and not question.hunt and question.deadline > time.monotonic():
         proof = by_clauses(question, share(question.deadline))
-        return proof if isinstance(proof, Proved) else _hunt(question, question.deadline) or refined
+        return proof if isinstance(proof, Proved) else hunt(question, question.deadline) or refined
     return refined
 
 
-def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
-    """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system."""
+def hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
+    """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system; judged."""
     system = question.system
     keys = shared_keys(system)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from verify.cli import console
+from verify.cli.assumptions import assumptions
 from verify.cli.check import check
 from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
 from verify.cli.diff import diff
@@ -34,6 +35,10 @@ EXPORT_EPILOG = (
     "Exit codes: 0 the files are written, 2 usage, syntax or type error, 3 some proof is missing, 70 internal error, "
     "130 interrupted."
 )
+ASSUMPTIONS_EPILOG = (
+    "Exit codes: 0 all is decided, 2 usage, syntax or type error, 3 something is unknown, 70 internal error, "
+    "130 interrupted."
+)
 TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
@@ -48,6 +53,7 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=DIFF_EPILOG)(diff)
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command(epilog=TLC_EPILOG)(tlc)
+app.command(epilog=ASSUMPTIONS_EPILOG)(assumptions)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

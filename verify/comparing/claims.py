@@ -123,7 +123,7 @@ def _missing(claim: ast.ClaimDecl, program: Program) -> Iterator[str]:
     if claim.system is not None and claim.system not in program.systems:
         yield f"which has no system `{claim.system}`"
     for name in (*removed(claim), *(claim.targets if claim.kind in ("reach", "dead", "minimal") else ())):
-        if name not in program.guards:
+        if name not in program.guards and name not in program.assumptions:
             yield f"which has no `{name}`"
 
 

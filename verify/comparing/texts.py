@@ -58,6 +58,7 @@ def _declarations(program: Program) -> Named:
     found: dict[str, ast.Node] = {f"struct {name}": struct for name, struct in program.structs.items()}
     found |= {f"enum {name}": enum for name, enum in program.enums.items()}
     found |= dict(program.globals.items())
+    found |= {f"assumption {name}": decl for name, decl in program.assumptions.items()}
     found |= {f"system {name}": system for name, system in program.systems.items()}
     return {name: (plain(node), node.span) for name, node in found.items()}
 

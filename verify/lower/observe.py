@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 from verify.ir import Action, Const, Domain, Global, Me, Ptr, Range, System, Update, Var
 from verify.lower.graph import ERRORS
 from verify.lower.scope import walk
+from verify.lower.single import with_single_steps
 from verify.source import Span
 from verify.syntax import ast
 from verify.syntax.program import Program
@@ -36,6 +37,7 @@ def numbered(functions: Iterable[str]) -> Numbers:
 
 def observable(program: Program) -> frozenset[str]:
     """The functions whose calls have a beginning and an end: no bare expressions, and nowhere within one step."""
+    program = with_single_steps(program, list(program.assumptions.values()))
     inside = {name for f in program.functions.values() for node in walk(f) if isinstance(node, AT_ONCE)
               for name in callees(node)}  # fmt: skip
     todo = list(inside)

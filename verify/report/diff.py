@@ -178,7 +178,8 @@ def _text_lines(texts: Texts, width: int) -> Iterator[Styled]:
 def _claim_lines(result: DiffResult, width: int) -> Iterator[Styled]:
     yield ()
     same = sum(row.differs is False for row in result.rows)
-    told = [row for row in result.rows if row.differs is not False]
+    neither = [row for row in result.rows if row.before.verdict == row.after.verdict == "unknown"]
+    told = [row for row in result.rows if row.differs is not False and row not in neither]
     yield (("claims", "bold"), (f"  {same} of {len(result.rows)} the same", ""))
     if told:
         cells = [(row.statement, _verdict(row.before), _verdict(row.after)) for row in told]
@@ -191,6 +192,8 @@ def _claim_lines(result: DiffResult, width: int) -> Iterator[Styled]:
             style = "dim" if not name else ""
             yield ((f"  {first:{names}}   {one:{verdicts[0]}}   {other}", style),)
             yield from (((f"    {row}", ""),) for row in rest)
+    if neither:
+        yield from _wrapped("  ", f"not decided in either: {', '.join(row.statement for row in neither)}", width, "dim")
     for reason, claims in _by_reason(result.left).items():
         yield from _wrapped("  ", f"not in {reason}: {', '.join(claims)}", width, "dim")
 

@@ -64,9 +64,10 @@ def claim_object(claim: ClaimResult) -> Json:
         "invariant": claim.invariant,
         "guard": claim.guard,
         "system": claim.system,
+        "assumptions": list(claim.assumptions),
         "verdict": claim.verdict,
         "holds": claim.holds,
-        "scope": _scope(claim.scope),
+        "scope": scope_object(claim.scope),
         "engine": claim.engine,
         "seconds": round(claim.seconds, 3),
         "trace": None if claim.trace is None else trace_object(claim.trace),
@@ -90,7 +91,8 @@ def _why(why: Explanation) -> Json:
     }
 
 
-def _scope(scope: Scope | None) -> Json:
+def scope_object(scope: Scope | None) -> Json:
+    """How far an answer reaches."""
     if scope is None:
         return None
     return {
@@ -100,7 +102,7 @@ def _scope(scope: Scope | None) -> Json:
 
 
 def trace_object(trace: Trace) -> Json:
-    """The steps of a run."""
+    """A run, a line for each step that is shown."""
     return [_step(trace.instance.system, line) for line in steps(trace)]
 
 
