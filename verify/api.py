@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from verify.exporting.languages import Language
     from verify.report.diff import DiffResult
     from verify.report.inductive import InductiveResult
+    from verify.report.redundancy import RedundancyResult
     from verify.syntax.ast import ClaimDecl
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "judged",
     "judgements",
     "quiet",
+    "redundant_file",
     "select",
     "tasks_from",
     "tlc_file",
@@ -232,6 +234,40 @@ def assumptions_file(
     return NeededResult(
         path, versions(), found.system, (), found.rows, found.assumptions, seconds=time.perf_counter() - start
     )
+
+
+# ---- guards --------------------------------------------------------------------------------------
+
+
+def redundant_file(
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
+) -> RedundancyResult:
+    """Which guards of a file its invariants need, by default those that it makes claims about, in one of its systems.
+
+    Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.redundancy.study import answers, study  # noqa: PLC0415 - only with that command
+    from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
+
+    start = time.perf_counter()
+    found = list[About | GuardRow]()
+    asked, interrupted = None, False
+    try:
+        asked = study(select(path, options), options, invariants)
+        with closing(answers(asked, hear=hear, at_once=at_once)) as each:
+            found.extend(each)
+    except InputError as error:
+        return RedundancyResult(path, versions(), errors=error.diagnostics)
+    except KeyboardInterrupt:
+        interrupted = True
+    if asked is None:
+        return RedundancyResult(path, versions(), interrupted=True)
+    about = {one.invariant: one for one in found if isinstance(one, About)}
+    rows = {one.name: one for one in found if isinstance(one, GuardRow)}
+    return RedundancyResult(
+        path, versions(), asked.system, (), tuple(rows[name] for name in asked.guards if name in rows),
+        tuple(about[name] for name in asked.invariants if name in about), interrupted, time.perf_counter() - start,
+    )  # fmt: skip
 
 
 # ---- certificates --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
 from verify.cli.diff import diff
 from verify.cli.export import export
 from verify.cli.prove import prove
+from verify.cli.redundant import redundant
 from verify.cli.tlc import tlc
 
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
@@ -39,6 +40,10 @@ ASSUMPTIONS_EPILOG = (
     "Exit codes: 0 all is decided, 2 usage, syntax or type error, 3 something is unknown, 70 internal error, "
     "130 interrupted."
 )
+REDUNDANT_EPILOG = (
+    "Exit codes: 0 all is decided, 1 some invariant does not hold, 2 usage, syntax or type error, "
+    "3 something is unknown, 70 internal error, 130 interrupted."
+)
 TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
@@ -52,6 +57,7 @@ app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=DIFF_EPILOG)(diff)
 app.command(epilog=EXPORT_EPILOG)(export)
+app.command(epilog=REDUNDANT_EPILOG)(redundant)
 app.command(epilog=TLC_EPILOG)(tlc)
 app.command(epilog=ASSUMPTIONS_EPILOG)(assumptions)
 

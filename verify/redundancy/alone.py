@@ -20,6 +20,7 @@ class Alone:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     together: list[tuple[Guards, Proved]] = field(default_factory=list)  # those that may be there or not, all at once
     sketch: Sketch | None = None
+    whole: Verdict | None = None  # of the invariant with all guards
 
     def needed(self) -> Guards:
         """The guards without which some run breaks the invariant."""
@@ -27,18 +28,22 @@ class Alone:
 
 
 def alone(bench: Bench, guards: Sequence[str]) -> Alone:
-    """Decide the invariant, which holds with all guards, without each of these."""
+    """Decide the invariant with all of these guards and, if it holds, without each of them."""
     found = Alone(sketch=sketch(bench, frozenset(guards)))
-    if found.sketch is not None:
-        for guard in suspects(found.sketch, guards):
-            refuted = look(bench, frozenset({guard}))
-            if refuted is not None:
-                found.verdicts[guard] = refuted
-    suspected = frozenset[str]() if found.sketch is None else frozenset(suspects(found.sketch, guards))
+    if found.sketch is None:
+        found.whole = bench.decide()
+        if not isinstance(found.whole, Proved):
+            return found
+    suspected = [] if found.sketch is None else list(suspects(found.sketch, guards))
+    for guard in suspected:
+        refuted = look(bench, frozenset({guard}))
+        if refuted is not None:
+            found.verdicts[guard] = refuted
     plain = [guard for guard in guards if guard not in suspected]
     _jointly(bench, plain, found)
     for guard in (guard for guard in guards if guard not in found.verdicts):
         _jointly(bench, [guard], found)
+    found.whole = found.whole or next((proof for _, proof in found.together), None) or bench.decide()
     return found
 
 

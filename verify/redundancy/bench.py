@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from verify.any_number import any_number
 from verify.engine.verdict import Proved, Report, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
@@ -16,8 +17,11 @@ from verify.source import NOWHERE
 from verify.strategy import decide, proof_of
 from verify.syntax.ast import ClaimDecl
 from verify.syntax.program import Program
+from verify.unbounded import guesses
 
 Guards = frozenset[str]
+PENDING = 2  # guesses of what a proof has to know that know what threads are about to store
+MOST = 0.75  # of the time for a question, for these
 NONE: Guards = frozenset()
 
 
@@ -28,6 +32,7 @@ class Bench:
     program: Program
     claim: ClaimDecl  # `prove` or `dead`
     tasks: int | None
+    without: Guards  # removed whatever is asked
     budget: float  # seconds for each question
     deadline: float  # of all of them, a value of time.monotonic()
     report: Report
@@ -38,9 +43,9 @@ class Bench:
 
     def lower(self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE) -> Lowered:
         """The system, lowered once. Raises InputError if it cannot be."""
+        name, removed = self.claim.system or "", removed | self.without
         key = removed, optional, switched
         if key not in self.lowered:
-            name = self.claim.system or ""
             self.lowered[key] = lower(self.program, name, removed=removed, optional=optional, switched=switched)
         return self.lowered[key]
 
@@ -71,7 +76,9 @@ class Bench:
 
     def together(self, optional: Guards) -> Proved | None:
         """One proof for the program with each of these guards there or not, if one is soon found."""
-        return proof_of(self.question(optional=optional), varied=bool(optional))
+        question = self.question(optional=optional)
+        more = [guess for guess in guesses(question.system, question.prop) if guess.pending][:PENDING]
+        return proof_of(question, varied=True) or any_number(question, more, self.until(MOST))
 
     def property(self, lowered: Lowered) -> Expr:
         """What the claim says of a lowered system."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from verify.engine.search import search
+from verify.engine.search import Search, search
 from verify.instances import instance, least_tasks
 from verify.ir import Expr, System
 from verify.lower.members import member, rigid
@@ -20,8 +20,9 @@ from verify.redundancy.bench import Bench, Guards
 from verify.unbounded import guesses, knowing
 
 GUESSES = 6  # of what a proof has to know
-PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 2008)
+TASKS = (2, 3)  # two are what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 2008)
 STATES = 20_000
+FEW = 2_000  # states of the program itself with two tasks, where there is time to look at three
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,13 @@ class Sketch:
 
     def breaks(self, removed: Guards) -> bool:
         """Whether a run violates the property without these guards, as far as is searched."""
+        return self.search(removed).trace is not None
+
+    def search(self, removed: Guards) -> Search:
+        """What a search finds without these guards."""
         off = frozenset(map(switch, removed)) & self.switches
         part = member(self.system, {name: int(name not in off) for name in self.switches})
-        return search(instance(part, self.tasks), self.prop, max_states=STATES).trace is not None
+        return search(instance(part, self.tasks), self.prop, max_states=STATES)
 
     def matters(self, guard: str) -> bool:
         """Whether the guard is in it."""
@@ -50,8 +55,16 @@ def sketch(bench: Bench, guards: Guards) -> Sketch | None:
     system, prop = question.system, question.prop
     for guess in islice(guesses(system, prop), GUESSES):
         small = small_for_proof(system, prop, knowing(guess, rigid(system)), Passes())
-        found = Sketch(small.system, small.prop, rigid(small.system), max(PAIR, least_tasks(small.system)))
-        if not found.breaks(frozenset()):
+        found = None
+        for tasks in TASKS:
+            wider = Sketch(small.system, small.prop, rigid(small.system), max(tasks, least_tasks(small.system)))
+            whole = wider.search(frozenset())
+            if whole.trace is not None or (found is not None and not whole.complete):
+                break
+            found = wider
+            if not whole.complete or whole.states > FEW:
+                break
+        if found is not None and whole.trace is None:
             return found
     return None
 
