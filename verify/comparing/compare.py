@@ -56,7 +56,8 @@ def _hints(
         about = [selection.system(claim) == systems[place] and not removed(claim) for claim in selection.claims]
         broken = [
             claim for claim, row, asked in zip(selection.claims, rows, about, strict=True)
-            if asked and row.differs is not False and (row.before, row.after)[place].verdict == "refuted" and claim.kind in HOLD
+            if asked and claim.kind in HOLD and row.differs is not False
+            and (row.before, row.after)[place].verdict == "refuted"
         ]  # fmt: skip
         guards = [selection.program.guards[change.name] for change in changes.guards
                   if (change.before, change.after)[place] is not None]  # fmt: skip
