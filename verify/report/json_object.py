@@ -40,7 +40,7 @@ def file_object(result: FileResult) -> dict[str, Json]:
         "file": result.file,
         "versions": dict(result.versions),
         "errors": [error_object(error) for error in result.errors],
-        "claims": [_claim(claim) for claim in result.claims],
+        "claims": [claim_object(claim) for claim in result.claims],
     }
 
 
@@ -57,7 +57,8 @@ def error_object(error: Diagnostic) -> Json:
     }
 
 
-def _claim(claim: ClaimResult) -> Json:
+def claim_object(claim: ClaimResult) -> Json:
+    """A claim, judged."""
     return {
         "name": claim.name,
         "kind": claim.kind,
