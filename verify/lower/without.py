@@ -51,7 +51,7 @@ def _change(function: ast.FunctionDecl, label: str, lock: bool, how: Edit) -> as
     found = next(s for s in statements if isinstance(s, ast.Labeled) and s.label == label)
     drop = {id(found)}
     if lock:
-        drop |= {id(release) for release in _releases(statements, _call(found))}
+        drop |= {id(release) for taken in _taken(found) for release in _releases(statements, taken)}
 
     def edit(stmt: ast.Stmt) -> ast.Stmt:
         if id(stmt) not in drop:
@@ -69,12 +69,12 @@ def _emptied(stmt: ast.Stmt) -> ast.Stmt:
         case ast.If():
             return replace(stmt, cond=replace(FALSE, span=stmt.cond.span))
         case ast.Do(expr=ast.Call(kind="primitive", args=(lock, *_)) as call) if PRIMITIVES[call.callee].lock:
-            return ast.Empty((PRIMITIVES[call.callee].lock, _lock_name(lock)), span=stmt.span)
+            return ast.Empty((PRIMITIVES[call.callee].lock, lock_name(lock)), span=stmt.span)
         case _:
             return ast.Empty(span=stmt.span)
 
 
-def _lock_name(lock: ast.Expr) -> str:
+def lock_name(lock: ast.Expr) -> str:
     """What claims call a lock; empty where that depends on how control comes there."""
     match lock:
         case ast.Unary("&", ast.Member(ast.ExprNode(type=Pointer(Struct(struct)) | Struct(struct)), field)):
@@ -124,12 +124,22 @@ def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]
                     yield stmt
 
 
-def _call(stmt: ast.Stmt) -> ast.Call:
+def matching(function: ast.FunctionDecl, taken: ast.Call) -> Iterable[ast.Stmt]:
+    """The releases that go with a call that takes a lock, if that is removed."""
+    statements = list[ast.Stmt]()
+    _collect(function.body, statements)
+    return _releases(statements, taken)
+
+
+def _taken(stmt: ast.Stmt) -> Iterable[ast.Call]:
+    """The call that takes the lock; none where another label of the statement has been removed with it."""
     match stmt:
-        case ast.Labeled(body=body):
-            return _call(body)
+        case ast.Labeled(body=body) | ast.Choose((body, *_)) | ast.If(then=body):
+            yield from _taken(body)
         case ast.Do(expr=ast.Call() as call):
-            return call
+            yield call
+        case ast.Empty():
+            return
         case _:
             raise AssertionError("a guard of kind lock is a call")
 

@@ -110,8 +110,10 @@ def _ask(bench: Bench, removed: Guards, known: Alone, found: Lattice) -> None:
             found.add(removed, every - removed, verdict)
             return
         refuted = verdict
-    least, refuted = _fewer(bench, removed, refuted, found)
-    found.add(least, _hinges(bench, least, refuted, every), refuted)
+    least, fewest = _fewer(bench, removed, refuted, found)
+    for guards, run in {least: fewest, removed: refuted}.items():  # without fewer, the run may hinge on one of these
+        if found.verdict(removed) is None:
+            found.add(guards, _hinges(bench, guards, run, every), run)
 
 
 def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> tuple[Guards, Refuted]:
@@ -129,4 +131,5 @@ def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> t
 
 def _hinges(bench: Bench, removed: Guards, refuted: Refuted, every: Guards) -> Guards:
     lowered = bench.lower(removed)
-    return hinges(refuted.trace, lowered, bench.program, bench.property(lowered), every - removed)
+    system = bench.claim.system or ""
+    return hinges(refuted.trace, lowered, bench.program, system, bench.property(lowered), every - removed)
