@@ -78,10 +78,10 @@ def answers(
     units += [("check", name) for name in asked.guards]
     found = list[About | GuardRow]()
     wrong = list[InputError]()
-    for unit in list(units) if kept else ():
-        known = from_json(kept.find(_key(asked, kept, unit))) if kept else None
-        if known is not None:
-            units.remove(unit)
+    for asking in list(units) if kept else ():
+        known = from_json(kept.find(_key(asked, kept, asking))) if kept else None
+        if known is not None and _asking(known) == asking:
+            units.remove(asking)
             yield known
 
     def take() -> Unit | None:
@@ -96,8 +96,7 @@ def answers(
             case About() | GuardRow():
                 found.append(message)
                 if kept and whole(message):
-                    about = ("invariant", message.invariant) if isinstance(message, About) else ("check", message.name)
-                    kept.keep(_key(asked, kept, about), as_json(message))
+                    kept.keep(_key(asked, kept, _asking(message)), as_json(message))
 
     def ended(unit: Unit, death: str) -> None:
         if death:
@@ -127,6 +126,10 @@ def _key(asked: Study, kept: Kept, unit: Unit) -> str:
         *unit, asked.system, *asked.guards, repr(sorted(options.without)), repr(sorted(options.defines.items())),
         repr(options.tasks), *(part for source in program.sources for part in (source.path, source.text)),
     )  # fmt: skip
+
+
+def _asking(found: About | GuardRow) -> Unit:
+    return ("invariant", found.invariant) if isinstance(found, About) else ("check", found.name)
 
 
 def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
