@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from verify.engine.verdict import Proved, Refuted, Verdict
 from verify.redundancy.bench import NONE, Bench, Guards
-from verify.redundancy.growing import grown
 from verify.strategy import GLANCE, hunt
 
 GLIMPSE = 0.25  # of the time of a question, for a first look
@@ -27,9 +26,11 @@ class Singly:
         return frozenset(guard for guard, verdict in self.verdicts.items() if isinstance(verdict, Refuted))
 
 
-def singly(bench: Bench, guards: Sequence[str]) -> Singly:
-    """Decide the invariant with all of these guards and, if it holds, without each of them."""
-    many = grown(bench, guards)
+def singly(bench: Bench, guards: Sequence[str], many: tuple[Guards, Proved] | None) -> Singly:
+    """Decide the invariant with all of these guards and, if it holds, without each of them.
+
+    `many` are guards that a proof says may be there or not, all at once, if there is one.
+    """
     if many is None:
         found = Singly(bench.decide())
         if not isinstance(found.whole, Proved):

@@ -14,10 +14,11 @@ from verify.instances import exact_tasks
 from verify.judging import Options, Selection, default_system
 from verify.kept import Kept
 from verify.lower import lower
-from verify.lower.claims import BUILT_IN
+from verify.lower.claims import BUILT_IN, invariant
 from verify.lower.comparison import differs_along
 from verify.outcome import Judgement, conclude
-from verify.redundancy.bench import NONE, Bench, claim_about
+from verify.redundancy.bench import NONE, Bench, Guards, claim_about
+from verify.redundancy.growing import grown
 from verify.redundancy.keeping import as_json, from_json, whole
 from verify.redundancy.lattice import Lattice, explore
 from verify.redundancy.singly import Singly, singly
@@ -28,10 +29,12 @@ from verify.schedule import Hear, Voice, silent
 from verify.selecting import problem
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl, ClaimKind
+from verify.unbounded import close_together
 from verify.workers import Send, can_fork, gather
 
 SETS = frozenset({"check", "lock"})  # of which sets are removed
-Unit = tuple[str, str]  # ("invariant", its name) or ("check", the guard)
+TIMES = 4  # the time for a question, for all about one invariant
+Unit = tuple[str, ...]  # ("invariant", its name, and those of others that are near to it) or ("check", the guard)
 Message = About | GuardRow | InputError | tuple[str, Progress]
 
 
@@ -74,15 +77,17 @@ def answers(
     What is `kept` is not asked again, and what is decided is kept. Raises InputError for what cannot be lowered.
     """
     program = asked.selection.program
-    units: list[Unit] = [("invariant", name) for name in asked.invariants]
-    units += [("check", name) for name in asked.guards]
+    left: list[Unit] = [("invariant", name) for name in asked.invariants]
+    left += [("check", name) for name in asked.guards]
     found = list[About | GuardRow]()
     wrong = list[InputError]()
-    for asking in list(units) if kept else ():
+    for asking in list(left) if kept else ():
         known = from_json(kept.find(_key(asked, kept, asking))) if kept else None
         if known is not None and _asking(known) == asking:
-            units.remove(asking)
+            left.remove(asking)
             yield known
+    units = [("invariant", *near) for near in _near(asked, [unit[1] for unit in left if unit[0] == "invariant"])]
+    units += [unit for unit in left if unit[0] == "check"]
 
     def take() -> Unit | None:
         return units.pop(0) if units and not wrong else None
@@ -135,7 +140,11 @@ def _asking(found: About | GuardRow) -> Unit:
 def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
     voice = Voice(lambda name, progress: send((name, progress)), unit[1])
     try:
-        send(_about(asked, unit[1], voice) if unit[0] == "invariant" else _row(asked, unit[1], voice))
+        if unit[0] == "check":
+            send(_row(asked, unit[1], voice))
+            return
+        for about in _about(asked, unit[1:], voice):
+            send(about)
     except InputError as error:
         send(error)
 
@@ -147,14 +156,36 @@ def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) ->
     budget = asked.options.budget
     return Bench(
         asked.selection.program, claim, asked.options.tasks, frozenset(asked.options.without), budget,
-        time.monotonic() + 2 * budget, voice,
+        time.monotonic() + TIMES * budget, voice,
     )  # fmt: skip
 
 
-def _about(asked: Study, invariant: str, voice: Callable[[Progress], None]) -> About:
-    bench = _bench(asked, claim_about(invariant, asked.system), voice)
+def _near(asked: Study, invariants: Sequence[str]) -> list[list[str]]:
+    """The invariants, those together that hardly need to know more together than alone."""
+    gone = frozenset(asked.options.without)
+    lowered = asked.selection.lower((asked.system, gone, NONE))
+    props = {name: invariant(asked.selection.program, lowered, name) for name in invariants}
+    found: list[list[str]] = []
+    for name in invariants:
+        for near in found:
+            if close_together(lowered.system, [props[other] for other in (*near, name)]):
+                near.append(name)
+                break
+        else:
+            found.append([name])
+    return found
+
+
+def _about(asked: Study, invariants: Sequence[str], voice: Callable[[Progress], None]) -> Iterator[About]:
+    benches = [_bench(asked, claim_about(name, asked.system), voice) for name in invariants]
+    for name, bench, many in zip(invariants, benches, grown(benches, asked.guards), strict=True):
+        bench.deadline = time.monotonic() + TIMES * asked.options.budget
+        yield _one(asked, name, bench, many)
+
+
+def _one(asked: Study, invariant: str, bench: Bench, many: tuple[Guards, Proved] | None) -> About:
     program = asked.selection.program
-    known = singly(bench, asked.guards)
+    known = singly(bench, asked.guards, many)
     if not isinstance(known.whole, Proved):
         return About(invariant, _concluded(bench, "prove", (), known.whole))
     universe = tuple(name for name in asked.guards if program.guards[name].kind in SETS)

@@ -225,10 +225,10 @@ def _sentences(about: About) -> Iterator[str]:
         what = "the smallest sets of checks and locks that suffice" if len(about.sufficient) > 1 else (
             "the smallest set of checks and locks that suffices"
         )
-        yield f"{what}: {kept}"
-    if about.must:
+        yield f"{what}: {kept}" if about.complete else f"of checks and locks suffice, as far as is known: {kept}"
+    if about.must and about.complete:
         yield f"in every such set: {', '.join(about.must)}"
-    if about.never:
+    if about.never and about.complete:
         yield f"in none: {', '.join(about.never)}"
     for one in about.together:
         others = " and ".join(one.guards)
