@@ -200,17 +200,29 @@ class _Bench:
 
     def question(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
-        from verify.lower.claims import property_of  # noqa: PLC0415 - as above
-        from verify.question import Question  # noqa: PLC0415 - as above
+        return question_of(
+            self.selection, self.options, claim, self.memories[self.unit(claim)], self.tools, gone=gone,
+            optional=optional, report=self.report,
+        )  # fmt: skip
 
-        program, options = self.selection.program, self.options
-        lowered = self.selection.lower((self.selection.system(claim), gone, optional))
-        tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
-        return Question(
-            lowered.system, property_of(claim, program, lowered), tasks, time.monotonic() + options.budget,
-            options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
-            self.tools, hunt=wants(claim) == "refuted",
-        )
+
+NONE: frozenset[str] = frozenset()
+
+
+def question_of(  # noqa: PLR0913 - what is asked, and what is known
+    selection: Selection, options: Options, claim: ClaimDecl, memory: Memory, tools: Tools, *,
+    gone: frozenset[str] = NONE, optional: frozenset[str] = NONE, report: Report = quiet,
+) -> Question:
+    """The question behind a claim, of the system without some guards and with others there or not."""
+    from verify.lower.claims import property_of  # noqa: PLC0415 - as above
+    from verify.question import Question  # noqa: PLC0415 - as above
+
+    lowered = selection.lower((selection.system(claim), gone, optional))
+    tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
+    return Question(
+        lowered.system, property_of(claim, selection.program, lowered), tasks, time.monotonic() + options.budget,
+        options.engine, report, options.reduce, options.slice, memory, tools, hunt=wants(claim) == "refuted",
+    )
 
 
 def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:

@@ -54,6 +54,7 @@ class Tried:
     outcomes: dict[object, tuple[Proved | str, Small]] = field(default_factory=dict)
     failed: Failed | None = None  # the last that a finder found and the judge did not accept
     wide: bool = False  # some variable of some of them has more values than views tell apart
+    closed: bool = False  # whether nothing is tried that is not among the outcomes
 
 
 def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
@@ -86,6 +87,8 @@ def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> 
         locations_in_order(small.system) if small.guess.places or small.guess.counts else (),
     )  # fmt: skip
     before = tried.outcomes.get(mark)
+    if before is None and tried.closed:
+        return "it was not tried"
     outcome, alike = before or (prove_small(small, tried, deadline=deadline, report=report), small)
     if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
         tried.outcomes[mark] = outcome, alike

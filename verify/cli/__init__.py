@@ -14,6 +14,7 @@ from verify.cli.check import check
 from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
 from verify.cli.export import export
 from verify.cli.prove import prove
+from verify.cli.teeth import teeth
 from verify.cli.tlc import tlc
 
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
@@ -29,6 +30,10 @@ EXPORT_EPILOG = (
     "Exit codes: 0 the files are written, 2 usage, syntax or type error, 3 some proof is missing, 70 internal error, "
     "130 interrupted."
 )
+TEETH_EPILOG = (
+    "Exit codes: 0 it is known of every change whether a claim notices it, 2 usage, syntax or type error, 3 of some it "
+    "is not known, 70 internal error, 130 interrupted."
+)
 TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
@@ -41,6 +46,7 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=EXPORT_EPILOG)(export)
+app.command(epilog=TEETH_EPILOG)(teeth)
 app.command(epilog=TLC_EPILOG)(tlc)
 
 
