@@ -114,7 +114,9 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
     def judge(claim: ClaimDecl) -> Judgement:
         bench.starts[claim.name] = time.monotonic()
         found = decided(claim)
-        return found._replace(unreached=bench.unreached(claim, found.verdict))
+        return found._replace(
+            unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict)
+        )
 
     def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
@@ -188,6 +190,17 @@ class _Bench:
             lowered = self.selection.lower((self.selection.system(claim), gone, frozenset()))
             self.never[key] = never_reached(self.question(claim, gone), lowered, guards)
         return guards if self.never[key] else ()
+
+    def toothless(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
+        """The guards of the patch, if what is proved holds also without all of them."""
+        from verify.toothless import holds_all_the_same, patch  # noqa: PLC0415 - it imports the solver
+
+        if not isinstance(verdict, Proved) or self.options.engine != "auto":
+            return ()
+        guards = patch(claim, self.selection.program, default_system(self.selection.program))
+        if not guards or not holds_all_the_same(self.question(claim, frozenset(guards))):
+            return ()
+        return guards
 
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""

@@ -1,5 +1,7 @@
-"""Mutants of a program: each differs from it in one place of the code that a system runs (DeMillo, Lipton and Sayward,
-"Hints on Test Data Selection", IEEE Computer, 1978)."""
+"""Mutants of a program: each differs from it in one place of the code that a system runs.
+
+Source: DeMillo, Lipton and Sayward, "Hints on Test Data Selection", IEEE Computer 11(4), 1978.
+"""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def _rewritten(value: T, changes: Mapping[int, Sequence[Change]]) -> T:
             fields = {name: getattr(value, name) for name in value.__dataclass_fields__}
             new = {name: _rewritten(old, changes) for name, old in fields.items() if isinstance(old, tuple | ast.Node)}
             new = {name: part for name, part in new.items() if part is not fields[name]}
-            made = replace(value, **new) if new else value  # type: ignore[assignment] # of the same class
+            made = replace(value, **new) if new else value  # type: ignore[arg-type] # what is new has the old class
             for change in changes.get(id(value), ()):
                 made = change(made)  # type: ignore[assignment, arg-type] # a statement for a statement
             return made

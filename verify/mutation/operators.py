@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from verify.mutation.edits import Edit, Mutant
@@ -12,7 +12,7 @@ from verify.syntax import ast
 from verify.syntax.check.walk import expressions, parts, roots, statements, subexpressions
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.program import Program
-from verify.syntax.types import INT, Bool
+from verify.syntax.types import INT, Bool, Pointer, Struct
 
 JUMPS = ast.Return | ast.Goto | ast.Break | ast.Continue
 WIDEST = 60  # characters of a statement in a name
@@ -108,8 +108,8 @@ def _is_ghost(target: ast.Expr, program: Program) -> bool:
         case ast.Unary("&", inner):
             return _is_ghost(inner, program)
         case ast.Member(base, name):
-            struct = getattr(base.type, "to", base.type)
-            fields = program.structs[struct.name].fields if hasattr(struct, "name") else ()
+            struct = base.type.to if isinstance(base.type, Pointer) else base.type
+            fields = program.structs[struct.name].fields if isinstance(struct, Struct) else ()
             return any(each.ghost for each in fields if each.name == name)
         case ast.Name(name, "global"):
             return program.globals[name].ghost
@@ -128,9 +128,10 @@ def negations(stmt: ast.Stmt, place: Place) -> Iterator[Mutant]:
                 return
         case _:
             return
-    named = f"`{place.function}.{place.labels[-1]}`" if place.labels and isinstance(stmt, ast.If) else _quoted(cond.span)
+    named = place.labels and isinstance(stmt, ast.If)
+    what = f"`{place.function}.{place.labels[-1]}`" if named else _quoted(cond.span)
     yield Mutant(
-        "negate", named, "condition", place.function, cond.span, edit=Edit(stmt, _negated),
+        "negate", what, "condition", place.function, cond.span, edit=Edit(stmt, _negated),
         either=None if place.step else Edit(stmt, _either_way), waits=place.step or _waits(stmt, deep=False),
     )
 

@@ -26,7 +26,7 @@ COUNTED: Mapping[Fate, str] = {
     "killed": "killed", "refused": "refused by the checker", "equivalent": "equivalent", "undecided": "undecided",
 }
 DONE: Mapping[str, str] = {
-    "remove": "removed", "drop": "dropped", "negate": "negated", "delay": "later", "hasten": "earlier",
+    "remove": "removed", "drop": "dropped", "negate": "negated", "delay": "after", "hasten": "before",
 }
 INDENT = " " * 14
 NARROW = 40
@@ -56,7 +56,7 @@ class MutantResult:
     @property
     def name(self) -> str:
         """The mutant in a few words."""
-        past = {"delay": f" past {self.neighbour}", "hasten": f" than {self.neighbour}"}.get(self.operator, "")
+        past = f" {self.neighbour}" if self.neighbour else ""
         return f"{self.what} {DONE[self.operator]}{past}"
 
     @property
@@ -107,8 +107,8 @@ def teeth_lines(result: TeethResult, width: int) -> Iterator[Styled]:
         yield from error_lines(result.errors)
         return
     yield ((f"system `{result.system}` of {result.file}; asked are {_count(len(result.asked), 'claim')}", "dim"),)
-    for name, why in result.left:
-        yield ((f"not asked: {name}: {why}", "dim"),)
+    for why, count in Counter(why for _, why in result.left).items():
+        yield ((f"not asked: {_count(count, 'claim')}: {why}", "dim"),)
     for mutant in result.mutants:
         mark, style = MARKS[mutant.fate]
         yield from _wrapped(f"{mark} {mutant.fate:10}  ", mutant.name, style, width)

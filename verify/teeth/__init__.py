@@ -8,13 +8,10 @@ there is no such proof, of half of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from verify.diagnostics import InputError
-from verify.engine.verdict import Progress
+from verify.engine.verdict import Progress, Proved, Refuted
 from verify.judging import Options, Selection, default_system, quiet
 from verify.mutation import mutants
 from verify.report.teeth import TeethResult
@@ -23,12 +20,12 @@ from verify.syntax.ast import ClaimDecl
 from verify.teeth.board import Board, Group, redundancies
 from verify.teeth.first import Look, look, marks_of
 from verify.teeth.groups import decided, holds_of_all
-from verify.teeth.standing import Standing, asked, stand, until
-from verify.workers import Send, can_fork, gather
+from verify.teeth.spread import spread
+from verify.teeth.standing import Standing, asked, stand, standing, until
 
-U = TypeVar("U")
-M = TypeVar("M")
 FIRST, SECOND = 0.35, 0.75  # of all time: until the claims are decided, and until every mutant was looked at
+LOOK = 30.0  # seconds for a first look at one mutant
+FAILS, UNKNOWN = "failing already", "not decided in time"  # why a claim is not asked
 ONE = 20.0  # seconds for one claim about one mutant, or one group of them
 
 
@@ -66,26 +63,25 @@ def bite(teeth: Teeth, *, hear: Hear = silent, at_once: int = 1) -> None:
     selection, options = teeth.selection, teeth.options
     claims, left = asked(selection.claims, teeth.system, default_system(selection.program))
     teeth.left += left
-    standing = _standing(teeth, claims, hear, at_once)
-    if not standing:
+    known = _standing(teeth, claims, hear, at_once)
+    if not known:
         return
-    board = teeth.board = Board(mutants(selection.program, teeth.system), standing)
+    board = teeth.board = Board(mutants(selection.program, teeth.system), known)
 
     def tell() -> None:
         hear("teeth", board.progress())
 
-    marks = list(marks_of(selection, standing))
+    marks = list(marks_of(selection, known))
     todo = list(range(len(board.mutants)))
     deadline = teeth.until(SECOND)
 
     def next_mutant() -> int | None:
         return todo.pop(0) if todo and time.monotonic() < deadline else None
 
-    def glance(number: int, send: Send[tuple[int, Look]]) -> None:
-        found = look(selection, options, board.mutants[number], standing, marks, deadline=deadline, report=quiet)
-        send((number, found))
+    def glance(number: int) -> Look:
+        return look(selection, options, board.mutants[number], known, marks, deadline=deadline, report=quiet)
 
-    for number, found in _spread(next_mutant, glance, at_once):
+    for number, found in spread(next_mutant, glance, at_once=at_once, deadline=deadline, most=LOOK):
         board.seen(number, found)
         tell()
     _prove(teeth, tell, at_once)
@@ -93,31 +89,29 @@ def bite(teeth: Teeth, *, hear: Hear = silent, at_once: int = 1) -> None:
 
 def _standing(teeth: Teeth, claims: Sequence[ClaimDecl], hear: Hear, at_once: int) -> list[Standing]:
     """The claims that hold; the others are left, with the reason."""
-    found = dict[int, Standing]()
-    failed = dict[int, str | InputError]()
+    found = dict[int, Proved | Refuted | str]()
     todo = list(range(len(claims)))
+    deadline = teeth.until(FIRST)
 
-    def decide(number: int, send: Send[tuple[int, Standing | str | InputError]]) -> None:
-        options = until(teeth.options, teeth.until(FIRST), teeth.options.budget)
-        try:
-            result, holds = stand(teeth.selection, options, claims[number], quiet)
-        except InputError as error:
-            send((number, error))
-            return
-        send((number, holds or ("it fails already" if result.holds is False else "it is not decided in time")))
+    def decide(number: int) -> Proved | Refuted | str:
+        options = until(teeth.options, deadline, teeth.options.budget)
+        result, verdict = stand(teeth.selection, options, claims[number], quiet)
+        return verdict or (FAILS if result.holds is False else UNKNOWN)
 
-    for number, said in _spread(lambda: todo.pop(0) if todo else None, decide, at_once):
-        if isinstance(said, Standing):
-            found[number] = said
-        else:
-            failed[number] = said
-        hear("teeth", Progress("claims", {"decided": len(found) + len(failed), "of": len(claims)}))
-    for number in sorted(failed):
-        said = failed[number]
-        if isinstance(said, InputError):
-            raise said
-        teeth.left.append((claims[number].name, said))
-    return [found[number] for number in sorted(found)]
+    def next_claim() -> int | None:
+        return todo.pop(0) if todo else None
+
+    for number, said in spread(next_claim, decide, at_once=at_once, deadline=deadline, most=teeth.options.budget):
+        found[number] = said or UNKNOWN
+        hear("teeth", Progress("claims", {"decided": len(found), "of": len(claims)}))
+    known = list[Standing]()
+    for number, claim in enumerate(claims):
+        match found[number]:
+            case str() as why:
+                teeth.left.append((claim.name, why))
+            case Proved() | Refuted() as verdict:
+                known.append(standing(teeth.selection, claim, verdict))
+    return known
 
 
 def _prove(teeth: Teeth, tell: Callable[[], None], at_once: int) -> None:
@@ -132,43 +126,22 @@ def _prove(teeth: Teeth, tell: Callable[[], None], at_once: int) -> None:
                 return group
         return None
 
-    def ask(group: Group, send: Send[tuple[Group, Look | None]]) -> None:
+    def ask(group: Group) -> Look | None:
         options = until(teeth.options, deadline, ONE)
-        standing = board.standing[group.claim]
+        claim = board.standing[group.claim]
         chosen = [board.mutants[number] for number in group.mutants]
         if len(chosen) == 1:
-            send((group, decided(selection, options, standing, chosen[0], quiet)))
-        else:
-            found = holds_of_all(selection, options, standing, chosen, quiet)
-            send((group, Look("survives") if found else None))
+            return decided(selection, options, claim, chosen[0], quiet)
+        return Look("survives") if holds_of_all(selection, options, claim, chosen, quiet) else None
 
-    for group, found in _spread(next_group, ask, at_once):
-        if found is not None and found.fate == "killed":
+    for group, found in spread(next_group, ask, at_once=at_once, deadline=deadline, most=ONE):
+        if found is None:
+            todo[:0] = group.halves() if len(group.mutants) > 1 else ()
+        elif found.fate == "killed":
             board.killed(group.mutants[0], found)
-        elif found is not None:
+        else:
             board.settled(group)
-        elif len(group.mutants) > 1:
-            todo[:0] = group.halves()
         tell()
-
-
-def _spread(take: Callable[[], U | None], work: Callable[[U, Send[M]], None], at_once: int) -> Generator[M]:
-    """What `work` sends about each unit that `take` gives, in processes of their own where that is safe."""
-    heard = list[M]()
-    if at_once > 1 and can_fork():
-        with closing(gather(take, work, heard.append, lambda _, __: None, at_once=at_once)) as messages:
-            for _ in messages:
-                yield from _emptied(heard)
-        return
-    while (unit := take()) is not None:
-        work(unit, heard.append)
-        yield from _emptied(heard)
-
-
-def _emptied(heard: list[M]) -> list[M]:
-    taken = heard[:]
-    heard.clear()
-    return taken
 
 
 __all__ = ["Teeth", "bite"]

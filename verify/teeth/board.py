@@ -12,7 +12,7 @@ from verify.report.teeth import MutantResult
 from verify.syntax.ast import ClaimDecl
 from verify.teeth.first import Look
 from verify.teeth.groups import can_share
-from verify.teeth.standing import Standing
+from verify.teeth.standing import Standing, wanted
 
 LATE = Look("undecided", how="not looked at: the time was over")
 OPEN = "not decided in time"
@@ -40,9 +40,9 @@ class Board:
     looks: dict[int, Look] = field(default_factory=dict)
     open: dict[int, set[int]] = field(default_factory=dict)  # of a mutant: the claims that are not decided
 
-    def seen(self, mutant: int, look: Look) -> None:
-        """Take in a first look."""
-        self.looks[mutant] = look
+    def seen(self, mutant: int, look: Look | None) -> None:
+        """Take in a first look; none if that took too long, and then every claim is still to be asked."""
+        self.looks[mutant] = look = look or Look("undecided", open=tuple(range(len(self.standing))))
         if look.open:
             self.open[mutant] = set(look.open)
 
@@ -68,7 +68,11 @@ class Board:
             shared = [number for number in waiting if can_share(standing, self.mutants[number])]
             found += [Group(claim, tuple(shared))] if shared else []
             found += [Group(claim, (number,)) for number in waiting if number not in shared]
-        return sorted(found, key=lambda group: (len(group.mutants) == 1, group.mutants))
+        return sorted(found, key=self._order)
+
+    def _order(self, group: Group) -> tuple[bool, bool, tuple[int, ...]]:
+        """Those first that may be the end of a mutant, then those that are many."""
+        return wanted(self.standing[group.claim].claim), len(group.mutants) == 1, group.mutants
 
     def left(self, group: Group) -> Group:
         """The group without those whose fate is known by now."""

@@ -58,15 +58,11 @@ def look(  # noqa: PLR0913 - at what, for what, and how long
 def marks_of(selection: Selection, standing: Sequence[Standing]) -> Iterator[Hashable]:
     """Values that are equal for programs of which no claim can tell one from the other."""
     for each in standing:
-        question = asking(selection, Options(), each.claim, Memory(), _quiet)
+        question = asking(selection, Options(), each.claim, Memory())
         yield fingerprint(question.system, TRUE if question.deadlock else question.prop)
 
 
-def _quiet(_: object) -> None:
-    """Report nothing."""
-
-
-def _look(
+def _look(  # noqa: PLR0913 - as above
     selection: Selection, options: Options, mutant: Mutant, standing: Sequence[Standing], *, deadline: float,
     report: Report,
 ) -> Look:
@@ -74,7 +70,7 @@ def _look(
     order = sorted(range(len(standing)), key=lambda place: not wanted(standing[place].claim))
     for place in order:
         each = standing[place]
-        question = asking(selection, until(options, deadline, GLANCE), each.claim, _closed(each), report, tools)
+        question = asking(selection, until(options, deadline, GLANCE), each.claim, _closed(each), report, tools=tools)
         if _is_hidden(each, mutant) or _still_stands(question, each):
             continue
         asked = replace(question, memory=Memory())
@@ -103,8 +99,8 @@ def _still_stands(question: Question, standing: Standing) -> bool:
         case Refuted(trace=trace):
             return follow(trace, question.system, question.prop) is not None
         case Proved():
-            known = islice(guesses(question.system, question.prop), SMALL) if standing.guess is None else [standing.guess]
-            return any_number(question, known, question.deadline) is not None
+            guess = standing.guess
+            return guess is not None and any_number(question, [guess], question.deadline) is not None
 
 
 def _soon(question: Question, standing: Standing) -> Verdict | None:
@@ -113,8 +109,12 @@ def _soon(question: Question, standing: Standing) -> Verdict | None:
         return None
     if wanted(standing.claim):
         return soon_refuted(question, SCENARIOS)
-    known = islice(guesses(question.system, question.prop), SMALL)
-    return any_number(question, known, question.deadline) or soon_refuted(question, SCENARIOS)
+    known = guesses(question.system, question.prop)
+    return (
+        any_number(question, islice(known, SMALL), question.deadline)
+        or soon_refuted(question, SCENARIOS)
+        or any_number(question, known, question.deadline)
+    )
 
 
 def noticed(standing: Standing, verdict: Verdict, question: Question) -> Look | None:

@@ -33,7 +33,7 @@ class Way:
 
 
 def follow(trace: Trace, system: System, prop: Expr) -> Trace | None:
-    """A run of `system` to a state where `prop` is false that takes the statements of `trace`, as far as they are there.
+    """A run of `system` to a state where `prop` is false, through the statements of `trace` as far as they are there.
 
     It is a run by how it is made: every step of it is one that `semantics` takes.
     """
@@ -78,7 +78,7 @@ def _first(inst: Instance, like: State) -> State:
 def _steps(
     inst: Instance, leaving: Mapping[int, Sequence[Action]], said: Sequence[Said], place: int, way: Way
 ) -> Sequence[tuple[int, Way]]:
-    """The steps that are made of the next statements of a run, with how many they are: with its choices, if they can."""
+    """The steps that are made of the next statements of a run, with how many they are; with its choices if possible."""
     thread, _, chosen = said[place]
     found = list[tuple[int, Way]]()
     for action in leaving.get(way.state[Slot(THREAD, thread, PC)], ()):

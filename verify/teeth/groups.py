@@ -44,7 +44,7 @@ def holds_of_all(
     changed = replace(selection, program=perhaps_mutated(selection.program, mutants), lowered={})
     memory = Memory(tried=Tried(dict(standing.tried.outcomes)))
     try:
-        question = asking(selection=changed, options=options, claim=standing.claim, memory=memory, report=report)
+        question = asking(changed, options, standing.claim, memory, report)
     except InputError:
         return False
     first = [] if standing.guess is None else [standing.guess]

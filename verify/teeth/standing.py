@@ -6,21 +6,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verify.engine.verdict import Proved, Refuted, Report, Verdict
+from verify.engine.verdict import Invariant, Proved, Refuted, Report, Verdict
 from verify.instances import exact_tasks
-from verify.judging import Options, Selection, question_of
-from verify.lower.small import Guess
+from verify.judging import Options, Selection, question_of, quiet
+from verify.lower.lock_order import ordered_locks
+from verify.lower.small import Guess, Passes, small_for_proof
 from verify.outcome import Judgement, conclude, removed, wants
 from verify.question import Memory, Question, Tools
 from verify.report.result import ClaimResult
 from verify.strategy import deadlock_question, decide
 from verify.syntax.ast import ClaimDecl
-from verify.unbounded import Tried
+from verify.unbounded import Tried, remember
 
 ASKED = frozenset({"prove", "refute", "reach", "dead", "lock_balanced", "deadlock_free"})
-VARIANT = "it is about a variant of the program"
-OTHER = "it is about another system"
-KIND = "claims of its kind are not asked of mutants"
+VARIANT = "about the program without some guards"
+OTHER = "about another system"
+KIND = "of a kind that is not asked of mutants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +61,55 @@ def _why_not(claim: ClaimDecl, system: str, default: str) -> str:
     return "" if claim.kind in ASKED else KIND
 
 
-def stand(selection: Selection, options: Options, claim: ClaimDecl, report: Report) -> tuple[ClaimResult, Standing | None]:
-    """Decide a claim about the program as it is. Raises InputError for what cannot be lowered."""
-    memory = Memory()
-    question = asking(selection, options, claim, memory, report)
+def stand(
+    selection: Selection, options: Options, claim: ClaimDecl, report: Report
+) -> tuple[ClaimResult, Proved | Refuted | None]:
+    """Decide a claim about the program as it is; the verdict if it holds. Raises InputError for what has no meaning."""
+    question = asking(selection, options, claim, Memory(), report)
     verdict = decide(question)
     result = concluded(claim, verdict, question)
-    if result.holds is not True or not isinstance(verdict, Proved | Refuted):
-        return result, None
-    return result, Standing(claim, verdict, memory.tried)
+    match verdict:
+        case Proved(basis=basis) if result.holds:
+            short = None if basis is None else replace(basis, clauses=())
+            return result, replace(verdict, invariant=Invariant(()), basis=short, cti=None)  # a large one is not sent
+        case Refuted() if result.holds:
+            return result, verdict
+        case _:
+            return result, None
+
+
+def standing(selection: Selection, claim: ClaimDecl, verdict: Proved | Refuted) -> Standing:
+    """A claim that holds, with the small system that its proof is of, to be known again."""
+    found = Standing(claim, verdict, Tried())
+    if found.guess is not None and isinstance(verdict, Proved):
+        question = asking(selection, Options(), claim, Memory(), quiet)
+        small = small_for_proof(question.system, question.prop, found.guess, Passes(question.reduce, question.slice))
+        remember(found.tried, small, verdict)
+    return found
 
 
 def concluded(claim: ClaimDecl, verdict: Verdict, question: Question) -> ClaimResult:
-    """What a verdict means for a claim, which is about any number of tasks unless the system says how many there are."""
+    """What a verdict means for a claim; short of any number of tasks it is not known, unless the system has so many."""
     prop = None if question.deadlock else question.prop
     exact = exact_tasks(question.system) is not None
     return conclude(claim, Judgement(verdict, prop, exact), seconds=0.0, any_asked=True)
 
 
-def asking(
-    selection: Selection, options: Options, claim: ClaimDecl, memory: Memory, report: Report, tools: Tools | None = None
+def asking(  # noqa: PLR0913 - what is asked, and what is known
+    selection: Selection, options: Options, claim: ClaimDecl, memory: Memory, report: Report = quiet, *,
+    tools: Tools | None = None,
 ) -> Question:
     """The question behind a claim, of the whole program of a selection."""
     question = question_of(selection, options, claim, memory, tools or Tools(), report=report)
-    return deadlock_question(question) if claim.kind == "deadlock_free" else question
+    return _about_deadlocks(question) if claim.kind == "deadlock_free" else question
+
+
+def _about_deadlocks(question: Question) -> Question:
+    """The question whether threads can get stuck, of a system of which an order of its locks may show it."""
+    asked = deadlock_question(question)
+    if ordered_locks(asked.system) is None and ordered_locks(question.system) is not None:
+        return deadlock_question(replace(question, reduce=False))  # what is joined may have too many conditions
+    return asked
 
 
 def until(options: Options, deadline: float, most: float) -> Options:

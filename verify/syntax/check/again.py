@@ -1,4 +1,4 @@
-"""A checked program whose functions were changed, checked again as far as that can matter: its locks, its atomic steps."""
+"""A checked program whose functions were changed, checked again where that can matter: locks, atomic steps."""
 
 from __future__ import annotations
 
