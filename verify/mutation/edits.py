@@ -34,7 +34,7 @@ class Mutant:
 
     operator: Operator
     what: str  # the statement or condition, as a reader knows it: "`kernel_thread.flag`"
-    sort: str  # "check", "lock", "statement", "condition", "store"
+    sort: str  # "check", "lock", "barrier", "statement", "condition", "store"
     function: str
     span: Span
     guard: str = ""

@@ -64,8 +64,9 @@ def removals(stmt: ast.Stmt, place: Place) -> Iterator[Mutant]:
     guards = [guard for guard in named if guard.kind != "none"]
     if guards and not isinstance(stmt, ast.Labeled):
         guard = guards[-1]
+        sort = "barrier" if _is_barrier(stmt) else guard.kind
         yield Mutant(
-            "remove" if guard.kind != "statement" else "drop", f"`{guard.name}`", guard.kind, place.function, stmt.span,
+            "remove" if guard.kind != "statement" else "drop", f"`{guard.name}`", sort, place.function, stmt.span,
             guard=guard.name, waits=place.step or guard.kind == "lock" or _waits(stmt), hides=_hidden(stmt, place),
         )  # fmt: skip
     elif not guards and stores(stmt, place.program):
@@ -91,6 +92,14 @@ def stores(stmt: ast.Stmt, program: Program) -> bool:
             row = PRIMITIVES[callee]
             writes = row.special in ("store", "publish", "unpublish", "put") or (row.new is not None and not row.lock)
             return writes and not _is_ghost(args[row.ref], program)
+        case _:
+            return False
+
+
+def _is_barrier(stmt: ast.Stmt) -> bool:
+    match stmt:
+        case ast.Do(expr=ast.Call(callee, kind="primitive")):
+            return PRIMITIVES[callee].special == "barrier"
         case _:
             return False
 
@@ -200,6 +209,7 @@ def _can_change_places(stmt: ast.Stmt, place: Place) -> bool:
     return (
         labels.isdisjoint(place.targets)
         and not isinstance(_inner(stmt), JUMPS)
+        and not _is_barrier(_inner(stmt))
         and any(_touches(expr) for each in within for root in roots(each) for expr in subexpressions(root))
     )
 
