@@ -50,7 +50,7 @@ def test_a_claim_has_the_fields_of_the_contract() -> None:
         "guard": None, "system": "kmod", "verdict": "proved", "holds": True,
         "scope": {"tasks": "any", "steps": "any"}, "engine": "views", "seconds": 12.0, "trace": None,
         "invariant_found": ["!a || !b"], "certificate": "a.json", "trace_file": None, "reason": "", "shown": "",
-        "why": None, "cti": None,
+        "why": None, "cti": None, "toothless": [],
     }
 
 

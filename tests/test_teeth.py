@@ -14,7 +14,7 @@ from verify.engine.verdict import Progress, Refuted
 from verify.judging import Selection, question_of
 from verify.mutation import mutants, mutated
 from verify.question import Memory, Tools
-from verify.report.teeth import MutantResult, TeethResult, teeth_exit, teeth_lines, teeth_text
+from verify.report.teeth import LATE, MutantResult, TeethResult, teeth_exit, teeth_lines, teeth_text
 from verify.report.text import plain
 from verify.semantics import holds, replay
 from verify.strategy import decide
@@ -146,8 +146,9 @@ def test_an_interrupt_leaves_what_is_known(file: str) -> None:
 
     result = teeth_file(file, Options(budget=60.0), hear=hear)
     assert result.interrupted
-    assert [mutant.how for mutant in result.mutants].count("not looked at: the time was over") == 5
+    assert [mutant.how for mutant in result.mutants].count(LATE) == 5
     assert teeth_exit(result) == 130
+    assert "not looked at in time: 5 mutants" in plain(teeth_lines(result, 100))
 
 
 def test_a_run_is_followed_where_it_still_is_one(file: str) -> None:

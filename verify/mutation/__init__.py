@@ -17,9 +17,9 @@ __all__ = ["Mutant", "mutants", "mutated", "perhaps_mutated", "runs"]
 
 
 def mutants(program: Program, system: str) -> tuple[Mutant, ...]:
-    """The mutants of what a system runs, named statements first, then in the order of the source."""
+    """The mutants of what a system runs: of named statements first, then those of the file itself, then the others."""
     found = [mutant for name in runs(program, system) for mutant in _of(program, program.functions[name])]
-    return tuple(sorted(found, key=lambda mutant: not mutant.guard))
+    return tuple(sorted(found, key=lambda mutant: (not mutant.guard, mutant.span.source.path != program.path)))
 
 
 def runs(program: Program, system: str) -> tuple[str, ...]:

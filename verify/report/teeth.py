@@ -28,6 +28,7 @@ COUNTED: Mapping[Fate, str] = {
 DONE: Mapping[str, str] = {
     "remove": "removed", "drop": "dropped", "negate": "negated", "delay": "after", "hasten": "before",
 }
+LATE = "not looked at in time"
 INDENT = " " * 14
 NARROW = 40
 
@@ -110,10 +111,15 @@ def teeth_lines(result: TeethResult, width: int) -> Iterator[Styled]:
     for why, count in Counter(why for _, why in result.left).items():
         yield ((f"not asked: {_count(count, 'claim')}: {why}", "dim"),)
     for mutant in result.mutants:
+        if mutant.how == LATE:
+            continue
         mark, style = MARKS[mutant.fate]
         yield from _wrapped(f"{mark} {mutant.fate:10}  ", mutant.name, style, width)
         for row in textwrap.wrap(_told(mutant), max(NARROW, width - len(INDENT)), break_on_hyphens=False):
             yield ((INDENT + row, "dim"),)
+    late = sum(mutant.how == LATE for mutant in result.mutants)
+    if late:
+        yield ((f"{LATE}: {_count(late, 'mutant')}", "yellow"),)
     questions = [mutant.question for mutant in result.mutants if mutant.question]
     if questions:
         yield ()

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from verify.engine.verdict import Progress
 from verify.mutation import Mutant
-from verify.report.teeth import MutantResult
+from verify.report.teeth import LATE, MutantResult
 from verify.syntax.ast import ClaimDecl
 from verify.teeth.first import Look
 from verify.teeth.groups import can_share
 from verify.teeth.standing import Standing, wanted
 
-LATE = Look("undecided", how="not looked at: the time was over")
-OPEN = "not decided in time"
+UNSEEN = Look("undecided", how=LATE)
+OPEN = "not decided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Board:
         return tuple(self._result(number, says) for number in range(len(self.mutants)))
 
     def _result(self, number: int, says: Mapping[str, str]) -> MutantResult:
-        mutant, look = self.mutants[number], self.looks.get(number, LATE)
+        mutant, look = self.mutants[number], self.looks.get(number, UNSEEN)
         names = tuple(self.standing[claim].claim.name for claim in sorted(self.open.get(number, ())))
         return MutantResult(
             mutant.operator, mutant.what, mutant.sort, look.fate, mutant.neighbour, mutant.span, look.by,
