@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not (shutil.which("spin") and shutil.which("gcc"
 
 SPECS = (
     "double_checked_broken.kc", "philosophers.kc", "readers_writers_broken.kc", "rcu_broken.kc", "refcount.kc",
+    "without_lock.kc",
 )  # fmt: skip
 DEADLOCK = "invalid end state"
 ERROR = re.compile(rf"pan:\d+: (?:assertion violated (\w+)|({DEADLOCK})) \(at depth (\d+)\)")

@@ -36,7 +36,7 @@ from verify.tlc.run import Job, Limits, run
 from verify.tlc.trace import Violation
 from verify.tlc.watch import shown, watched
 
-SMALL = ("peterson.kc", "ticket_broken.kc")
+SMALL = ("peterson.kc", "ticket_broken.kc", "without_lock.kc")
 GRAPHS = (
     ("philosophers.kc", 2), ("double_checked_broken.kc", 2), ("readers_writers.kc", 2), ("test_and_set.kc", 3),
     ("refcount_broken.kc", 1), ("rcu.kc", 1), ("fix.kc", 1), ("core.kc", 2),

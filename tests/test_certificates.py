@@ -118,7 +118,7 @@ def test_claims_that_have_a_proof_in_common_say_so(written: dict[str, Path]) -> 
     found = json.loads(written["prove plain"].read_text())
     assert found["statement"] == {
         "claims": ["prove plain", "redundant look.check for plain"],
-        "invariants": ["plain"], "removed": [], "optional": ["look.check"],
+        "invariants": ["plain"], "removed": [], "optional": ["look.check"], "assumptions": [],
     }  # fmt: skip
     assert [file["path"] for file in found["given"]["files"]] == ["../../small.kc", "task.kc"]
 

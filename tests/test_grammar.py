@@ -102,6 +102,7 @@ def plain(value: object) -> object:
         "void f ( ) { foreach ( struct s * p where p -> x ) p . x = ( struct s * ) any ( struct s ) ; }",
         "system { struct s t [ * ] runs f with { x = 1 ; y = nondet ( ) ; } ; cpus any ; preempt on ; } ;",
         "invariant i unless held ( k ) = forall ( struct s * a , struct s * b ) ! ( a == b || at ( a , f . l ) ) ;",
+        "assume a : forall ( struct s * p ) ! p -> x && y ; assume b : atomic ( f . a , g . b ) ; prove i without b ;",
         "prove i in s without f . a , f . b ; minimal { f . a , f . b } for i ; race_free s . x ; dead f . a ;",
         "writers x = { f , g } ; necessary f . a for i in s ; deadlock_free ;",
         "eventually f . a in s ; no_starvation k ; no_starvation s . k without f . a ;",

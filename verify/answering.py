@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from verify.diagnostics import InputError
 from verify.judging import Judge, Options, Selection, default_system, judge_of, lower_ahead
-from verify.outcome import Judgement, conclude
+from verify.outcome import Judgement, assumed, conclude, removed
 from verify.report.result import ClaimResult
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
 from verify.selecting import problem
@@ -65,7 +65,7 @@ def judged(
 
 def _keep(selection: Selection, options: Options) -> Keep:
     """How to write what is asked for of each claim: its certificate, its run. Raises InputError."""
-    writers = [*_certifying(selection, options), *_tracing(selection, options)]
+    writers = [_under(selection), *_certifying(selection, options), *_tracing(selection, options)]
 
     def keep(claim: ClaimDecl, judgement: Judgement, result: ClaimResult) -> ClaimResult:
         for write in writers:
@@ -73,6 +73,11 @@ def _keep(selection: Selection, options: Options) -> Keep:
         return result
 
     return keep
+
+
+def _under(selection: Selection) -> Keep:
+    """How to say under which assumptions a claim was judged."""
+    return lambda claim, _, result: replace(result, assumptions=assumed(selection.program, removed(claim)))
 
 
 def _certifying(selection: Selection, options: Options) -> Iterator[Keep]:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ from verify.answering import judged, judgements, versions
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Unknown
 from verify.judging import Engine, Judge, Options, Selection, default_system, judge_of, quiet
-from verify.outcome import Judgement, conclude
+from verify.outcome import Judgement, assumed, conclude
 from verify.report.checked import Checked
+from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
@@ -31,6 +32,7 @@ from verify.workers import cores
 if TYPE_CHECKING:
     from verify.exporting.languages import Language
     from verify.report.inductive import InductiveResult
+    from verify.report.redundancy import RedundancyResult
     from verify.report.teeth import TeethResult
     from verify.syntax.ast import ClaimDecl
 
@@ -42,10 +44,12 @@ __all__ = [
     "FileResult",
     "Judge",
     "Judgement",
+    "NeededResult",
     "Options",
     "Selection",
     "TlcResult",
     "ToolError",
+    "assumptions_file",
     "check_certificates",
     "check_file",
     "cores",
@@ -58,6 +62,7 @@ __all__ = [
     "judged",
     "judgements",
     "quiet",
+    "redundant_file",
     "select",
     "tasks_from",
     "teeth_file",
@@ -185,11 +190,11 @@ def tlc_file(
         selection = select(path, options)
         found = export_tla(subject(selection, options, versions()["verify"]))
         ours = counted(found, options.budget)
-        if ours.counts is None:
-            return check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
+        whole = None if ours.counts is None else check_by_tlc(found, ours, tools, options.budget, tell)
+        result = whole or check_parts_by_tlc(selection, options, versions()["verify"], tools, tell)
     except InputError as error:
         return TlcResult(path, errors=error.diagnostics)
-    return check_by_tlc(found, ours, tools, options.budget, tell)
+    return replace(result, assumptions=assumed(selection.program, options.without))
 
 
 def inductive_file(
@@ -210,6 +215,65 @@ def inductive_file(
         return check_inductive(subject(select(path, options), options, versions()["verify"]), options, tools, tell)
     except InputError as error:
         return InductiveResult(path, errors=error.diagnostics)
+
+
+# ---- assumptions ---------------------------------------------------------------------------------
+
+
+def assumptions_file(
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
+) -> NeededResult:
+    """Which assumptions the invariants of a file need, by default those that it proves, in one of its systems.
+
+    Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.needed import needed  # noqa: PLC0415 - only with that command
+
+    start = time.perf_counter()
+    try:
+        selection = select(path, options)
+        found = needed(selection, options, invariants, hear=hear, at_once=at_once)
+    except InputError as error:
+        return NeededResult(path, versions(), errors=error.diagnostics)
+    except KeyboardInterrupt:
+        return NeededResult(path, versions(), interrupted=True)
+    return NeededResult(
+        path, versions(), found.system, (), found.rows, found.assumptions, seconds=time.perf_counter() - start
+    )
+
+
+# ---- guards --------------------------------------------------------------------------------------
+
+
+def redundant_file(
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
+) -> RedundancyResult:
+    """Which guards of a file its invariants need, by default those that it makes claims about, in one of its systems.
+
+    Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.redundancy.study import answers, study  # noqa: PLC0415 - only with that command
+    from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
+
+    start = time.perf_counter()
+    found = list[About | GuardRow]()
+    asked, interrupted = None, False
+    try:
+        asked = study(select(path, options), options, invariants)
+        with closing(answers(asked, hear=hear, at_once=at_once)) as each:
+            found.extend(each)
+    except InputError as error:
+        return RedundancyResult(path, versions(), errors=error.diagnostics)
+    except KeyboardInterrupt:
+        interrupted = True
+    if asked is None:
+        return RedundancyResult(path, versions(), interrupted=True)
+    about = {one.invariant: one for one in found if isinstance(one, About)}
+    rows = {one.name: one for one in found if isinstance(one, GuardRow)}
+    return RedundancyResult(
+        path, versions(), asked.system, (), tuple(rows[name] for name in asked.guards if name in rows),
+        tuple(about[name] for name in asked.invariants if name in about), interrupted, time.perf_counter() - start,
+    )  # fmt: skip
 
 
 # ---- certificates --------------------------------------------------------------------------------

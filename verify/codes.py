@@ -90,17 +90,21 @@ CODES: Mapping[str, str] = {
     "KC171": "a lock is released that is not held",
     "KC172": "a lock is taken that is already held",
     "KC173": "a lock is kept from one round of a loop to the next",
+    # Assumptions.
+    "KC180": "an assumption that is no condition on every state",
+    "KC181": "`atomic` of a statement that cannot be one step",
     # Lowering.
     "KC201": "a free choice from too many values",
     "KC202": "an effect or a step in what is read at one instant",
     "KC203": "a name for a statement inside `atomic`",
     "KC204": "what cannot be one step inside `atomic`",
     "KC205": "a global object of the thread class",
+    "KC206": "an assumption that initial states do not keep to",
     # The command line.
     "KC900": "the command line cannot be understood",
     "KC901": "no claim has that name",
     "KC902": "no system has that name",
-    "KC903": "no guard of that name can be removed",
+    "KC903": "no guard or assumption of that name can be removed",
     "KC904": "certificates cannot be written",
     "KC905": "an export that another tool could not work with",
     "KC906": "an export or a run cannot be written",

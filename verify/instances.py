@@ -144,7 +144,9 @@ def _casts(system: System, tasks: int) -> Iterator[Sequence[Group]]:
 
 def _start(inst: Instance, groups: Sequence[Group]) -> Start:
     system = inst.system
-    values: dict[Slot, tuple[int, ...]] = {slot: (var.default,) for slot, var in inst.slots().items()}
+    values: dict[Slot, tuple[int, ...]] = {
+        slot: tuple(var.initially) for slot, var in inst.slots().items()
+    }
     used = Counter[str]()
 
     def born(cls: str, index: int) -> None:

@@ -11,7 +11,7 @@ front. `semantics` is the definition of all of this; `smt` and the emitters are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -53,6 +53,14 @@ class Var:
     default: int = 0
     lock: bool = False  # a Ptr that names the owner of a lock
     truth: bool = field(default=False, compare=False)  # declared `bool`: how it is shown, not what it means
+    rigid: bool = False  # a global that begins with any value of its Range, and keeps it: a parameter of the system
+
+    @property
+    def initially(self) -> Sequence[int]:
+        """The values that a global may begin with."""
+        if self.rigid and isinstance(self.domain, Range):
+            return range(self.domain.lo, self.domain.hi + 1)
+        return (self.default,)
 
 
 LIFE = "#life"  # the first field of every class

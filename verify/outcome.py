@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
 
@@ -13,6 +13,7 @@ from verify.semantics import holds
 
 if TYPE_CHECKING:
     from verify.syntax.ast import ClaimDecl
+    from verify.syntax.program import Program
 
 
 LIVENESS = frozenset({"eventually", "no_starvation"})  # claims about what happens later, on fair runs
@@ -90,7 +91,7 @@ def subjects(claims: Sequence[ClaimDecl]) -> list[ClaimDecl]:
 
 
 def removed(claim: ClaimDecl) -> tuple[str, ...]:
-    """The guards that the claim is judged without."""
+    """The guards and assumptions that the claim is judged without."""
     return (*(claim.targets if claim.kind in ("redundant", "necessary") else ()), *claim.without)
 
 
@@ -104,7 +105,17 @@ def named(claim: ClaimDecl, besides: Sequence[str]) -> tuple[str, ...]:
         return ()
     if claim.kind in ("redundant", "dead"):
         return claim.targets
-    return tuple(guard for guard in claim.without if guard not in besides)
+    return tuple(name for name in claim.without if name not in besides and is_guard(name))
+
+
+def is_guard(name: str) -> bool:
+    """Whether what is removed is a guard `function.label`; else it is an assumption."""
+    return "." in name
+
+
+def assumed(program: Program, gone: Collection[str]) -> tuple[str, ...]:
+    """The assumptions that are left without those in `gone`."""
+    return tuple(name for name in program.assumptions if name not in gone)
 
 
 def entered(claim: ClaimDecl) -> str:

@@ -74,9 +74,10 @@ def problem(code: str, message: str, path: str, wrong: str = "", known: Sequence
 
 def _unknown_guards(program: Program, options: Options, path: str) -> Iterator[Diagnostic]:
     removable = [guard.name for guard in program.guards.values() if guard.kind != "none"]
+    known = [*program.assumptions, *removable]
     for name in options.without:
-        if name not in removable:
-            yield problem("KC903", f"no guard `{name}` can be removed", path, name, removable)
+        if name not in known:
+            yield problem("KC903", f"no guard or assumption `{name}` can be removed", path, name, known)
 
 
 def _unknown_system(program: Program, options: Options, path: str) -> Iterator[Diagnostic]:

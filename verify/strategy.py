@@ -95,7 +95,7 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
 
 def soon_refuted(question: Question, scenarios: int) -> Refuted | None:
     """A refutation by a run of one of so many scenarios, the likeliest, if there is one."""
-    found = _hunt(question, question.deadline, scenarios)
+    found = hunt(question, question.deadline, scenarios)
     if found is None or question.deadlock:
         return found
     return _shortened(question, found)
@@ -121,11 +121,11 @@ def _auto(question: Question) -> Verdict:
     """A run first where one is expected, else a proof; each at first only where it would be found soon."""
     small = guesses(question.system, question.prop)
     if question.hunt:
-        verdict = _hunt(question, share(question.deadline)) or any_number(question, small, share(question.deadline))
+        verdict = hunt(question, share(question.deadline)) or any_number(question, small, share(question.deadline))
     else:
         verdict = (
             any_number(question, islice(small, SMALL), share(question.deadline))
-            or _hunt(question, share(question.deadline), GLANCE)
+            or hunt(question, share(question.deadline), GLANCE)
             or any_number(question, small, share(question.deadline, MOST))
             or counted(question)
         )
@@ -134,12 +134,12 @@ def _auto(question: Question) -> Verdict:
     refined = _refine(question)
     if isinstance(refined, Unknown) and not question.hunt and question.deadline > time.monotonic():
         proof = by_clauses(question, share(question.deadline))
-        return proof if isinstance(proof, Proved) else _hunt(question, question.deadline) or refined
+        return proof if isinstance(proof, Proved) else hunt(question, question.deadline) or refined
     return refined
 
 
-def _hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
-    """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system."""
+def hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
+    """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system; judged."""
     system = question.system
     keys = shared_keys(system)
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from verify.any_number import any_number
 from verify.mutation import runs
-from verify.outcome import removed, wants
+from verify.outcome import is_guard, removed, wants
 from verify.question import Question, share
 from verify.syntax.ast import ClaimDecl
 from verify.syntax.program import Program
@@ -28,7 +28,7 @@ def patch(claim: ClaimDecl, program: Program, default: str) -> tuple[str, ...]:
     about = [
         other for other in program.claims if other.invariant == claim.invariant and (other.system or default) == system
     ]
-    if any(removed(other) and wants(other) == "refuted" for other in about):
+    if any(any(map(is_guard, removed(other))) and wants(other) == "refuted" for other in about):
         return ()
     least = [guard for other in about if other.kind == "minimal" for guard in other.targets]
     if least:

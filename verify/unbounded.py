@@ -194,6 +194,11 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
     yield from dict.fromkeys(replace(guess, keys=guess.keys & every) for guess in found)
 
 
+def knowing(guess: Guess, names: Iterable[str]) -> Guess:
+    """The guess with these globals known too."""
+    return replace(guess, keys=guess.keys | {("", name) for name in names})
+
+
 def close_together(system: System, props: Sequence[Expr]) -> bool:
     """Whether a proof of all these properties has to know hardly more than the one of them that takes most."""
     near = [closely_read(system, prop) for prop in props]

@@ -189,7 +189,7 @@ def _about(found: Certificate, program: Program, claims: Mapping[str, ClaimDecl]
     alike = all(_system_of(each, program) == said.system and each.kind in WITHOUT_GUARDS for each in about)
     if claim.kind in UNDECIDED or claim.kind == "deadlock_free" or (len(about) > 1 and not alike):
         raise BadCertificateError("claims of these kinds have no such proof together")
-    if statement(about) != found.statement:
+    if statement(program, about) != found.statement:
         raise BadCertificateError("what it proves is not what these claims say")
     # A system with guards there or not does all that each of the systems without some of them does.
     assert set(removed(claim)) <= {*found.statement.removed, *found.statement.optional}  # noqa: S101 - by `statement`

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get
 if TYPE_CHECKING:
     from verify.engine.verdict import Counterexample
 
-SCHEMA = "verify-certificate/2"
+SCHEMA = "verify-certificate/3"
 MOST_BYTES = 64 << 20
 T = TypeVar("T")
 
@@ -79,6 +79,7 @@ class Statement:
     invariants: tuple[str, ...]  # whose conjunction was proved; none for a claim about no invariant
     removed: tuple[str, ...]
     optional: tuple[str, ...]
+    assumptions: tuple[str, ...]  # under which it was proved
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from verify.certificates.form import Claimed, File, Statement
 from verify.lower.small import Guess, Passes, Small, small_for_proof
-from verify.outcome import removed, subjects, wants
+from verify.outcome import assumed, removed, subjects, wants
 from verify.resources import specs_root
 
 if TYPE_CHECKING:
@@ -51,13 +51,16 @@ def place_of(file: File, folder: Path) -> Path | None:
     return None if ".." in name.parts else specs_root() / name
 
 
-def statement(claims: Sequence[ClaimDecl]) -> Statement:
-    """What is proved for a claim, or for several together: then each of their guards may be there or not."""
+def statement(program: Program, claims: Sequence[ClaimDecl]) -> Statement:
+    """What is proved for a claim, or for several together: then each of their guards may be there or not.
+
+    What is proved with an assumption there or not is proved without it.
+    """
     names = tuple(claim.name for claim in claims)
     gone = tuple(dict.fromkeys(chain.from_iterable(removed(claim) for claim in claims)))
     about = tuple(claim.invariant for claim in subjects(claims) if claim.invariant)
     together = len(claims) > 1
-    return Statement(names, about, () if together else gone, gone if together else ())
+    return Statement(names, about, () if together else gone, gone if together else (), assumed(program, gone))
 
 
 def claimed(claim: ClaimDecl, system: str) -> Claimed:
@@ -89,5 +92,6 @@ def by_name(claims: Sequence[ClaimDecl]) -> Mapping[str, ClaimDecl]:
 
 
 def unknown_guards(program: Program, names: Sequence[str]) -> Iterator[str]:
-    """Those of some names that no guard has, or only one that cannot be removed."""
-    return (name for name in names if name not in program.guards or program.guards[name].kind == "none")
+    """Those of some names that no assumption has and no guard that can be removed."""
+    known = {*program.assumptions, *(guard.name for guard in program.guards.values() if guard.kind != "none")}
+    return (name for name in names if name not in known)

@@ -69,7 +69,7 @@ def certified(  # noqa: PLR0913, PLR0917 - what was asked, what was found
     clauses = tuple(lines.said(clause) for clause in verdict.basis.clauses)
     return Certificate(
         SCHEMA, versions, given, claimed(claim, selection.system(claim)), Scope("any", "any"),
-        statement(judgement.together or (claim,)),
+        statement(selection.program, judgement.together or (claim,)),
         _rests(selection, claim, judgement, verdict.basis, known), tuple(lines.lines), clauses,
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def _main(path: str, folder: Path) -> str:
 
 def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: Basis, known: Hashes) -> Rests:
     claims = judgement.together or (claim,)
-    about = statement(claims)
+    about = statement(selection.program, claims)
     guess = Guess(basis.keys, basis.pending, basis.spins, basis.places, basis.counts)
     passes = Passes(basis.reduce, basis.slice)
     key = (selection.system(claim), about, guess, passes)

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from verify.cli import console
+from verify.cli.assumptions import assumptions
 from verify.cli.check import check
 from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
 from verify.cli.export import export
 from verify.cli.prove import prove
+from verify.cli.redundant import redundant
 from verify.cli.teeth import teeth
 from verify.cli.tlc import tlc
 
@@ -34,6 +36,14 @@ TEETH_EPILOG = (
     "Exit codes: 0 it is known of every change whether a claim notices it, 2 usage, syntax or type error, 3 of some it "
     "is not known, 70 internal error, 130 interrupted."
 )
+ASSUMPTIONS_EPILOG = (
+    "Exit codes: 0 all is decided, 2 usage, syntax or type error, 3 something is unknown, 70 internal error, "
+    "130 interrupted."
+)
+REDUNDANT_EPILOG = (
+    "Exit codes: 0 all is decided, 1 some invariant does not hold, 2 usage, syntax or type error, "
+    "3 something is unknown, 70 internal error, 130 interrupted."
+)
 TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
@@ -46,8 +56,10 @@ app = typer.Typer(
 app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=EXPORT_EPILOG)(export)
+app.command(epilog=REDUNDANT_EPILOG)(redundant)
 app.command(epilog=TEETH_EPILOG)(teeth)
 app.command(epilog=TLC_EPILOG)(tlc)
+app.command(epilog=ASSUMPTIONS_EPILOG)(assumptions)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

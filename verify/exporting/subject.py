@@ -20,7 +20,7 @@ from verify.judging import UNDECIDED, Options, Selection, default_system
 from verify.lower import Lowered
 from verify.lower.claims import property_of, responses
 from verify.lower.sections import sections
-from verify.outcome import BY_TLC, LIVENESS, entered, named, removed, wants
+from verify.outcome import BY_TLC, LIVENESS, assumed, entered, named, removed, wants
 from verify.selecting import problem
 from verify.source import where
 from verify.syntax.ast import ClaimDecl
@@ -167,8 +167,10 @@ def _header(selection: Selection, system: str, options: Options, version: str) -
     source = selection.program.sources[0]
     name = Path(source.path).name
     gone = f", without {', '.join(options.without)}" if options.without else ""
+    kept = assumed(selection.program, options.without)
+    under = f", under {', '.join(kept)}" if kept else ""
     macros = "".join(f", {key}={value}" for key, value in options.defines.items())
-    lines = [f"System `{system}` of {name}{gone}{macros}, written by verify {version}.", ""]
+    lines = [f"System `{system}` of {name}{gone}{under}{macros}, written by verify {version}.", ""]
     for one in selection.program.sources:
         lines.append(f"{Path(one.path).name} {hashlib.sha256(one.text.encode()).hexdigest()}")
     return tuple(re.sub(r"[^ -~]", "?", line) for line in lines)

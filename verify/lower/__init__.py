@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
+    BOOL,
     FREE,
     IDLE,
     LIFE,
@@ -31,19 +32,21 @@ from verify.ir import (
     Threads,
     Var,
 )
+from verify.lower.assumptions import assume
 from verify.lower.constants import Statics, births, constant
 from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
-from verify.lower.formulas import struct_of
+from verify.lower.formulas import at_file_level, struct_of
 from verify.lower.graph import ANY, END, FIXED, Graph, Mark, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
+from verify.lower.single import with_single_steps
 from verify.lower.statements import statement
 from verify.lower.uniprocessor import on_one_cpu
-from verify.lower.without import without
+from verify.lower.without import switch, without
 from verify.syntax import ast
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Int, Lock, Struct, Type
@@ -65,13 +68,18 @@ class Lowered:
 
 
 def lower(
-    program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset()
+    program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset(),
+    switched: frozenset[str] = frozenset(),
 ) -> Lowered:
     """Lower one system of the program, without the removed guards and with the optional ones there or not.
 
+    Of each switched guard a rigid global says whether it is there (see `without.switch`).
+
     Raises InputError for what has no finite meaning.
     """
-    program = without(program, sorted(removed), sorted(optional))
+    assumed = [decl for name, decl in program.assumptions.items() if name not in removed | optional]
+    guards = [sorted(name for name in names if name in program.guards) for names in (removed, optional, switched)]
+    program = with_single_steps(without(program, *guards), assumed)
     declared = program.systems[system]
     statics = _statics(program)
     graph = _graph(program, declared, statics)
@@ -94,7 +102,7 @@ def lower(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
         program.thread,
-        _globals(program, statics, big_lock=graph.big_lock),
+        (*_globals(program, statics, big_lock=graph.big_lock), *_switches(switched)),
         (Var(PC, Range(0, len(graph.locations) - 1)), *graph.locals.values()),
         _named(graph.locations, actions),
         tuple(actions),
@@ -105,7 +113,9 @@ def lower(
     )
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
-    whole = replace(whole, actions=tuple(reset_dead(whole.actions, whole.locals[1:])))
+    whole = assume(whole, assumed, at_file_level(statics), _frozen(graph.labels))
+    actions = reset_dead(reachable(whole.actions, {*roots, END}), whole.locals[1:])
+    whole = replace(whole, actions=tuple(actions))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
     found = Lowered(narrow(whole), places[0], places[1], places[2], places[3])
     return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
@@ -223,6 +233,10 @@ def _globals(program: Program, statics: Statics, *, big_lock: bool) -> tuple[Var
     if big_lock:
         found.append(Var(BIG_LOCK.name, Ptr(program.thread), lock=True))
     return tuple(found)
+
+
+def _switches(guards: Iterable[str]) -> list[Var]:
+    return [Var(switch(guard), BOOL, truth=True, rigid=True) for guard in sorted(guards)]
 
 
 def _group(graph: Graph, group: ast.GroupDecl, statics: Statics) -> Group:

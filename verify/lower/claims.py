@@ -23,7 +23,7 @@ from verify.ir import (
 )
 from verify.lower import Lowered
 from verify.lower.constants import Statics
-from verify.lower.formulas import at, formula
+from verify.lower.formulas import at, at_file_level, formula
 from verify.lower.sections import sections
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
 from verify.response import Response
@@ -79,18 +79,7 @@ def invariant(program: Program, lowered: Lowered, name: str) -> Expr:
     body = declared.body
     if declared.unless is not None:
         body = _unless(declared.unless, body)
-    statics = _statics(lowered.system)
-
-    def names(found: ast.Name) -> Expr:
-        match found.kind:
-            case "bound":
-                return Bound(found.name)
-            case "object":
-                return Const(statics[found.name][1])
-            case _:
-                return Const(found.value) if found.value is not None else Global(found.name)
-
-    return truth(formula(body, names, lowered.labels))
+    return truth(formula(body, at_file_level(_statics(lowered.system)), lowered.labels))
 
 
 def never_at(system: System, locations: Iterable[int]) -> Expr:

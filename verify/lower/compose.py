@@ -138,12 +138,15 @@ def _readable(updates: Sequence[Update], second: Action) -> bool:
     everything = [part for expr in exprs for part in parts(expr)]
     if any(isinstance(part, Referenced) for part in everything):
         return not updates
-    broadcast = any(update.each and not _plain_broadcast(update, update.each.name) for update in updates)
+    broadcast = not all(map(is_plain, updates))
     return not broadcast and not (any(isinstance(p, Quant) for p in everything) and any(u.each for u in updates))
 
 
-def _plain_broadcast(update: Update, name: str) -> bool:
-    return isinstance(update.place, Field) and update.place.pointer == Bound(name)
+def is_plain(update: Update) -> bool:
+    """Whether the update is to one variable, or to a field of each object that it is for."""
+    return update.each is None or (
+        isinstance(update.place, Field) and update.place.pointer == Bound(update.each.name)
+    )
 
 
 def _renamed(action: Action, taken: set[str]) -> Action:

@@ -16,11 +16,13 @@ from verify.ir import (
     Const,
     Expr,
     Field,
+    Global,
     Local,
     Ptr,
     Quant,
     Unary,
 )
+from verify.lower.constants import Statics
 from verify.lower.effects import readers
 from verify.lower.simplify import binary, conj, disj, ite, negate, truth, wrapped
 from verify.syntax import ast
@@ -95,6 +97,21 @@ def formula(expr: ast.Expr, names: Names, labels: Labels, functions: Functions =
             raise InputError([_not_a_formula(expr)])
         case _:
             assert_never(expr)
+
+
+def at_file_level(statics: Statics) -> Names:
+    """What names mean outside of functions."""
+
+    def names(found: ast.Name) -> Expr:
+        match found.kind:
+            case "bound":
+                return Bound(found.name)
+            case "object":
+                return Const(statics[found.name][1])
+            case _:
+                return Const(found.value) if found.value is not None else Global(found.name)
+
+    return names
 
 
 def _not_a_formula(expr: ast.Expr) -> Diagnostic:

@@ -22,6 +22,7 @@ from verify.ir import (
     Me,
     Place,
     Ptr,
+    Quant,
     Referenced,
     System,
     Update,
@@ -41,7 +42,8 @@ class Touch:
     key: Key
     write: bool
     pointer: Expr | None  # None of a global
-    kind: str  # "plain", "lock" (take or let go), "wait" (both at once), "all" (objects of the class), or of TURNOVER
+    kind: str  # "plain", "lock" (take or let go), "wait" (both at once), "all" (objects of the class), "every" (private
+    # ones too), or of TURNOVER
     locks: frozenset[tuple[Place, bool]]
     private: bool
     breaks: bool = False  # a store to a lock that may let go of it for another thread
@@ -79,7 +81,8 @@ def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
     by_key = defaultdict[Key, list[Touch]](list)
     for touch in (touch for found in touches for touch in found):
         by_key[touch.key].append(touch)
-    impure = {key for key, found in by_key.items() if any(t.kind in ("plain", "all") and not t.private for t in found)}
+    plain = ("plain", "all", "every")
+    impure = {key for key, found in by_key.items() if any(t.kind in plain and not t.private for t in found)}
     questions = [part for a in system.actions for e in _exprs(a) for part in parts(e) if isinstance(part, Referenced)]
     asked = {part.cls for part in questions if not part.mine}
     recycled = {part.cls for a in system.actions for part in parts(a.guard) if isinstance(part, Referenced)}
@@ -150,9 +153,9 @@ def _key(place: Global | Field) -> Key:
 
 def _conflict(one: Touch, other: Touch, broken: Collection[Key]) -> bool:
     """Whether the two accesses, by two threads, may be to one variable and do not commute."""
-    if not (one.write or other.write) or one.private or other.private:
-        return False
     kinds = {one.kind, other.kind}
+    if not (one.write or other.write) or ((one.private or other.private) and "every" not in kinds):
+        return False
     if kinds & TURNOVER:
         found = "death" in kinds and any(isinstance(t.pointer, Bound) for t in (one, other))
         return one.key[1] == LIFE and (kinds <= TURNOVER or "all" in kinds or found)
@@ -199,6 +202,7 @@ def _touches(system: System, action: Action, known: Facts, dangling: Collection[
     if not dead and any(isinstance(part, Referenced) and part.mine for part in parts(action.guard)):
         dead = "death"
     written = {_key(u.place): u for u in action.updates if isinstance(u.place, Global | Field)}
+    every = {part.binder.name for part in parts(action.guard) if isinstance(part, Quant)}
 
     def touch(place: Global | Field, *, write: bool) -> Touch:
         key = _key(place)
@@ -214,7 +218,8 @@ def _touches(system: System, action: Action, known: Facts, dangling: Collection[
         elif dead and key[0] not in dangling:
             kind = dead
         elif isinstance(pointer, Bound):
-            kind = "all" if not _picked(action, pointer) else "plain"
+            asked = pointer.name in every and key[1] != LIFE  # whether one exists, the rules of births and deaths tell
+            kind = "every" if asked else "all" if not _picked(action, pointer) else "plain"
         breaks = kind in ("plain", "all") and write and system.var(place).lock and not _attempt(place, written[key])
         return Touch(key, write, pointer, kind, known.locks, private, breaks)
 

@@ -77,7 +77,7 @@ def _fixpoint(system: System) -> dict[Key, Values]:
     for cell, variables in pool:
         for var in variables:
             if isinstance(var.domain, Range) and var.name != PC:
-                sets[(cell, var.name)] = frozenset({var.default}) | _at_birth(system, cell, var.name)
+                sets[(cell, var.name)] = frozenset(var.initially) | _at_birth(system, cell, var.name)
     readers: dict[Key, list[tuple[Action, int]]] = {}
     asked = {id(action): _mentioned(action.guard) for action in system.actions if action.updates}
     todo = [(action, number) for action in system.actions for number in range(len(action.updates))]

@@ -106,7 +106,7 @@ def _asked(action: Action) -> set[Key]:
 
 def _first(system: System, alive: Mapping[int, Collection[str]]) -> dict[Key, Values]:
     """The values of every variable at the start; of fields, in the objects that exist."""
-    sets: dict[Key, Values] = {("", var.name): frozenset({var.default}) for var in system.globals}
+    sets: dict[Key, Values] = {("", var.name): frozenset(var.initially) for var in system.globals}
     entries = {*roots(system), *(entry for action in system.actions for entry in spawned(action))}
     begun = frozenset().union(*(alive[entry] for entry in entries))
     sets |= {("thread", v.name): frozenset({v.default} if v.name in begun else ()) for v in system.locals}

@@ -1,9 +1,13 @@
-"""Removing guards: the program without a check, a lock, a write or a barrier; or with it as if anybody's guess."""
+"""Removing guards: the program without a check, a lock, a write or a barrier.
+
+Or the program in which the guard is anybody's guess, or one in which a switch says in each run whether it is there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from verify.syntax import ast
@@ -16,20 +20,28 @@ FALSE = ast.Number(0)
 Edit = Callable[[ast.Stmt], ast.Stmt]
 
 
-def without(program: Program, removed: Iterable[str], optional: Iterable[str] = ()) -> Program:
+def switch(guard: str) -> str:
+    """The rigid global that says whether a guard is there."""
+    return f"{guard}?"
+
+
+def without(
+    program: Program, removed: Iterable[str], optional: Iterable[str] = (), switched: Iterable[str] = ()
+) -> Program:
     """The program with each guard in `removed` removed, and with each in `optional` there or not, anew at each visit.
 
     A removed check has a condition that is false; a removed lock has neither its acquire nor the releases that match
     it, which are those of the same lock expression that follow it in its function, up to the next acquire of it;
     any other removed statement is empty. Labels stay. With a guard optional, the program does all that it does with
     the guard and all that it does without, so what holds of it holds of both; but it may also release a lock that it
-    has not taken.
+    has not taken. Each guard in `switched` is there in those runs in which its `switch` is 1.
     """
     functions = dict(program.functions)
-    for edit, guards in ((_emptied, removed), (_optional, optional)):
-        for guard in guards:
-            name, label = guard.split(".", 1)
-            functions[name] = _change(functions[name], label, program.guards[guard].kind == "lock", edit)
+    edits = [(guard, _emptied) for guard in removed] + [(guard, _optional) for guard in optional]
+    edits += [(guard, partial(_switched, switch(guard))) for guard in switched]
+    for guard, edit in edits:
+        name, label = guard.split(".", 1)
+        functions[name] = _change(functions[name], label, program.guards[guard].kind == "lock", edit)
     return replace(program, functions=functions)
 
 
@@ -46,7 +58,7 @@ def _change(function: ast.FunctionDecl, label: str, lock: bool, how: Edit) -> as
             return stmt
         return how(stmt)
 
-    body = _map(function.body, edit) if function.body is not None else None
+    body = map_statements(function.body, edit) if function.body is not None else None
     return replace(function, body=body)
 
 
@@ -82,6 +94,17 @@ def _optional(stmt: ast.Stmt) -> ast.Stmt:
             return replace(stmt, cond=ast.Binary("&&", either, cond, span=cond.span, type=INT))
         case _:
             return ast.Choose((stmt, ast.Empty(span=stmt.span)), span=stmt.span)
+
+
+def _switched(name: str, stmt: ast.Stmt) -> ast.Stmt:
+    there = ast.Name(name, "global", span=stmt.span, type=Bool())
+    match stmt:
+        case ast.Labeled(body=body):
+            return replace(stmt, body=_switched(name, body))
+        case ast.If(cond=cond):
+            return replace(stmt, cond=ast.Binary("&&", there, cond, span=cond.span, type=INT))
+        case _:
+            return ast.If(there, stmt, ast.Empty(span=stmt.span), span=stmt.span)
 
 
 def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]:
@@ -126,16 +149,16 @@ def _collect(value: object, found: list[ast.Stmt]) -> None:
             return
 
 
-def _map(node: T, edit: Callable[[ast.Stmt], ast.Stmt]) -> T:
-    """Rebuild a tree with every statement edited."""
+def map_statements(node: T, edit: Callable[[ast.Stmt], ast.Stmt]) -> T:
+    """A tree with every statement edited, inner ones first."""
     match node:
         case tuple():
-            return tuple(_map(item, edit) for item in node)  # type: ignore[return-value] # a tuple again
+            return tuple(map_statements(item, edit) for item in node)  # type: ignore[return-value] # a tuple again
         case ast.Node():
             changed = {}
             for name in node.__dataclass_fields__:
                 old = getattr(node, name)
-                new = _map(old, edit)
+                new = map_statements(old, edit)
                 if (new is not old and new != old) or isinstance(old, tuple):
                     changed[name] = new
             made = edit(node) if isinstance(node, ast.Stmt) else node

@@ -63,12 +63,13 @@ def _claim(claim: ClaimResult) -> Json:
         "invariant": claim.invariant,
         "guard": claim.guard,
         "system": claim.system,
+        "assumptions": list(claim.assumptions),
         "verdict": claim.verdict,
         "holds": claim.holds,
-        "scope": _scope(claim.scope),
+        "scope": scope_object(claim.scope),
         "engine": claim.engine,
         "seconds": round(claim.seconds, 3),
-        "trace": None if claim.trace is None else _trace(claim.trace),
+        "trace": None if claim.trace is None else trace_object(claim.trace),
         "invariant_found": None if claim.invariant_found is None else list(claim.invariant_found),
         "certificate": claim.certificate,
         "trace_file": claim.trace_file,
@@ -90,7 +91,8 @@ def _why(why: Explanation) -> Json:
     }
 
 
-def _scope(scope: Scope | None) -> Json:
+def scope_object(scope: Scope | None) -> Json:
+    """How far an answer reaches."""
     if scope is None:
         return None
     return {
@@ -99,7 +101,8 @@ def _scope(scope: Scope | None) -> Json:
     }
 
 
-def _trace(trace: Trace) -> Json:
+def trace_object(trace: Trace) -> Json:
+    """A run, a line for each step that is shown."""
     return [_step(trace.instance.system, line) for line in steps(trace)]
 
 

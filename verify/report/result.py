@@ -55,7 +55,8 @@ class ClaimResult:
     scope: Scope | None  # what the verdict speaks of; None if nothing was decided
     engine: str
     seconds: float
-    removed: tuple[str, ...] = ()  # the guards that were removed
+    removed: tuple[str, ...] = ()  # the guards and assumptions that were removed
+    assumptions: tuple[str, ...] = ()  # those under which it was judged
     trace: Trace | None = None
     round: Round | None = None  # of a run that goes on for ever
     invariant_found: tuple[str, ...] | None = None  # clauses in source terms

@@ -40,6 +40,9 @@ def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = Fa
         yield ((INDENT + row, ""),)
     if not beside:
         yield ((INDENT + details, "dim"),)
+    if claim.assumptions:
+        for row in textwrap.wrap(f"under {', '.join(claim.assumptions)}", max(NARROW, width - len(INDENT))):
+            yield ((INDENT + row, "dim"),)
     for text in _because(claim):
         for row in textwrap.wrap(text, max(NARROW, width - len(INDENT)), break_on_hyphens=False):
             yield ((INDENT + row, style if claim.holds is not True else "dim"),)

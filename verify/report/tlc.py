@@ -70,6 +70,7 @@ class TlcResult:
     reason: str = ""  # why the run of TLC did not come to its end
     errors: Sequence[Diagnostic] = ()
     seconds: float = field(default=0.0, compare=False)
+    assumptions: tuple[str, ...] = ()  # under which all of it is asked
 
 
 def exit_code(result: TlcResult) -> int:
@@ -91,6 +92,8 @@ def tlc_lines(result: TlcResult, width: int) -> Iterator[Styled]:
         return
     checker = result.version or "TLC was not started"
     yield ((f"system `{result.system}` of {result.file}, {_tasks(result.tasks)}; {checker}", "dim"),)
+    if result.assumptions:
+        yield ((f"under {', '.join(result.assumptions)}", "dim"),)
     names = max((len(claim.name) for claim in result.claims), default=0)
     names = min(names, max(24, width - len(INDENT) - 42))
     for claim in result.claims:
@@ -160,6 +163,7 @@ def tlc_text(result: TlcResult) -> str:
         "file": result.file,
         "system": result.system,
         "tasks": result.tasks,
+        "assumptions": list(result.assumptions),
         "tlc": {"version": result.version, "sha256": result.sha256},
         "errors": [error_object(error) for error in result.errors],
         "claims": [

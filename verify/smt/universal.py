@@ -192,7 +192,7 @@ def _covers(clause: Clause, location: int) -> bool:
 
 
 def _shared(system: System) -> dict[Slot, Num]:
-    return {Slot("", 0, var.name): constant(var.default) for var in system.globals}
+    return {Slot("", 0, var.name): constant(var.default) for var in system.globals if not var.rigid}
 
 
 def _thread(system: System, entry: int) -> dict[Slot, Num]:

@@ -409,6 +409,15 @@ class InvariantDecl(Node):
     body: Expr
 
 
+@dataclass(frozen=True, slots=True)
+class AssumptionDecl(Node):
+    """`assume name: cond;`, or `assume name: atomic(f.label, ...);`; exactly one of the two is there."""
+
+    name: str
+    cond: Expr | None = None
+    atomic: tuple[str, ...] = ()  # statements "function.label" that are single steps
+
+
 ClaimKind = Literal[
     "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
     "race_free", "writers", "eventually", "no_starvation", "atomic_sections",
@@ -424,7 +433,7 @@ class ClaimDecl(Node):
     targets: tuple[str, ...] = ()  # guards or labels "function.label"; else "struct.field" or a global
     functions: tuple[str, ...] = ()  # of writers
     system: str | None = None
-    without: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()  # guards and assumptions
 
     @property
     def name(self) -> str:
@@ -443,7 +452,7 @@ class ClaimDecl(Node):
         return " ".join(words)
 
 
-Decl = StructDecl | EnumDecl | GlobalDecl | FunctionDecl | SystemDecl | InvariantDecl | ClaimDecl
+Decl = StructDecl | EnumDecl | GlobalDecl | FunctionDecl | SystemDecl | AssumptionDecl | InvariantDecl | ClaimDecl
 
 
 @dataclass(frozen=True, slots=True)

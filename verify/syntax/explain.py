@@ -24,8 +24,8 @@ _STATEMENT = _EXPRESSION | {
     "foreach", "assume", "assert",
 }
 _ITEM = _TYPE | {
-    "GHOST", "system", "invariant", "CLAIM_INVARIANT", "CLAIM_GUARD", "CLAIM_PLACE", "CLAIM_SYSTEM", "minimal",
-    "race_free", "no_starvation", "atomic_sections", "writers",
+    "GHOST", "system", "assume", "invariant", "CLAIM_INVARIANT", "CLAIM_GUARD", "CLAIM_PLACE", "CLAIM_SYSTEM",
+    "minimal", "race_free", "no_starvation", "atomic_sections", "writers",
 }
 
 # A phrase stands for all words of its set when all of them could come next.

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 Start = Literal["unit", "condition"]
 
 # Words of the language that C does not have are names wherever the grammar has no place for them. Where it has a place
-# for both, the next word decides.
+# for both, the next word decides; of several, the one that the grammar has a place for after it.
 C_WORDS = frozenset({
     "break", "case", "char", "const", "continue", "default", "do", "else", "enum", "extern", "for", "goto", "if",
     "inline", "int", "long", "register", "return", "short", "signed", "static", "struct", "switch", "unsigned", "void",
     "volatile", "while", "bool", "_Bool", "true", "false", "NULL",
 })
-DECIDES: Mapping[str, str] = {
-    "any": "(", "assert": "(", "assume": "(", "at": "(", "atomic": "{", "choose": "{", "exists": "(", "forall": "(",
-    "foreach": "(", "held": "(", "new": "struct", "nondet": "(",
+DECIDES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("any", "assert", "assume", "at", "exists", "forall", "foreach", "held", "nondet"), ("(",)),
+    "atomic": ("{", "("), "choose": ("{",), "new": ("struct",),
 }
 
 

@@ -77,7 +77,12 @@ class Parser:
         plain, soft = known
         if plain != "NAME" or not soft or not self.fits([soft]):
             return plain
-        return soft if mark.text == DECIDES.get(word.text, mark.text) or not self.fits(["NAME"]) else plain
+        return soft if self.decided(soft, word, mark) or not self.fits(["NAME"]) else plain
+
+    def decided(self, soft: str, word: Word, mark: Word) -> bool:
+        """Whether the word after it tells that a word is no name."""
+        marks = DECIDES.get(word.text, (mark.text,))
+        return mark.text in marks and (len(marks) == 1 or self.fits([soft, self.tables.terminal(mark)]))
 
     def fits(self, terminals: Sequence[str]) -> bool:
         """Whether these terminals could come next, found by running the automaton without values."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from verify.source import Source, Span
 from verify.syntax.ast import (
+    AssumptionDecl,
     ClaimDecl,
     EnumDecl,
     FunctionDecl,
@@ -47,5 +48,6 @@ class Program:
     invariants: Mapping[str, InvariantDecl]
     claims: tuple[ClaimDecl, ...]
     guards: Mapping[str, Guard]
+    assumptions: Mapping[str, AssumptionDecl]
     thread: str  # the struct whose objects are threads of control
     sources: tuple[Source, ...] = field(default=(), repr=False, compare=False)  # the files that were read, main first

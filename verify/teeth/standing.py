@@ -19,7 +19,7 @@ from verify.syntax.ast import ClaimDecl
 from verify.unbounded import Tried, remember
 
 ASKED = frozenset({"prove", "refute", "reach", "dead", "lock_balanced", "deadlock_free"})
-VARIANT = "about the program without some guards"
+VARIANT = "about the program without some guards or assumptions"
 OTHER = "about another system"
 KIND = "of a kind that is not asked of mutants"
 

@@ -68,7 +68,7 @@ def _cell(of: Space, cell: str, index: int, values: Values) -> Node:
     node = of.true
     for slot, var in of.slots.items():
         if (slot.cell, slot.index) == (cell, index) and slot in of.tests:
-            allowed = values.get(slot.name, (var.default,))
+            allowed = values.get(slot.name, var.initially)
             if isinstance(var.domain, Ptr) and not set(allowed) <= {0, OUT}:
                 raise OutsideError("an initial pointer leads to a static object")
             node &= of.any_of(of.tests[slot][value] for value in allowed)

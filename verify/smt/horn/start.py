@@ -55,7 +55,7 @@ def _start(of: Horn, group: Group | None, cls: str, birth: Birth) -> Iterator[Ru
 
 
 def _shared(cells: Cells) -> Iterator[Num]:
-    for var in cells.system.globals:
+    for var in (var for var in cells.system.globals if not var.rigid):
         yield cells.z.binary("==", cells.values[Slot("", 0, var.name)], constant(var.default))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from verify.diagnostics import Diagnostic, InputError
 from verify.syntax.ast import ClaimDecl, Decl, EnumDecl, FunctionDecl, StructDecl, Unit
 from verify.syntax.check import specification
+from verify.syntax.check.assumptions import assumptions
 from verify.syntax.check.atomics import check_atomic
 from verify.syntax.check.cfg import graph
 from verify.syntax.check.declarations import collect
@@ -46,12 +47,13 @@ def check(unit: Unit) -> Program:
     named = specification.systems(declarations, file)
     known = specification.invariants(declarations, file, checked)
     labels = guards(checked)
+    assumed = assumptions(declarations, file, checked, labels)
     claims = tuple(
-        specification.claim(d, file, labels, known, named) for d in declarations if isinstance(d, ClaimDecl)
+        specification.claim(d, file, labels, known, named, assumed) for d in declarations if isinstance(d, ClaimDecl)
     )
     entries = {group.entry for system in named.values() for group in system.groups}
     if not cycles and not _broken(checked):
-        check_atomic(checked, calls, file)
+        check_atomic(checked, calls, file, {target for decl in assumed.values() for target in decl.atomic})
         check_balance(checked, calls, entries, file)
     if errors:
         raise InputError(in_order(errors, declarations))
@@ -66,6 +68,7 @@ def check(unit: Unit) -> Program:
         invariants=known,
         claims=claims,
         guards=labels,
+        assumptions=assumed,
         thread=file.thread,
         sources=unit.sources,
     )

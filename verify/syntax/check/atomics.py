@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from verify.source import Span
-from verify.syntax.ast import Atomic, Call, FunctionDecl, Stmt
+from verify.syntax.ast import Atomic, Call, FunctionDecl, Labeled, Stmt
 from verify.syntax.check.cfg import graph as flow_graph
 from verify.syntax.check.postdominators import back_edges
 from verify.syntax.check.recursion import Context, Graph, called
@@ -14,17 +14,23 @@ from verify.syntax.check.walk import expressions, statements
 from verify.syntax.primitives import PRIMITIVES
 
 
-def check_atomic(functions: Mapping[str, FunctionDecl], graph: Graph, file: File) -> None:
-    """Report calls inside `atomic` that lead to a loop or to `sleep()`; the call graph is acyclic."""
+def check_atomic(
+    functions: Mapping[str, FunctionDecl], graph: Graph, file: File, assumed: Collection[str] = ()
+) -> None:
+    """Report calls inside `atomic` that lead to a loop or to `sleep()`; the call graph is acyclic.
+
+    `assumed` are the labels "function.label" of statements that are assumed to be single steps.
+    """
     for context in graph:
         body = functions[context.function].body
         for stmt in () if body is None else statements(body):
-            if isinstance(stmt, Atomic):
+            single = isinstance(stmt, Labeled) and f"{context.function}.{stmt.label}" in assumed
+            if isinstance(stmt, Atomic) or (isinstance(stmt, Labeled) and single):
                 _atomic(stmt, context, functions, graph, file)
 
 
 def _atomic(
-    stmt: Atomic, context: Context, functions: Mapping[str, FunctionDecl], graph: Graph, file: File
+    stmt: Atomic | Labeled, context: Context, functions: Mapping[str, FunctionDecl], graph: Graph, file: File
 ) -> None:
     for call in _calls(stmt.body):
         if _sleeps(call):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from verify.source import Span
 from verify.syntax.ast import (
+    AssumptionDecl,
     ClaimDecl,
     Decl,
     FieldDecl,
@@ -116,9 +117,9 @@ def invariants(
 # ---- claims --------------------------------------------------------------------------------------------
 
 
-def claim(
+def claim(  # noqa: PLR0913, PLR0917 - all that a claim can name
     decl: ClaimDecl, file: File, guards: Mapping[str, Guard], known: Mapping[str, InvariantDecl],
-    named: Mapping[str, SystemDecl],
+    named: Mapping[str, SystemDecl], assumed: Mapping[str, AssumptionDecl],
 ) -> ClaimDecl:
     """Return the claim with bare field names made `struct.field`; reports names that mean nothing."""
     if decl.invariant is not None and decl.invariant not in known and decl.invariant not in BUILT_IN_INVARIANTS:
@@ -141,7 +142,11 @@ def claim(
         case "prove" | "refute" | "lock_balanced" | "deadlock_free":
             pass
     for target in decl.without:
-        _removable(target, decl, file, guards)
+        if "." in target:
+            _removable(target, decl, file, guards)
+        elif target not in assumed:
+            hint = closest(target, [*assumed, *guards])
+            file.error("KC161", f"unknown assumption `{target}`", decl.span, hint=hint)
     for name in decl.functions:
         if name not in file.functions:
             file.error("KC102", f"unknown function `{name}`", decl.span, hint=closest(name, file.functions))

@@ -88,6 +88,8 @@ ROWS: Mapping[str, Callable[..., object]] = {
     "value": claims.value,
     "cpus": claims.cpus,
     "preempt": claims.preempt,
+    "assumption": claims.assumption,
+    "assumption_atomic": claims.assumption_atomic,
     "invariant": claims.invariant,
     "claim_invariant": claims.claim_invariant,
     "claim_guard": claims.claim_guard,
@@ -100,6 +102,7 @@ ROWS: Mapping[str, Callable[..., object]] = {
     "claim_writers": claims.claim_writers,
     "in_system": claims.in_system,
     "without": claims.without,
+    "dropped": claims.place,
     "guard": claims.guard,
     "place": claims.place,
 }

@@ -1,4 +1,4 @@
-"""Systems, invariants and claims, from the parts that the grammar finds."""
+"""Systems, assumptions, invariants and claims, from the parts that the grammar finds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from verify.source import Span
-from verify.syntax.ast import ClaimDecl, ClaimKind, Expr, GroupDecl, InvariantDecl, SystemDecl
+from verify.syntax.ast import AssumptionDecl, ClaimDecl, ClaimKind, Expr, GroupDecl, InvariantDecl, SystemDecl
 from verify.syntax.lex import Word
 from verify.syntax.rows.place import Place, integer, only
 
@@ -79,6 +79,16 @@ def value(_at: Place, field: Word, expr: Expr) -> Value:
     return field.text, expr
 
 
+def assumption(at: Place, name: Word, cond: Expr) -> AssumptionDecl:
+    """`assume name: cond;`."""
+    return AssumptionDecl(name.text, cond, span=at.span)
+
+
+def assumption_atomic(at: Place, name: Word, *statements: str) -> AssumptionDecl:
+    """`assume name: atomic(f.store, g.store);`."""
+    return AssumptionDecl(name.text, atomic=statements, span=at.span)
+
+
 def invariant(at: Place, name: Word, unless: Expr | None, body: Expr) -> InvariantDecl:
     """`invariant name unless cond = body;`."""
     return InvariantDecl(name.text, unless, body, span=at.span)
@@ -89,9 +99,9 @@ def in_system(at: Place, name: Word) -> Option:
     return Option("in", at.span, names=(name.text,))
 
 
-def without(at: Place, *guards: str) -> Option:
-    """`without f.check, g.lock` of a claim."""
-    return Option("without", at.span, names=guards)
+def without(at: Place, *names: str) -> Option:
+    """`without f.check, no_cap` of a claim."""
+    return Option("without", at.span, names=names)
 
 
 def guard(_at: Place, function: Word, label: Word) -> str:

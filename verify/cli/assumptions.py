@@ -1,0 +1,46 @@
+"""`verify assumptions`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from verify.cli.console import printer
+from verify.cli.options import definitions, tasks_of
+from verify.report.meter import Meter, width
+
+
+def assumptions(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
+    file: Annotated[str, typer.Argument(metavar="FILE.kc", help="A file, or the name of a bundled spec.")],
+    about: Annotated[
+        list[str] | None, typer.Option("--for", metavar="INV", help="Ask about this invariant; repeatable.")
+    ] = None,
+    system: Annotated[str | None, typer.Option("--in", metavar="NAME", help="Ask about this system.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Remove a guard or an assumption; repeatable.")
+    ] = None,
+    define: Annotated[
+        list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
+    ] = None,
+    tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "any",
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each question.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
+) -> int:
+    """Say which of its assumptions each invariant of FILE.kc needs, and what happens without."""
+    from verify.api import Options, assumptions_file, cores  # noqa: PLC0415 - `--help` must be quick
+    from verify.report.needed import needed_exit, needed_lines, needed_text  # noqa: PLC0415 - the same
+
+    options = Options(
+        without=tuple(without or ()), defines=definitions(define or ()), system=system, tasks=tasks_of(tasks),
+        budget=budget,
+    )
+    meter = Meter(sys.stderr)
+    result = assumptions_file(file, options, about or (), hear=meter, at_once=cores())
+    meter.clear()
+    if as_json:
+        sys.stdout.buffer.write(f"{needed_text(result)}\n".encode())
+    else:
+        printer(sys.stderr if result.errors else None)(needed_lines(result, width(), runs=len(about or ()) == 1))
+    return needed_exit(result)

@@ -1,0 +1,339 @@
+"""Assumptions: what the steps of a system keep to, and where its runs begin.
+
+A step into a state in which an assumption is false is not taken, and no run begins in one. So every reachable state
+keeps to all assumptions, and what a step has to be asked is only whether what it writes does: its guard gets the
+weakest precondition (Dijkstra 1975) of the condition, for the objects that it writes. To every reader of the system
+assumptions are guards, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+
+from verify.diagnostics import Diagnostic, InputError
+from verify.instances import Instance, Slot, Start, State, instance, least_tasks, starts
+from verify.ir import (
+    BOOL,
+    FALSE,
+    FREE,
+    LIFE,
+    PC,
+    TRUE,
+    Action,
+    Binary,
+    Binder,
+    Bound,
+    Class,
+    Const,
+    Expr,
+    Field,
+    Global,
+    Group,
+    Local,
+    Me,
+    Ptr,
+    Quant,
+    System,
+    Update,
+    Var,
+)
+from verify.lower.compose import is_plain, substitute
+from verify.lower.formulas import Names, formula
+from verify.lower.simplify import binary, conj, disj, parts, rebuild, truth
+from verify.lower.visible import key_of
+from verify.semantics import holds
+from verify.syntax import ast
+
+MOST_STARTS = 4096  # initial states that are looked at
+MOST_PARTS = 16  # groups that one becomes
+Labels = Mapping[str, frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A condition of all objects that exist, of these classes; of the globals, if there are none."""
+
+    of: ast.AssumptionDecl
+    objects: tuple[Binder, ...]
+    body: Expr
+
+    def matrix(self) -> Expr:
+        """What is said of each choice of objects."""
+        return disj([*(_free(Bound(b.name), b) for b in self.objects), self.body])
+
+    def formula(self) -> Expr:
+        """The clause as a property."""
+        whole = self.matrix()
+        for binder in reversed(self.objects):
+            whole = Quant("forall", binder, whole)
+        return whole
+
+
+def assume(system: System, declared: Iterable[ast.AssumptionDecl], names: Names, labels: Labels) -> System:
+    """The system whose runs keep to these assumptions.
+
+    Raises InputError where no run begins, and where the initial values of a task cannot be told apart one by one.
+    """
+    conditions = [decl for decl in declared if decl.cond is not None]
+    if not conditions:
+        return system
+    places = dict.fromkeys(label for decl in conditions for label in _labels(decl.cond))
+    system = _with_places(system, [(label, labels.get(label, frozenset())) for label in places])
+    numbers = {label: frozenset({-number}) for number, label in enumerate(places, start=1)}
+    clauses = [c for decl in conditions for c in _clauses(system, decl, names, numbers, list(places))]
+    system = _started(system, clauses)
+    actions = (_kept(action, clauses) for action in system.actions)
+    return replace(system, actions=tuple(action for action in actions if action.guard != FALSE))
+
+
+# ---- conditions ----------------------------------------------------------------------------------
+
+
+def _labels(node: object) -> Iterator[str]:
+    """The labels that a condition asks whether threads are at."""
+    match node:
+        case ast.At(label=label):
+            yield label
+        case tuple():
+            for item in node:
+                yield from _labels(item)
+    if isinstance(node, ast.Node):
+        for name in node.__dataclass_fields__:
+            yield from _labels(getattr(node, name))
+
+
+def place_name(label: str) -> str:
+    """The field that tells whether the thread of a task is at a label."""
+    return f"#at {label}"
+
+
+def _with_places(system: System, places: Sequence[tuple[str, frozenset[int]]]) -> System:
+    """The system in which tasks tell whether their threads are at some labels."""
+    if not places:
+        return system
+    thread = system.classes[system.thread]
+    fields = tuple(Var(place_name(label), BOOL, truth=True) for label, _ in places)
+
+    def told(action: Action) -> Action:
+        updates = list(action.updates)
+        for label, found in places:
+            before, after = action.source in found, action.target in found
+            if before != after:
+                updates.append(Update(Field(Me(), system.thread, place_name(label)), Const(int(after))))
+            for update in action.updates:
+                match update.place, update.value:
+                    case Local(name, of), Const(entry) if name == PC and of is not None and entry in found:
+                        updates.append(Update(Field(of, system.thread, place_name(label)), TRUE, when=update.when))
+        return replace(action, updates=tuple(updates))
+
+    def group(old: Group) -> Group:
+        here = {place_name(label): (1,) for label, found in places if old.entry in found}
+        return replace(old, values={**old.values, **here})
+
+    return replace(
+        system,
+        classes={**system.classes, system.thread: Class(thread.name, thread.fields + fields)},
+        actions=tuple(told(action) for action in system.actions),
+        groups=tuple(group(old) for old in system.groups),
+    )
+
+
+def _clauses(
+    system: System, decl: ast.AssumptionDecl, names: Names, numbers: Labels, places: Sequence[str]
+) -> Iterator[Clause]:
+    def told(part: Expr) -> Expr | None:
+        match part:
+            case Binary("==" | "!=" as op, Local(name, of), Const(value)) if name == PC and of is not None:
+                field = Field(rebuild(of, told), system.thread, place_name(places[-value - 1]))
+                return truth(field) if op == "==" else binary("==", field, FALSE)
+            case _:
+                return None
+
+    assert decl.cond is not None  # noqa: S101 - the caller has looked
+    for objects, body in _matrices(decl.cond, ()):
+        called = {name: f"assumed {number} {name}" for number, (name, _) in enumerate(objects)}
+        whole = truth(rebuild(formula(body, names, numbers), told))
+        binders = tuple(Binder(called[name], Ptr(cls)) for name, cls in objects)
+        yield Clause(decl, binders, _renamed(whole, called))
+
+
+def _renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
+    """The expression with names that no action has."""
+    return rebuild(expr, lambda part: Bound(names[part.name]) if isinstance(part, Bound) else None)
+
+
+def _matrices(
+    cond: ast.Expr, objects: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[tuple[tuple[str, str], ...], ast.Expr]]:
+    """The conditions without quantifiers that a condition says of all objects; an inner name hides an outer one."""
+    match cond:
+        case ast.Binary(op="&&", left=left, right=right):
+            yield from _matrices(left, objects)
+            yield from _matrices(right, objects)
+        case ast.Quantified(variables=variables, body=body):
+            yield from _matrices(body, tuple({**dict(objects), **dict(variables)}.items()))
+        case _:
+            yield objects, cond
+
+
+def _free(pointer: Expr, binder: Binder) -> Expr:
+    assert isinstance(binder.domain, Ptr)  # noqa: S101 - objects are quantified
+    return binary("==", Field(pointer, binder.domain.cls, LIFE), Const(FREE))
+
+
+# ---- steps ---------------------------------------------------------------------------------------
+
+
+def _kept(action: Action, clauses: Sequence[Clause]) -> Action:
+    """The action where it leads to a state that keeps to all clauses, taken from one that does."""
+    return replace(action, guard=conj([action.guard, *(_after(action, clause) for clause in clauses)]))
+
+
+def _after(action: Action, clause: Clause) -> Expr:
+    """Whether the clause holds after the action, if it does before."""
+    reads = {key_of(part) for part in parts(clause.body) if isinstance(part, Global | Field)}
+    reads |= {(b.domain.cls, LIFE) for b in clause.objects if isinstance(b.domain, Ptr)}
+    found = [update for update in action.updates if key_of(update.place) in reads]
+    if not found:
+        return TRUE
+    if not all(is_plain(update) for update in action.updates):
+        message = f"whether `{action.label}` keeps to `{clause.of.name}` cannot be said before that step"
+        raise InputError([Diagnostic("KC180", message, clause.of.span)])
+    after = substitute(clause.matrix(), action.updates)
+    pointers = _written(clause, found)
+    if pointers is not None:
+        return conj(_of(after, clause.objects[0].name, pointer) for pointer in pointers)
+    for binder in reversed(clause.objects):
+        after = after if isinstance(after, Const) else Quant("forall", binder, after)
+    return after
+
+
+def _written(clause: Clause, found: Sequence[Update]) -> list[Expr] | None:
+    """The objects of which alone the clause may change, if it speaks of single objects and the globals stay."""
+    if len(clause.objects) != 1:
+        return None
+    (binder,) = clause.objects
+    own = all(
+        not isinstance(part, Field) or part.pointer == Bound(binder.name) or not _wrote(part, found)
+        for part in parts(clause.body)
+    )
+    pointers = list[Expr]()
+    for update in found:
+        if not isinstance(update.place, Field) or update.each is not None or Ptr(update.place.cls) != binder.domain:
+            return None
+        pointers.append(update.place.pointer)
+    return list(dict.fromkeys(pointers)) if own else None
+
+
+def _wrote(part: Field, found: Sequence[Update]) -> bool:
+    return any(key_of(update.place) == key_of(part) for update in found)
+
+
+def _of(after: Expr, name: str, pointer: Expr) -> Expr:
+    """What is said of any object, said of the one that a pointer leads to; true of none."""
+
+    def told(part: Expr) -> Expr | None:
+        match part:
+            case Bound(found) if found == name:
+                return pointer
+            case Binary("!=", Bound(found), Const(0)) if found == name:
+                return TRUE
+            case _:
+                return None
+
+    nobody = FALSE if isinstance(pointer, Bound) else binary("==", pointer, Const(0))  # what is chosen is never NULL
+    return disj([nobody, rebuild(after, told)])
+
+
+# ---- initial states ------------------------------------------------------------------------------
+
+
+def _started(system: System, clauses: Sequence[Clause]) -> System:
+    """The system that begins only where the clauses hold."""
+    alone = [clause for clause in clauses if len(clause.objects) <= 1]
+    groups = [part for group in system.groups for part in _fitting(system, group, alone)]
+    if not groups:
+        raise _no_start(system, clauses)
+    fitting = replace(system, groups=tuple(groups))
+    for clause in (clause for clause in clauses if clause not in alone):
+        inst = _large_enough(fitting, len(clause.objects))
+        states = (state for start in starts(inst) for state in _states(start, [clause], clause))
+        for number, state in enumerate(states):
+            if number == MOST_STARTS:
+                raise _too_many(clause)
+            if not _holds(inst, [clause], state):
+                raise _no_start(system, [clause])
+    return fitting
+
+
+def _large_enough(system: System, objects: int) -> Instance:
+    """An instance in which so many objects can be of the same group, or of any others."""
+    fewer = (replace(g, count=None if g.count is None else min(g.count, objects)) for g in system.groups)
+    small = replace(system, groups=tuple(fewer))
+    open_ended = any(group.count is None for group in small.groups)
+    return instance(small, least_tasks(small) + open_ended * objects)
+
+
+def _fitting(system: System, group: Group, clauses: Sequence[Clause]) -> list[Group]:
+    """The group as far as its tasks keep to the clauses: with fewer values, in parts, or none."""
+    inst = instance(replace(system, groups=(replace(group, count=1),)), 1)
+    (start,) = starts(inst)
+    names = [slot.name for slot in _open(start, clauses)]
+    states = list(_states(start, clauses, clauses[0])) if clauses else []
+    fit = [state for state in states if _holds(inst, clauses, state)]
+    if len(fit) == len(states):
+        return [group]
+    if not fit:
+        if group.count is not None:
+            raise _no_start(system, clauses)
+        return []
+    rows = [tuple(state[Slot(system.thread, 1, name)] for name in names) for state in fit]
+    columns = [tuple(dict.fromkeys(column)) for column in zip(*rows, strict=True)]
+    if len(rows) == prod(map(len, columns)):
+        return [_given(group, dict(zip(names, columns, strict=True)))]
+    if group.count is not None or len(rows) > MOST_PARTS:
+        message = f"which of its initial values a task of `{group.name}` has depends on several at once"
+        raise InputError([Diagnostic("KC206", message, clauses[0].of.span, hint="make it groups of their own")])
+    parts_of = [_given(group, {name: (value,) for name, value in zip(names, row, strict=True)}) for row in rows]
+    return [replace(part, name=f"{group.name}.{number}") for number, part in enumerate(parts_of, start=1)]
+
+
+def _given(group: Group, values: Mapping[str, tuple[int, ...]]) -> Group:
+    return replace(group, values={**group.values, **values})
+
+
+def _open(start: Start, clauses: Sequence[Clause]) -> list[Slot]:
+    """The variables with several initial values that the clauses read."""
+    reads = {key_of(part) for clause in clauses for part in parts(clause.body) if isinstance(part, Global | Field)}
+    return [slot for slot, values in start.items() if len(values) > 1 and (slot.cell, slot.name) in reads]
+
+
+def _states(start: Start, clauses: Sequence[Clause], blamed: Clause) -> Iterator[State]:
+    """The states of a start, as far as the clauses can tell them apart. Raises InputError if there are too many."""
+    slots = _open(start, clauses)
+    if prod(len(start[slot]) for slot in slots) > MOST_STARTS:
+        raise _too_many(blamed)
+    some = {slot: values[0] for slot, values in start.items()}
+    for chosen in product(*(start[slot] for slot in slots)):
+        yield {**some, **dict(zip(slots, chosen, strict=True))}
+
+
+def _holds(inst: Instance, clauses: Sequence[Clause], state: State) -> bool:
+    return all(holds(inst, clause.formula(), state) for clause in clauses)
+
+
+def _too_many(clause: Clause) -> InputError:
+    message = f"`{clause.of.name}` reads what has too many initial values"
+    return InputError([Diagnostic("KC206", message, clause.of.span, hint="give it fewer: `nondet()` of a small type")])
+
+
+def _no_start(system: System, clauses: Sequence[Clause]) -> InputError:
+    names = ", ".join(f"`{name}`" for name in dict.fromkeys(clause.of.name for clause in clauses))
+    if len(clauses) == 1 and len(clauses[0].objects) > 1:
+        message, hint = f"some initial state of `{system.name}` breaks {names}", "give its tasks other initial values"
+    else:
+        message, hint = f"no run of `{system.name}` begins: no initial state keeps to {names}", ""
+    return InputError([Diagnostic("KC206", message, clauses[0].of.span, hint=hint)])

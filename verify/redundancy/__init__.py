@@ -1,0 +1,1 @@
+"""Which guards of a program an invariant needs: each alone, and every set of them."""

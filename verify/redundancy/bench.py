@@ -1,0 +1,90 @@
+"""Questions about one invariant of a system, with some of its guards removed, optional or switched."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from verify.any_number import any_number
+from verify.engine.verdict import Proved, Report, Verdict
+from verify.instances import exact_tasks, least_tasks
+from verify.ir import Expr
+from verify.judging import BOUNDED
+from verify.lower import Lowered, lower
+from verify.lower.claims import property_of
+from verify.question import Memory, Question, Tools
+from verify.source import NOWHERE
+from verify.strategy import decide, proof_of
+from verify.syntax.ast import ClaimDecl
+from verify.syntax.program import Program
+from verify.unbounded import guesses
+
+Guards = frozenset[str]
+PENDING = 2  # guesses of what a proof has to know that know what threads are about to store
+MOST = 0.75  # of the time for a question, for these
+NONE: Guards = frozenset()
+
+
+@dataclass(slots=True)
+class Bench:
+    """A claim about one system of a program, asked again and again of the program without some guards."""
+
+    program: Program
+    claim: ClaimDecl  # `prove` or `dead`
+    tasks: int | None
+    without: Guards  # removed whatever is asked
+    budget: float  # seconds for each question
+    deadline: float  # of all of them, a value of time.monotonic()
+    report: Report
+    memory: Memory = field(default_factory=Memory)
+    tools: Tools = field(default_factory=Tools)
+    lowered: dict[tuple[Guards, Guards, Guards], Lowered] = field(default_factory=dict)
+    asked: dict[Guards, Verdict] = field(default_factory=dict)
+
+    def lower(self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE) -> Lowered:
+        """The system, lowered once. Raises InputError if it cannot be."""
+        name, removed = self.claim.system or "", removed | self.without
+        key = removed, optional, switched
+        if key not in self.lowered:
+            self.lowered[key] = lower(self.program, name, removed=removed, optional=optional, switched=switched)
+        return self.lowered[key]
+
+    def question(
+        self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE, *, hunt: bool = False
+    ) -> Question:
+        """The question behind the claim, of that system."""
+        lowered = self.lower(removed, optional, switched)
+        tasks = self.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
+        return Question(
+            lowered.system, property_of(self.claim, self.program, lowered), tasks, self.until(), "auto", self.report,
+            reduce=True, slice=True, memory=self.memory, tools=self.tools, hunt=hunt,
+        )  # fmt: skip
+
+    def until(self, part: float = 1.0) -> float:
+        """When a question that is asked now has to be answered."""
+        return min(time.monotonic() + self.budget * part, self.deadline)
+
+    def over(self) -> bool:
+        """Whether there is no time left."""
+        return time.monotonic() >= self.deadline
+
+    def decide(self, removed: Guards = NONE, *, hunt: bool = False) -> Verdict:
+        """What holds of the program without these guards."""
+        if removed not in self.asked:
+            self.asked[removed] = decide(self.question(removed, hunt=hunt))
+        return self.asked[removed]
+
+    def together(self, optional: Guards) -> Proved | None:
+        """One proof for the program with each of these guards there or not, if one is soon found."""
+        question = self.question(optional=optional)
+        more = [guess for guess in guesses(question.system, question.prop) if guess.pending][:PENDING]
+        return proof_of(question, varied=True) or any_number(question, more, self.until(MOST))
+
+    def property(self, lowered: Lowered) -> Expr:
+        """What the claim says of a lowered system."""
+        return property_of(self.claim, self.program, lowered)
+
+
+def claim_about(invariant: str, system: str) -> ClaimDecl:
+    """The claim that an invariant holds."""
+    return ClaimDecl("prove", invariant, system=system, span=NOWHERE)

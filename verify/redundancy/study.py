@@ -1,0 +1,190 @@
+"""All guards of a program against its invariants: units of work in processes, and the answer of all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+from verify.diagnostics import InputError
+from verify.engine.verdict import Progress, Proved, Refuted, Unknown, Verdict
+from verify.instances import exact_tasks
+from verify.judging import Options, Selection, default_system
+from verify.lower.claims import BUILT_IN
+from verify.outcome import Judgement, conclude
+from verify.redundancy.alone import Alone, alone
+from verify.redundancy.bench import NONE, Bench, claim_about
+from verify.redundancy.lattice import Lattice, explore
+from verify.report.redundancy import About, Broken, Cell, Fires, GuardRow, Need
+from verify.report.result import ClaimResult
+from verify.schedule import Hear, Voice, silent
+from verify.selecting import problem
+from verify.source import NOWHERE
+from verify.syntax.ast import ClaimDecl, ClaimKind
+from verify.workers import Send, can_fork, gather
+
+SETS = frozenset({"check", "lock"})  # of which sets are removed
+Unit = tuple[str, str]  # ("invariant", its name) or ("check", the guard)
+Message = About | GuardRow | InputError | tuple[str, Progress]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is asked: which guards of one system, and of which invariants."""
+
+    selection: Selection
+    options: Options
+    system: str
+    invariants: tuple[str, ...]
+    guards: tuple[str, ...]  # those that threads of the system come to
+
+
+def study(selection: Selection, options: Options, invariants: Sequence[str]) -> Study:
+    """What to ask; no invariants are those that claims prove, or all if there is no such claim.
+
+    Raises InputError for names that the file does not have, and for what cannot be lowered.
+    """
+    program, system = selection.program, options.system or default_system(selection.program)
+    if system not in program.systems:
+        raise InputError([problem("KC164", "the file has no system", selection.file)])
+    known = [*program.invariants, *BUILT_IN]
+    for name in invariants:
+        if name not in known:
+            raise InputError([problem("KC160", f"unknown invariant `{name}`", selection.file, name, known)])
+    mine = [claim for claim in program.claims if claim.invariant and selection.system(claim) == system]
+    claimed = dict.fromkeys(c.invariant for c in mine if c.invariant and c.kind in ("prove", "redundant", "necessary"))
+    about = tuple(dict.fromkeys(invariants)) or tuple(claimed) or tuple(program.invariants)
+    labels = selection.lower((system, frozenset(options.without), NONE)).labels
+    removable = (g for g in program.guards.values() if g.kind != "none" and g.name not in options.without)
+    return Study(selection, options, system, about, tuple(g.name for g in removable if labels.get(g.name)))
+
+
+def answers(asked: Study, *, hear: Hear = silent, at_once: int = 1) -> Generator[About | GuardRow]:
+    """Yield what is found out of each invariant and each guard, in the order in which it is known.
+
+    Raises InputError for what cannot be lowered.
+    """
+    program = asked.selection.program
+    units: list[Unit] = [("invariant", name) for name in asked.invariants]
+    units += [("check", name) for name in asked.guards]
+    found = list[About | GuardRow]()
+    wrong = list[InputError]()
+
+    def take() -> Unit | None:
+        return units.pop(0) if units and not wrong else None
+
+    def heard(message: Message) -> None:
+        match message:
+            case InputError():
+                wrong.append(message)
+            case (str(name), Progress() as progress):
+                hear(name, progress)
+            case About() | GuardRow():
+                found.append(message)
+
+    def ended(unit: Unit, death: str) -> None:
+        if death:
+            what = f"the process for `{unit[1]}` ended early ({death})"
+            wrong.append(InputError([problem("KC970", what, program.path)]))
+
+    work = partial(_unit, asked=asked)
+    if can_fork() and at_once > 1:
+        with closing(gather(take, work, heard, ended, at_once=at_once)) as messages:
+            for _ in messages:
+                while found:
+                    yield found.pop(0)
+    else:
+        while (unit := take()) is not None:
+            work(unit, heard)
+            while found:
+                yield found.pop(0)
+    if wrong:
+        raise wrong[0]
+    yield from found
+
+
+def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
+    voice = Voice(lambda name, progress: send((name, progress)), unit[1])
+    try:
+        send(_about(asked, unit[1], voice) if unit[0] == "invariant" else _row(asked, unit[1], voice))
+    except InputError as error:
+        send(error)
+
+
+# ---- an invariant --------------------------------------------------------------------------------
+
+
+def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) -> Bench:
+    budget = asked.options.budget
+    return Bench(
+        asked.selection.program, claim, asked.options.tasks, frozenset(asked.options.without), budget,
+        time.monotonic() + 2 * budget, voice,
+    )  # fmt: skip
+
+
+def _about(asked: Study, invariant: str, voice: Callable[[Progress], None]) -> About:
+    bench = _bench(asked, claim_about(invariant, asked.system), voice)
+    program = asked.selection.program
+    known = alone(bench, asked.guards)
+    whole = known.whole or Unknown("out of time", "", "")
+    if not isinstance(whole, Proved):
+        return About(invariant, _concluded(bench, "prove", (), whole))
+    universe = tuple(name for name in asked.guards if program.guards[name].kind in SETS)
+    sets = explore(bench, universe, known)
+    cells = tuple(_cell(bench, known, name) for name in asked.guards)
+    return About(
+        invariant, _concluded(bench, "prove", (), whole), cells, universe,
+        tuple(tuple(name for name in universe if name in one) for one in sets.sufficient()),
+        tuple(_jointly(bench, known, sets)), sets.whole,
+    )  # fmt: skip
+
+
+def _cell(bench: Bench, known: Alone, guard: str) -> Cell:
+    match known.verdicts.get(guard, Unknown("out of time", "", "")):
+        case Proved() as verdict:
+            return Cell(guard, _short(bench, verdict) or "redundant", _concluded(bench, "redundant", (guard,), verdict))
+        case Refuted() as verdict:
+            return Cell(guard, "necessary", _concluded(bench, "necessary", (guard,), verdict))
+        case verdict:
+            return Cell(guard, "unknown", _concluded(bench, "redundant", (guard,), verdict))
+
+
+def _short(bench: Bench, verdict: Proved) -> Need | None:
+    """That nothing is known, where any number of tasks is asked for and the proof is of fewer."""
+    exact = exact_tasks(bench.lower().system) is not None
+    return "unknown" if verdict.scope.tasks is not None and bench.tasks is None and not exact else None
+
+
+def _jointly(bench: Bench, known: Alone, sets: Lattice) -> Iterator[Broken]:
+    """The smallest sets of guards, each of them redundant alone, without which a run breaks the invariant."""
+    for guards, run in sets.broken():
+        if len(guards) > 1 and guards.isdisjoint(known.needed()):
+            names = tuple(name for name in sets.universe if name in guards)
+            yield Broken(names, _concluded(bench, "necessary", names, run))
+
+
+def _concluded(bench: Bench, kind: ClaimKind, guards: tuple[str, ...], verdict: Verdict) -> ClaimResult:
+    """The answer to the claim that these guards are redundant, or necessary."""
+    claim = replace(bench.claim, kind=kind, targets=guards)
+    lowered = bench.lower(frozenset(guards)) if isinstance(verdict, Refuted) else bench.lower()
+    judgement = Judgement(verdict, bench.property(lowered), exact_tasks(lowered.system) is not None)
+    return conclude(claim, judgement, seconds=0.0, any_asked=bench.tasks is None)
+
+
+# ---- a guard -------------------------------------------------------------------------------------
+
+
+def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:
+    """What is to be said of a guard whatever the invariant: of a check, the shortest run in which it fires."""
+    guard = asked.selection.program.guards[name]
+    line, _ = guard.span.source.position(guard.span.start)
+    row = GuardRow(name, guard.kind, f"{guard.span.source.path}:{line}")
+    if guard.kind != "check":
+        return row
+    bench = _bench(asked, ClaimDecl("dead", targets=(name,), system=asked.system, span=NOWHERE), voice)
+    verdict = bench.decide(hunt=True)
+    result = _concluded(bench, "dead", (), verdict)
+    words: dict[str, Fires] = {"proved": "dead", "refuted": "live"}
+    return replace(row, fires=words.get(result.verdict, "unknown"), cost=result)

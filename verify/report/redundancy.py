@@ -1,0 +1,254 @@
+"""Which guards invariants need, as lines of text and as a JSON object."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from verify.diagnostics import Diagnostic
+from verify.report.cti import Json
+from verify.report.json_object import error_object, scope_object, trace_object
+from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERRUPTED, UNKNOWN, ClaimResult
+from verify.report.run import Styled
+from verify.report.text import error_lines, scope, seconds
+
+SCHEMA = "verify-redundant/1"
+Need = Literal["necessary", "redundant", "unknown"]
+Fires = Literal["live", "dead", "never reached", "unknown", ""]  # of a check: whether it is ever true
+MARKS: Mapping[Need, tuple[str, str]] = {
+    "necessary": ("●", "bold"), "redundant": ("○", "dim"), "unknown": ("?", "yellow"),
+}  # fmt: skip
+WHOLE = {"proved": "green", "refuted": "bold red", "unknown": "yellow", "vacuous": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRow:
+    """A guard of the program. `cost` is the shortest run in which a check fires, or why none does."""
+
+    name: str
+    kind: str  # "check", "lock" or "statement"
+    place: str  # "fix.kc:41"
+    fires: Fires = ""
+    cost: ClaimResult | None = None
+    refused: str = ""  # what the caller gets when it fires, and what it would get without
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one invariant needs of one guard: the answer to it without the guard."""
+
+    guard: str
+    need: Need
+    result: ClaimResult
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Guards that can go one by one, but not together: the run without all of them."""
+
+    guards: tuple[str, ...]
+    result: ClaimResult
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """One invariant against all guards. There are no cells where it does not hold with all of them."""
+
+    invariant: str
+    whole: ClaimResult
+    cells: tuple[Cell, ...] = ()
+    universe: tuple[str, ...] = ()  # the checks and locks, of which sets are removed
+    sufficient: tuple[tuple[str, ...], ...] = ()  # the smallest sets that are enough
+    together: tuple[Broken, ...] = ()
+    complete: bool = False  # whether all sets were decided
+
+    @property
+    def must(self) -> tuple[str, ...]:
+        """The guards that are in every sufficient set."""
+        return tuple(g for g in self.universe if self.sufficient and all(g in one for one in self.sufficient))
+
+    @property
+    def never(self) -> tuple[str, ...]:
+        """The guards that are in none."""
+        return tuple(g for g in self.universe if self.sufficient and not any(g in one for one in self.sufficient))
+
+
+@dataclass(frozen=True, slots=True)
+class RedundancyResult:
+    """The answer about a file. With `errors` there is nothing else."""
+
+    file: str
+    versions: Mapping[str, str] = field(hash=False)
+    system: str = ""
+    errors: Sequence[Diagnostic] = ()
+    guards: tuple[GuardRow, ...] = ()
+    about: tuple[About, ...] = ()
+    interrupted: bool = False
+    seconds: float = field(default=0.0, compare=False)
+
+
+def redundancy_exit(result: RedundancyResult) -> int:
+    """0 all is decided, 1 an invariant does not hold, 2 the input is wrong, 3 something is unknown, 130 interrupted."""
+    if result.errors:
+        return BAD_INPUT
+    if result.interrupted:
+        return INTERRUPTED
+    wholes = {about.whole.verdict for about in result.about}
+    words = {cell.need for about in result.about for cell in about.cells}
+    short = any(about.cells and not about.complete for about in result.about)
+    if "unknown" in words | wholes or short or any(row.fires == "unknown" for row in result.guards):
+        return UNKNOWN
+    return FAILS if "refuted" in wholes else HOLDS
+
+
+# ---- text ----------------------------------------------------------------------------------------
+
+
+def redundancy_lines(result: RedundancyResult, width: int) -> Iterator[Styled]:
+    """A row for each guard with a column for each invariant, then what is to be said of sets of guards."""
+    if result.errors:
+        yield from error_lines(result.errors)
+        return
+    if not result.guards:
+        yield ((f"{result.file}: no named guards", "yellow"),)
+        return
+    held = [about for about in result.about if about.cells]
+    yield from _heads(result.about, width)
+    yield ()
+    yield from _table(result, held)
+    for number, about in enumerate(held, start=1):
+        yield ()
+        yield from _sets(number, about, width)
+    yield ()
+    done = "interrupted" if result.interrupted else _count(len(result.guards), "guard")
+    yield ((f"{done}, {_count(len(result.about), 'invariant')}", ""), (f"   {seconds(result.seconds)}", "dim"))
+
+
+def _heads(about: Sequence[About], width: int) -> Iterator[Styled]:
+    names = max(len(one.invariant) for one in about) if about else 0
+    number = 0
+    for one in about:
+        number += bool(one.cells)
+        head = f"[{number}]" if one.cells else "   "
+        said = f"   {scope(one.whole)}" if one.whole.verdict != "unknown" else f"   {one.whole.reason}"
+        yield (
+            (f"{head} {one.invariant:{names}}   ", "bold"),
+            (one.whole.verdict, WHOLE.get(one.whole.verdict, "")),
+            (said[: max(0, width - len(head) - names - 20)], "dim"),
+        )
+
+
+def _table(result: RedundancyResult, held: Sequence[About]) -> Iterator[Styled]:
+    names = max(len(row.name) for row in result.guards)
+    columns = [f"[{number}]" for number in range(1, len(held) + 1)]
+    heads = "".join(f"  {head:>8}" for head in columns)
+    yield ((f"{'guard':{names}}  {'kind':9}{heads}   fires", "dim"),)
+    for row in result.guards:
+        cells = [next((cell for cell in about.cells if cell.guard == row.name), None) for about in held]
+        yield (
+            (f"{row.name:{names}}  ", ""), (f"{row.kind:9}", "dim"),
+            *((f"  {_cell(cell):>8}", MARKS[cell.need][1] if cell else "dim") for cell in cells),
+            (f"   {_fires(row)}", "dim"),
+        )  # fmt: skip
+    legend = "● 24: necessary, 24 steps to a violation without it   ○: redundant, proved without it   ?: not decided"
+    yield ((legend, "dim"),)
+
+
+def _cell(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    mark = MARKS[cell.need][0]
+    return f"{mark} {len(cell.result.trace.steps)}" if cell.result.trace is not None else mark
+
+
+def _fires(row: GuardRow) -> str:
+    match row.fires:
+        case "live":
+            return f"in a run of {len(row.cost.trace.steps)} steps" if row.cost and row.cost.trace else "live"
+        case "dead" | "unknown" | "never reached" as word:
+            return word
+        case _:
+            return ""
+
+
+def _sets(number: int, about: About, width: int) -> Iterator[Styled]:
+    """What is to be said of sets of guards."""
+    yield ((f"[{number}] {about.invariant}", "bold"),)
+    for text in _sentences(about):
+        for row in textwrap.wrap(
+            text, width - 4, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
+        ):
+            yield ((f"    {row}", ""),)
+
+
+def _sentences(about: About) -> Iterator[str]:
+    if about.sufficient:
+        kept = " or ".join("{" + ", ".join(one) + "}" for one in about.sufficient)
+        what = "the smallest sets of checks and locks that suffice" if len(about.sufficient) > 1 else (
+            "the smallest set of checks and locks that suffices"
+        )
+        yield f"{what}: {kept}"
+    if about.must:
+        yield f"in every such set: {', '.join(about.must)}"
+    if about.never:
+        yield f"in none: {', '.join(about.never)}"
+    for one in about.together:
+        others = " and ".join(one.guards)
+        yield f"each redundant only while another stays: without {others}, {scope(one.result)}"
+    if not about.complete:
+        yield "not every set of checks and locks was decided"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+# ---- JSON ----------------------------------------------------------------------------------------
+
+
+def redundancy_text(result: RedundancyResult) -> str:
+    """The answer as one JSON object."""
+    whole: dict[str, Json] = {
+        "schema": SCHEMA,
+        "file": result.file,
+        "versions": dict(result.versions),
+        "system": result.system or None,
+        "errors": [error_object(error) for error in result.errors],
+        "guards": [
+            {
+                "name": row.name, "kind": row.kind, "place": row.place, "fires": row.fires or None,
+                "cost": None if row.cost is None else _result(row.cost), "refused": row.refused or None,
+            }
+            for row in result.guards
+        ],
+        "invariants": [_about(about) for about in result.about],
+    }  # fmt: skip
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _about(about: About) -> Json:
+    return {
+        "name": about.invariant,
+        "with_all": _result(about.whole),
+        "guards": [{"guard": c.guard, "need": c.need, "without_it": _result(c.result)} for c in about.cells],
+        "checks_and_locks": list(about.universe),
+        "sufficient": [list(one) for one in about.sufficient],
+        "must": list(about.must),
+        "never": list(about.never),
+        "jointly_needed": [{"guards": list(b.guards), "without_them": _result(b.result)} for b in about.together],
+        "complete": about.complete,
+    }
+
+
+def _result(result: ClaimResult) -> Json:
+    return {
+        "verdict": result.verdict,
+        "scope": scope_object(result.scope),
+        "engine": result.engine,
+        "reason": result.reason,
+        "trace": None if result.trace is None else trace_object(result.trace),
+        "certificate": result.certificate,
+    }
