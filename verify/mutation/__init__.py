@@ -6,6 +6,7 @@ Source: DeMillo, Lipton and Sayward, "Hints on Test Data Selection", IEEE Comput
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from verify.mutation.edits import Mutant, mutated, perhaps_mutated
 from verify.mutation.operators import moves, negations, places, removals
@@ -19,6 +20,8 @@ __all__ = ["Mutant", "mutants", "mutated", "perhaps_mutated", "runs"]
 def mutants(program: Program, system: str) -> tuple[Mutant, ...]:
     """The mutants of what a system runs: of named statements first, then those of the file itself, then the others."""
     found = [mutant for name in runs(program, system) for mutant in _of(program, program.functions[name])]
+    if program.assumptions:  # a thread may wait for any of its steps to keep to them
+        found = [replace(mutant, waits=True) for mutant in found]
     return tuple(sorted(found, key=lambda mutant: (not mutant.guard, mutant.span.source.path != program.path)))
 
 
