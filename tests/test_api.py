@@ -216,7 +216,7 @@ def test_a_run_ends_where_the_property_breaks() -> None:
 def test_every_kind_has_a_sentence() -> None:
     kinds: tuple[ClaimKind, ...] = (
         "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
-        "race_free", "writers", "eventually", "no_starvation", "atomic_sections",
+        "race_free", "writers", "eventually", "no_starvation", "atomic_sections", "same_outcome",
     )
     said = {expectation(ClaimDecl(kind, "inv", ("f.g",), ("f",))) for kind in kinds}
     assert len(said) == len(kinds)

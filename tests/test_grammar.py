@@ -106,6 +106,7 @@ def plain(value: object) -> object:
         "prove i in s without f . a , f . b ; minimal { f . a , f . b } for i ; race_free s . x ; dead f . a ;",
         "writers x = { f , g } ; necessary f . a for i in s ; deadlock_free ;",
         "eventually f . a in s ; no_starvation k ; no_starvation s . k without f . a ;",
+        "same_outcome f . a ; same_outcome f . a in s without f . b ;",
         "atomic_sections k ; atomic_sections s . k , k in s without f . a ;",
     ],
 )

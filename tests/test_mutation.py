@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import pytest
+
 from verify.instances import instance
 from verify.lower import lower
 from verify.mutation import Mutant, mutants, mutated, perhaps_mutated
@@ -38,8 +40,12 @@ system { task u[1] runs user; }
 
 
 @cache
-def program(text: str = PROGRAM) -> Program:
+def loaded(text: str) -> Program:
     return load_text(text)
+
+
+def program(text: str = PROGRAM) -> Program:
+    return loaded(text)
 
 
 def named(text: str = PROGRAM) -> dict[str, Mutant]:
@@ -135,3 +141,9 @@ system { task u[1] runs user; }
         "delay `spin_lock(&current->lock);` (<text>:7) `struct task *t = current->a ? current : current;` (<text>:8)"
     ]
     assert [mutant.optional for mutant in found.values() if mutant.sort in ("store", "condition")] == [False] * 3
+
+
+def test_a_mutant_is_of_one_program() -> None:
+    found = named()["negate `user.check`"]
+    with pytest.raises(ValueError, match="another program"):
+        mutated(load_text(PROGRAM), found)

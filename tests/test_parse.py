@@ -274,7 +274,7 @@ def test_words_of_the_language_are_names_where_c_has_names() -> None:
         "new", "any", "nondet", "held", "at", "forall", "exists", "ghost", "on", "off", "prove", "refute", "redundant",
         "necessary", "reach", "dead", "lock_balanced", "deadlock_free", "choose", "atomic", "foreach", "assume",
         "assert", "where", "system", "runs", "with", "cpus", "preempt", "unless", "invariant", "minimal", "race_free",
-        "writers", "in", "without", "eventually", "no_starvation", "atomic_sections",
+        "writers", "in", "without", "eventually", "no_starvation", "atomic_sections", "same_outcome",
     )
     for word in words:
         text = f"struct {word} *{word}; x->{word} = {word} + f({word}); {word} = 1; goto {word}; {word}: {word}++;"
@@ -540,6 +540,7 @@ CLAIMS = {
     "no_starvation task.lock without f.l": ClaimDecl("no_starvation", targets=("task.lock",), without=("f.l",)),
     "atomic_sections big": ClaimDecl("atomic_sections", targets=("big",)),
     "atomic_sections task.lock, big in s": ClaimDecl("atomic_sections", targets=("task.lock", "big"), system="s"),
+    "same_outcome f.l in s without f.k": ClaimDecl("same_outcome", targets=("f.l",), system="s", without=("f.k",)),
     "writers task.ptrace = {f, g}": ClaimDecl("writers", targets=("task.ptrace",), functions=("f", "g")),
 }
 

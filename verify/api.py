@@ -31,6 +31,7 @@ from verify.workers import cores
 
 if TYPE_CHECKING:
     from verify.exporting.languages import Language
+    from verify.report.diff import DiffResult
     from verify.report.inductive import InductiveResult
     from verify.report.redundancy import RedundancyResult
     from verify.report.teeth import TeethResult
@@ -54,6 +55,7 @@ __all__ = [
     "check_file",
     "cores",
     "default_system",
+    "diff_files",
     "exit_code",
     "export_file",
     "has_second_solver",
@@ -215,6 +217,22 @@ def inductive_file(
         return check_inductive(subject(select(path, options), options, versions()["verify"]), options, tools, tell)
     except InputError as error:
         return InductiveResult(path, errors=error.diagnostics)
+
+
+# ---- two versions ---------------------------------------------------------------------------------
+
+
+def diff_files(
+    before: str, after: str, options: Options | None = None, *, hear: Hear = silent, at_once: int = 1
+) -> DiffResult:
+    """Compare two versions of a file; errors of the input are part of the answer."""
+    from verify.comparing.compare import compare  # noqa: PLC0415 - only with that command
+    from verify.report.diff import DiffResult  # noqa: PLC0415 - the same
+
+    try:
+        return compare(before, after, options or Options(), hear=hear, at_once=at_once)
+    except InputError as error:
+        return DiffResult(before, after, errors=tuple(error.diagnostics))
 
 
 # ---- assumptions ---------------------------------------------------------------------------------

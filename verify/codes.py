@@ -85,6 +85,7 @@ CODES: Mapping[str, str] = {
     "KC165": "an ambiguous field",
     "KC166": "`no_starvation` of something that no thread can wait for",
     "KC167": "`atomic_sections` of something that has no sections, or whose sections are not certain",
+    "KC168": "`same_outcome` of something that is no check",
     # Locks.
     "KC170": "a lock is kept on a return path",
     "KC171": "a lock is released that is not held",

@@ -15,10 +15,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from verify.diagnostics import InputError
-from verify.engine.verdict import Progress, Proved, Report, Unknown, Verdict
+from verify.engine.verdict import Progress, Proved, Refuted, Report, Scope, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
-from verify.outcome import BY_TLC, Judgement, named, removed, subjects, wants
+from verify.outcome import BY_TLC, Judgement, compared, named, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, provable_together, unit
 
 if TYPE_CHECKING:
@@ -64,17 +64,23 @@ class Selection:
     program: Program
     claims: tuple[ClaimDecl, ...]
     lowered: dict[Variant, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
+    comparing: dict[tuple[Variant, str], Lowered] = field(default_factory=dict, compare=False, repr=False)  # the same
 
     def system(self, claim: ClaimDecl) -> str:
         """The name of the system that a claim is about."""
         return claim.system or default_system(self.program)
 
-    def lower(self, variant: Variant) -> Lowered:
-        """A system, lowered once. Raises InputError if it cannot be."""
+    def lower(self, variant: Variant, compare: str = "") -> Lowered:
+        """A system, lowered once; with the outcomes of a check compared. Raises InputError if it cannot be."""
         from verify.lower import lower  # noqa: PLC0415 - who only selects needs none of it
 
+        name, gone, optional = variant
+        if compare:
+            key = variant, compare
+            if key not in self.comparing:
+                self.comparing[key] = lower(self.program, name, removed=gone, optional=optional, compare=compare)
+            return self.comparing[key]
         if variant not in self.lowered:
-            name, gone, optional = variant
             self.lowered[variant] = lower(self.program, name, removed=gone, optional=optional)
         return self.lowered[variant]
 
@@ -132,6 +138,8 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         if key not in known:
             known[key] = decide(question)
         exact = exact_tasks(question.system) is not None
+        if claim.kind == "same_outcome":
+            return bench.told_apart(claim, known[key], question, exact=exact)
         prop = None if claim.kind == "deadlock_free" else question.prop
         return Judgement(known[key], prop, exact, why=bench.why(claim, known[key], question))
 
@@ -177,6 +185,27 @@ class _Bench:
             )
         return self.reasons[key]
 
+    def told_apart(self, claim: ClaimDecl, verdict: Verdict, question: Question, *, exact: bool) -> Judgement:
+        """What a verdict says of the outcomes of a check: a run counts if `semantics` finds two that differ."""
+        from verify.lower.comparison import told_apart  # noqa: PLC0415 - who only selects needs none of it
+
+        if not isinstance(verdict, Refuted):
+            return Judgement(verdict, question.prop, exact, why=self.why(claim, verdict, question))
+        both = self.lowered(claim, frozenset(removed(claim))).compared
+        assert both is not None  # noqa: S101 - it is lowered for this claim
+        found = told_apart(verdict.trace, both)
+        if found is None:
+            tasks = f"{verdict.scope.tasks} task{'s' * (verdict.scope.tasks != 1)}"
+            fires = f"the check can fire, in a run of {len(verdict.trace.steps) - 1} steps with {tasks}"
+            why = both.forks.why or "no difference was found where one was seen"
+            return Judgement(Unknown(why, fires, verdict.engine))
+        scope = Scope(verdict.scope.tasks, len(found[0].steps))
+        return Judgement(Refuted(scope, found[0], verdict.engine), None, exact, difference=found[1])
+
+    def lowered(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Lowered:
+        """The system that a claim is about, without some guards and with others there or not."""
+        return self.selection.lower((self.selection.system(claim), gone, optional), compared(claim))
+
     def unreached(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
         """The guards that a claim that is proved is about, if no run of the system with them comes to any."""
         from verify.vacuity import never_reached  # noqa: PLC0415 - it imports the solver
@@ -187,7 +216,7 @@ class _Bench:
         gone = frozenset(removed(claim)) - set(guards)
         key = (self.selection.system(claim), gone, guards)
         if key not in self.never:
-            lowered = self.selection.lower((self.selection.system(claim), gone, frozenset()))
+            lowered = self.lowered(claim, gone)
             self.never[key] = never_reached(self.question(claim, gone), lowered, guards)
         return guards if self.never[key] else ()
 
@@ -230,7 +259,7 @@ def question_of(  # noqa: PLR0913 - what is asked, and what is known
     from verify.lower.claims import property_of  # noqa: PLC0415 - as above
     from verify.question import Question  # noqa: PLC0415 - as above
 
-    lowered = selection.lower((selection.system(claim), gone, optional))
+    lowered = selection.lower((selection.system(claim), gone, optional), compared(claim))
     tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
     return Question(
         lowered.system, property_of(claim, selection.program, lowered), tasks, time.monotonic() + options.budget,
@@ -261,7 +290,8 @@ def lower_ahead(
 
 def _variants(selection: Selection, options: Options, places: Sequence[int]) -> list[Variant]:
     """The systems that a unit of claims cannot do without."""
-    claims = [selection.claims[place] for place in places if selection.claims[place].kind not in UNDECIDED]
+    claims = [claim for claim in map(selection.claims.__getitem__, places) if claim.kind not in UNDECIDED]
+    claims = [claim for claim in claims if not compared(claim)]  # their systems are nobody else's
     gone = [frozenset(removed(claim)) for claim in claims]
     if not claims:
         return []

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
 
+from verify.alone import Difference
 from verify.engine.verdict import Proved, Refuted, Scope, Trace, Unknown, Verdict
 from verify.ir import Expr
 from verify.report.result import ClaimResult, Explanation
@@ -30,13 +31,14 @@ class Judgement(NamedTuple):
     why: Explanation | None = None  # a proof for any number of tasks, explained
     unreached: tuple[str, ...] = ()  # the guards that the claim is about, if no run comes to any of them
     toothless: tuple[str, ...] = ()  # the guards of the patch, if what is proved holds also without all of them
+    difference: Difference | None = None  # between the outcomes that the claim compares, in the last state of the run
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact, _, why, unreached, toothless = judgement
+    verdict, prop, exact, _, why, unreached, toothless, difference = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
@@ -59,7 +61,9 @@ def conclude(
             trace = to_first_violation(trace, prop)
             scope = Scope(scope.tasks, len(trace.steps))
             good = wants(claim) == "refuted"
-            return replace(result, verdict="refuted", holds=good, scope=scope, trace=trace, broken=prop)
+            return replace(
+                result, verdict="refuted", holds=good, scope=scope, trace=trace, broken=prop, difference=difference,
+            )  # fmt: skip
         case Unknown(reason, shown, cti=cti):
             return replace(result, reason=reason, shown=shown, cti=cti)
         case _:
@@ -95,6 +99,11 @@ def removed(claim: ClaimDecl) -> tuple[str, ...]:
     return (*(claim.targets if claim.kind in ("redundant", "necessary") else ()), *claim.without)
 
 
+def compared(claim: ClaimDecl) -> str:
+    """The check whose outcomes the claim compares; empty for other claims."""
+    return claim.targets[0] if claim.kind == "same_outcome" else ""
+
+
 def named(claim: ClaimDecl, besides: Sequence[str]) -> tuple[str, ...]:
     """The guards that a claim is about: if its proof is to say anything, some run has to come to one of them.
 
@@ -103,7 +112,7 @@ def named(claim: ClaimDecl, besides: Sequence[str]) -> tuple[str, ...]:
     """
     if wants(claim) == "refuted":
         return ()
-    if claim.kind in ("redundant", "dead"):
+    if claim.kind in ("redundant", "dead", "same_outcome"):
         return claim.targets
     return tuple(name for name in claim.without if name not in besides and is_guard(name))
 
@@ -156,6 +165,8 @@ def expectation(claim: ClaimDecl) -> str:
             said = f"no two threads access `{targets}` at the same time"
         case "writers":
             said = f"only {', '.join(claim.functions)} write `{targets}`"
+        case "same_outcome":
+            said = f"no caller can tell whether `{targets}` is there"
         case _:
             assert_never(claim.kind)
     return said + without

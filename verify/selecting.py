@@ -24,7 +24,7 @@ def select(path: str, options: Options) -> Selection:
     """Read the file and pick its claims. Raises InputError for its errors and for names that it does not have."""
     from verify.syntax import load  # noqa: PLC0415 - the parser takes longer to import than `--help` may take
 
-    program = load(_find(path), defines=options.defines)
+    program = load(find(path), defines=options.defines)
     problems = [*_unknown_guards(program, options, path), *_unknown_system(program, options, path)]
     if problems:
         raise InputError(problems)
@@ -48,7 +48,7 @@ def _asked(claim: ClaimDecl, options: Options) -> bool:
     return named and (options.system is None or claim.system in (None, options.system))
 
 
-def _find(path: str) -> Path:
+def find(path: str) -> Path:
     """The file, or the bundled spec of that name. Raises InputError if there is neither."""
     root = specs_root()
     names = [path, f"{path}.kc"]

@@ -13,6 +13,7 @@ from verify.cli import console
 from verify.cli.assumptions import assumptions
 from verify.cli.check import check
 from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
+from verify.cli.diff import diff
 from verify.cli.export import export
 from verify.cli.prove import prove
 from verify.cli.redundant import redundant
@@ -27,6 +28,10 @@ EPILOG = (
 CHECK_EPILOG = (
     "Exit codes: 0 every certificate is accepted, 1 some is rejected, 2 some is none or cannot be read, "
     "4 cvc5 is not installed, 70 internal error, 130 interrupted."
+)
+DIFF_EPILOG = (
+    "Exit codes: 0 nothing differs and all was compared, 1 something differs, 2 usage, syntax or type error, "
+    "3 nothing that was compared differs, but not all was, 70 internal error, 130 interrupted."
 )
 EXPORT_EPILOG = (
     "Exit codes: 0 the files are written, 2 usage, syntax or type error, 3 some proof is missing, 70 internal error, "
@@ -55,6 +60,7 @@ app = typer.Typer(
 )
 app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=DIFF_EPILOG)(diff)
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command(epilog=REDUNDANT_EPILOG)(redundant)
 app.command(epilog=TEETH_EPILOG)(teeth)

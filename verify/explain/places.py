@@ -23,6 +23,8 @@ class Places:
     def within(self, locations: Collection[int]) -> str:
         """Where a thread is that is at one of these: "from `f.a` (x.kc:3) to `f.b` (x.kc:7)"."""
         here = [at for at in self.order if at in locations]
+        if not here:  # no step leads there
+            return f"at {' or '.join(self._named(at) for at in sorted(locations))}"
         there = [at for at in self.order if at not in locations]
         if not there:
             return "wherever it is"

@@ -15,6 +15,7 @@ from verify.exporting.smt2 import Tell, obligations
 from verify.exporting.subject import Asked, Subject, subject
 from verify.exporting.tla import export_tla, with_manifest
 from verify.judging import Options, Selection
+from verify.outcome import compared
 from verify.schedule import Voice
 
 Language = Literal["c", "dot", "pluscal", "promela", "smt2", "tla"]
@@ -70,6 +71,9 @@ def files(  # noqa: PLR0913, PLR0917 - what is exported, and whom to tell of it
             for asked in of.asked:
                 if not says(asked):
                     tell(asked.claim.name, f"{language} has no form for it; `--to tla` has")
+            for claim in of.left:
+                if compared(claim) and selection.system(claim) == of.lowered.system.name:
+                    tell(claim.name, "outcomes are compared in a system of their own; `--to smt2` has its proof")
             of = of.only(says)
             found = proved(of, options) if proofs and proved else Proofs({}, ())
             for asked, reason in found.missing:

@@ -20,7 +20,7 @@ from verify.judging import UNDECIDED, Options, Selection, default_system
 from verify.lower import Lowered
 from verify.lower.claims import property_of, responses
 from verify.lower.sections import sections
-from verify.outcome import BY_TLC, LIVENESS, assumed, entered, named, removed, wants
+from verify.outcome import BY_TLC, LIVENESS, assumed, compared, entered, named, removed, wants
 from verify.selecting import problem
 from verify.source import where
 from verify.syntax.ast import ClaimDecl
@@ -87,6 +87,7 @@ def subject(selection: Selection, options: Options, version: str) -> Subject:
         raise InputError([problem("KC905", f"system `{system}` starts with {least} tasks", selection.file)])
     mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
     mine = [claim for claim in mine if claim.kind not in UNDECIDED or claim.kind in BY_TLC]
+    mine = [claim for claim in mine if not compared(claim)]  # they have a system of their own
     wanted = {c: None if c.kind == "deadlock_free" else property_of(c, program, lowered) for c in mine}
     later = {claim: _liveness(claim, lowered) for claim in mine if claim.kind in LIVENESS}
     whole = {claim: _sections(claim, lowered) for claim in mine if claim.kind == "atomic_sections"}

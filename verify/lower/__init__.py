@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from verify.alone import Fork, Forks
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import (
     BOOL,
@@ -32,7 +33,8 @@ from verify.ir import (
     Threads,
     Var,
 )
-from verify.lower.assumptions import assume
+from verify.lower.assumptions import asked, assume
+from verify.lower.comparison import Compared, compared, draft
 from verify.lower.constants import Statics, births, constant
 from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
@@ -65,15 +67,17 @@ class Lowered:
     waiting: Mapping[str, frozenset[int]] = field(default_factory=dict)  # lock: the locations where threads wait
     sections: Mapping[str, frozenset[Mark]] = field(default_factory=dict)  # lock: the steps that take or release it
     unclear: Mapping[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
+    compared: Compared | None = None  # the outcomes of a check, if they are compared
 
 
-def lower(
+def lower(  # noqa: PLR0913 - what of a program to take
     program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset(),
-    switched: frozenset[str] = frozenset(),
+    switched: frozenset[str] = frozenset(), compare: str = "",
 ) -> Lowered:
     """Lower one system of the program, without the removed guards and with the optional ones there or not.
 
-    Of each switched guard a rigid global says whether it is there (see `without.switch`).
+    Of each switched guard a rigid global says whether it is there (see `without.switch`). `compare` is a check whose
+    outcomes are compared, see `verify.lower.comparison`.
 
     Raises InputError for what has no finite meaning.
     """
@@ -82,9 +86,14 @@ def lower(
     program = with_single_steps(without(program, *guards), assumed)
     declared = program.systems[system]
     statics = _statics(program)
-    graph = _graph(program, declared, statics)
+    graph = replace(_graph(program, declared, statics), compared=compare)
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
+    variables = _globals(program, statics, big_lock=graph.big_lock)
+    names = at_file_level(statics)
+    drafted = draft(graph, compare, variables, asked(program.thread, assumed, names)) if compare else None
+    if drafted is not None:
+        graph.actions += drafted.actions
     kept = {*graph.entries.values(), *range(len(FIXED))}
     spoken_of = _spoken_of(graph, system)
     kept |= spoken_of
@@ -97,12 +106,15 @@ def lower(
     actions = reachable([*graph.actions, *_reap(graph)], roots | {END})
     actions = reachable(settle_locals(actions, roots | {END}, graph.locals), roots | {END})
     actions = merge_inner(without_skips(actions, kept), graph.inner)
+    forks: dict[int, Fork] = {}
+    if drafted is not None:
+        actions, forks = compared(drafted, actions)
     actions = reachable(actions, roots | {END})
     whole = System(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
         program.thread,
-        (*_globals(program, statics, big_lock=graph.big_lock), *_switches(switched)),
+        (*variables, *_switches(switched)),
         (Var(PC, Range(0, len(graph.locations) - 1)), *graph.locals.values()),
         _named(graph.locations, actions),
         tuple(actions),
@@ -113,12 +125,15 @@ def lower(
     )
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
-    whole = assume(whole, assumed, at_file_level(statics), _frozen(graph.labels))
+    whole = assume(whole, assumed, names, _frozen(graph.labels))
     actions = reset_dead(reachable(whole.actions, {*roots, END}), whole.locals[1:])
     whole = replace(whole, actions=tuple(actions))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
     found = Lowered(narrow(whole), places[0], places[1], places[2], places[3])
-    return replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
+    found = replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
+    if drafted is None:
+        return found
+    return replace(found, compared=Compared(Forks(compare, whole, forks), drafted.differs, drafted.unsure))
 
 
 def _tracked(program: Program, system: str) -> frozenset[str]:

@@ -43,12 +43,13 @@ from verify.ir import (
 from verify.lower.compose import is_plain, substitute
 from verify.lower.formulas import Names, formula
 from verify.lower.simplify import binary, conj, disj, parts, rebuild, truth
-from verify.lower.visible import key_of
+from verify.lower.visible import Key, key_of
 from verify.semantics import holds
 from verify.syntax import ast
 
 MOST_STARTS = 4096  # initial states that are looked at
 MOST_PARTS = 16  # groups that one becomes
+PLACE = "#at "  # begins the name of a field that tells whether a thread is at a label
 Labels = Mapping[str, frozenset[int]]
 
 
@@ -89,6 +90,21 @@ def assume(system: System, declared: Iterable[ast.AssumptionDecl], names: Names,
     return replace(system, actions=tuple(action for action in actions if action.guard != FALSE))
 
 
+def asked(thread: str, declared: Iterable[ast.AssumptionDecl], names: Names) -> frozenset[Key]:
+    """The variables that the assumptions read: a step that writes none of them keeps to all.
+
+    Where threads are is one too, whose name begins with PLACE. `thread` is the class of threads.
+    """
+    system, found = System("", {}, thread, (), (), (), (), ()), set[Key]()
+    for decl in declared:
+        places = list(dict.fromkeys(_labels(decl.cond)))
+        numbers = {label: frozenset({-number}) for number, label in enumerate(places, start=1)}
+        for clause in _clauses(system, decl, names, numbers, places) if decl.cond is not None else ():
+            found |= {key_of(part) for part in parts(clause.body) if isinstance(part, Global | Field)}
+            found |= {(b.domain.cls, LIFE) for b in clause.objects if isinstance(b.domain, Ptr)}
+    return frozenset(found)
+
+
 # ---- conditions ----------------------------------------------------------------------------------
 
 
@@ -107,7 +123,7 @@ def _labels(node: object) -> Iterator[str]:
 
 def place_name(label: str) -> str:
     """The field that tells whether the thread of a task is at a label."""
-    return f"#at {label}"
+    return PLACE + label
 
 
 def _with_places(system: System, places: Sequence[tuple[str, frozenset[int]]]) -> System:

@@ -49,6 +49,9 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
             return never_at(lowered.system, lowered.labels.get(claim.targets[0], frozenset()))
         case "dead":
             return never_at(lowered.system, lowered.fires.get(claim.targets[0], frozenset()))
+        case "same_outcome":
+            assert lowered.compared is not None  # noqa: S101 - it is lowered for this claim
+            return never_at(lowered.system, lowered.compared.places)
         case "lock_balanced":
             return balanced(lowered.system)
         case "deadlock_free":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from verify.ir import (
@@ -23,18 +23,19 @@ from verify.ir import (
 from verify.lower.simplify import binary, conj, ite, parts, rebuild
 
 
-def compose(first: Action, second: Action) -> Action | None:
+def compose(first: Action, second: Action, unmoved: Collection[str] = ()) -> Action | None:
     """The action that does `first` and then `second` at once; None where no expression can say that.
 
-    `second` must leave from where `first` arrives. Source: the sequential substitution of weakest preconditions,
-    Dijkstra 1975, over simultaneous updates.
+    `second` must leave from where `first` arrives. `unmoved` are classes to whose objects `first` stores no pointer
+    that others can read. Source: the sequential substitution of weakest preconditions, Dijkstra 1975, over
+    simultaneous updates.
     """
-    second = _renamed(second, {b.name for b in first.binders} | {u.each.name for u in first.updates if u.each})
+    second = renamed(second, {b.name for b in first.binders} | {u.each.name for u in first.updates if u.each})
     micro, binders = first.micro + second.micro, first.binders + second.binders
     if not first.updates:
         guard = conj([first.guard, second.guard])
         return Action(first.source, second.target, guard, _tidy(second.updates), micro, binders)
-    if not _readable(first.updates, second):
+    if not _readable(first.updates, second, unmoved):
         return None
 
     def after(expr: Expr) -> Expr:
@@ -60,37 +61,32 @@ def substitute(expr: Expr, updates: Sequence[Update]) -> Expr:
     def leaf(part: Expr) -> Expr | None:
         match part:
             case Global() | Local(of=None):
-                value: Expr = part
-                for update in updates:
-                    if update.place == part:
-                        value = _chosen(update.when, update.value, value)
-                return value
+                return value_after(part, updates)
             case Local(name, of) if of is not None:
-                index = substitute(of, updates)
-                value = Local(name, index)
-                for update in updates:
-                    match update.place:
-                        case Local(other, pointer) if other == name and pointer is not None:
-                            value = _chosen(conj([_same(pointer, index), update.when]), update.value, value)
-                return value
+                return value_after(Local(name, substitute(of, updates)), updates)
             case Field(pointer, cls, name):
-                return _read(substitute(pointer, updates), cls, name, updates)
+                return value_after(Field(substitute(pointer, updates), cls, name), updates)
             case _:
                 return None
 
     return rebuild(expr, leaf)
 
 
-def _read(pointer: Expr, cls: str, name: str, updates: Sequence[Update]) -> Expr:
-    value: Expr = Field(pointer, cls, name)
+def value_after(place: Place, updates: Sequence[Update]) -> Expr:
+    """The value that a place has after the updates; which place it is, is said in terms of the state before them."""
+    value: Expr = place
     for update in updates:
-        match update.place:
-            case Field(written, c, n) if c == cls and n == name:
+        match place, update.place:
+            case (Global() | Local(of=None)), written if written == place:
+                value = ite(update.when, update.value, value)
+            case Local(name, of), Local(other, to) if other == name and of is not None and to is not None:
+                value = ite(conj([_same(to, of), update.when]), update.value, value)
+            case Field(pointer, cls, name), Field(written, c, n) if c == cls and n == name:
                 if update.each is not None and written == Bound(update.each.name):
                     here = {update.each.name: pointer}
                     value = ite(_bound(update.when, here), _bound(update.value, here), value)
                 else:
-                    value = _chosen(conj([_same(written, pointer), update.when]), update.value, value)
+                    value = ite(conj([_same(written, pointer), update.when]), update.value, value)
     return value
 
 
@@ -99,10 +95,6 @@ def _same(one: Expr, other: Expr) -> Expr:
     if one == other:
         return TRUE
     return conj([binary("==", one, other), binary("!=", other, Const(0))])
-
-
-def _chosen(cond: Expr, then: Expr, other: Expr) -> Expr:
-    return ite(cond, then, other)
 
 
 def _bound(expr: Expr, names: dict[str, Expr]) -> Expr:
@@ -132,11 +124,11 @@ def _tidy(updates: Sequence[Update]) -> tuple[Update, ...]:
     return tuple(kept)
 
 
-def _readable(updates: Sequence[Update], second: Action) -> bool:
+def _readable(updates: Sequence[Update], second: Action, unmoved: Collection[str]) -> bool:
     """Whether everything `second` reads can be said before the updates: not who refers to what, once pointers moved."""
     exprs = [second.guard, *(e for u in second.updates for e in (u.value, u.when, u.place))]
     everything = [part for expr in exprs for part in parts(expr)]
-    if any(isinstance(part, Referenced) for part in everything):
+    if any(isinstance(part, Referenced) and part.cls not in unmoved for part in everything):
         return not updates
     broadcast = not all(map(is_plain, updates))
     return not broadcast and not (any(isinstance(p, Quant) for p in everything) and any(u.each for u in updates))
@@ -149,7 +141,7 @@ def is_plain(update: Update) -> bool:
     )
 
 
-def _renamed(action: Action, taken: set[str]) -> Action:
+def renamed(action: Action, taken: set[str]) -> Action:
     """The action with binders whose names are not taken."""
     names: dict[str, str] = {}
     if not taken:

@@ -42,6 +42,21 @@ ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
 FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where one inlined copy of a check is: before it, where its condition was true, where it was false, and after.
+
+    `exit` is the end of the call that it is in, and `result` where that leaves what it returns.
+    """
+
+    before: int
+    fires: int
+    spared: int
+    exit: int
+    result: Local | None
+    span: Span
+
+
 @dataclass(slots=True)
 class Graph:
     """What lowering adds to; `here` is the location that the next step leaves."""
@@ -55,6 +70,8 @@ class Graph:
     big_lock: bool = False  # whether the program uses lock_kernel
     preemption: bool = False  # whether the system looks at preemption
     tracked: frozenset[str] = frozenset()  # the locks with sections that claims speak of, and ANY if there are some
+    compared: str = ""  # the check whose visits are noted
+    visits: list[Visit] = field(default_factory=list)
     locations: list[Location] = field(default_factory=lambda: [Location(kind, kind) for kind in FIXED])
     actions: list[Action] = field(default_factory=list)
     locals: dict[str, Var] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from verify.ir import BOOL, LIFE, PUBLISHED, Binder, Bound, Const, Expr, Field, 
 from verify.lower.constants import constant
 from verify.lower.expressions import branch, evaluate, point, settle
 from verify.lower.formulas import formula
-from verify.lower.graph import Graph, domain_of
+from verify.lower.graph import Graph, Visit, domain_of
 from verify.lower.scope import Scope, name_value, variable
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth, wrapped
 from verify.syntax import ast
@@ -140,6 +140,8 @@ def _declare(graph: Graph, scope: Scope, stmt: ast.Declare) -> None:
 
 def _if(graph: Graph, scope: Scope, stmt: ast.If, label: str) -> None:
     yes, no, join = graph.location(), graph.location(), graph.location()
+    if label and graph.compared == f"{scope.function}.{label}":
+        graph.visits.append(Visit(graph.here, yes, no, scope.exit, scope.result, stmt.cond.span))
     scope.label = label
     point(graph, scope, stmt.cond)
     branch(graph, scope, stmt.cond, yes, no)

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from verify.lower.without import without
 from verify.source import Span
 from verify.syntax import ast
+from verify.syntax.check.walk import statements
 from verify.syntax.program import Program
 
 T = TypeVar("T")
@@ -65,13 +66,16 @@ def perhaps_mutated(program: Program, mutants: Sequence[Mutant]) -> Program:
 
 
 def _edited(program: Program, edits: Iterable[Edit | None]) -> Program:
-    """The program with the statements of the edits changed."""
+    """The program with the statements of the edits changed. Raises ValueError if one of them is none of its own."""
     changes: dict[int, list[Change]] = {}
     for edit in edits:
         if edit is not None:
             changes.setdefault(id(edit.stmt), []).append(edit.change)
     if not changes:
         return program
+    bodies = [function.body for function in program.functions.values() if function.body is not None]
+    if not changes.keys() <= {id(stmt) for body in bodies for stmt in statements(body)}:
+        raise ValueError("a mutant of another program")
     return replace(program, functions={name: _rewritten(f, changes) for name, f in program.functions.items()})
 
 

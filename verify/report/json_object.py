@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import assert_never
 
+from verify.alone import Difference, Outcome
 from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Scope, Trace
 from verify.instances import THREAD
-from verify.ir import LIFE, Domain, Ptr, Range, System, Threads
+from verify.ir import LIFE, PC, Domain, Ptr, Range, System, Threads
 from verify.report.cti import Json, cti_object
 from verify.report.names import cell_name, members
 from verify.report.result import ClaimResult, Explanation, FileResult
@@ -39,7 +40,7 @@ def file_object(result: FileResult) -> dict[str, Json]:
         "file": result.file,
         "versions": dict(result.versions),
         "errors": [error_object(error) for error in result.errors],
-        "claims": [_claim(claim) for claim in result.claims],
+        "claims": [claim_object(claim) for claim in result.claims],
     }
 
 
@@ -56,7 +57,8 @@ def error_object(error: Diagnostic) -> Json:
     }
 
 
-def _claim(claim: ClaimResult) -> Json:
+def claim_object(claim: ClaimResult) -> Json:
+    """A claim, judged."""
     return {
         "name": claim.name,
         "kind": claim.kind,
@@ -70,6 +72,7 @@ def _claim(claim: ClaimResult) -> Json:
         "engine": claim.engine,
         "seconds": round(claim.seconds, 3),
         "trace": None if claim.trace is None else trace_object(claim.trace),
+        "difference": None if claim.difference is None else _difference(claim.difference),
         "invariant_found": None if claim.invariant_found is None else list(claim.invariant_found),
         "certificate": claim.certificate,
         "trace_file": claim.trace_file,
@@ -104,6 +107,34 @@ def scope_object(scope: Scope | None) -> Json:
 def trace_object(trace: Trace) -> Json:
     """A run, a line for each step that is shown."""
     return [_step(trace.instance.system, line) for line in steps(trace)]
+
+
+def _difference(found: Difference) -> Json:
+    """Both outcomes, with the variables on which they differ."""
+    only = {"kept": "with", "removed": "without", None: None}[found.only]
+    with_it, without_it = _outcome(found, found.kept), _outcome(found, found.removed)
+    return {"thread": found.thread, "with": with_it, "without": without_it, "only": only}
+
+
+def _outcome(found: Difference, outcome: Outcome) -> Json:
+    system, slots = found.instance.system, found.instance.slots()
+    told = [Change(slot, slots[slot], found.before[slot], outcome.memory[slot]) for slot in found.slots]
+    returned = None if found.result is None else system.var(found.result).domain
+    return {
+        "ending": outcome.ending,
+        "result": None if returned is None or outcome.result is None else _value(system, returned, outcome.result),
+        "variables": {_key(system, change): _after(system, change) for change in told},
+    }
+
+
+def _after(system: System, change: Change) -> Json:
+    match change.slot.name:
+        case name if name == LIFE:
+            return LIFE_NAMES[change.new]
+        case name if name == PC:
+            return system.locations[change.new].name
+        case _:
+            return _value(system, change.var.domain, change.new)
 
 
 def _step(system: System, line: Line) -> Json:

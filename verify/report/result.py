@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from verify.alone import Difference
 from verify.diagnostics import Diagnostic
 from verify.engine.verdict import Counterexample, Scope, Trace
 from verify.ir import Expr
@@ -58,6 +59,7 @@ class ClaimResult:
     removed: tuple[str, ...] = ()  # the guards and assumptions that were removed
     assumptions: tuple[str, ...] = ()  # those under which it was judged
     trace: Trace | None = None
+    difference: Difference | None = field(default=None, repr=False)  # of outcomes in the last state of `trace`
     round: Round | None = None  # of a run that goes on for ever
     invariant_found: tuple[str, ...] | None = None  # clauses in source terms
     why: Explanation | None = field(default=None, repr=False)

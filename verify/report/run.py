@@ -15,6 +15,7 @@ from itertools import pairwise, zip_longest
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
 from verify.ir import IDLE, PC, Fresh, System
+from verify.report.difference import rows
 from verify.report.names import cell_name, slot_name, value_name
 from verify.report.result import ClaimResult
 from verify.report.steps import READERS, Line, change_name, lines, owners
@@ -54,26 +55,45 @@ class Page:
 
 def run(claim: ClaimResult, width: int) -> Iterator[Styled]:
     """The lines of a claim's run, at most `width` wide; nothing without a run."""
-    trace = claim.trace
-    if trace is None:
+    if claim.trace is None:
         return
-    begin = claim.round.after if claim.round else None
-    told = lines(trace, claim.removed, begin)
+    yield from columns(claim.trace, width, claim.removed, claim.round.after if claim.round else None)
+    yield from _outcomes(claim, width)
+    yield from ending(story(claim), width)
+
+
+def columns(
+    trace: Trace, width: int, removed: Sequence[str] = (), begin: int | None = None
+) -> Iterator[Styled]:
+    """The lines of a run without guards that were `removed`, which after the step `begin`, if any, repeats itself."""
+    shown = lines(trace, removed, begin)
     lanes = _lanes(trace)
-    yield from _start(claim, trace, lanes, width)
-    if told:
-        names = {line.number: _changes(trace, line) for line in told}
-        page = _page(trace, lanes, told, names, width)
+    yield from _start(trace, removed, lanes, width)
+    if shown:
+        names = {line.number: _changes(trace, line) for line in shown}
+        page = _page(trace, lanes, shown, names, width)
         yield _header(page)
-        for number, line in enumerate(told):
-            if begin is not None and line.number > begin and (number == 0 or told[number - 1].number <= begin):
+        for number, line in enumerate(shown):
+            if begin is not None and line.number > begin and (number == 0 or shown[number - 1].number <= begin):
                 yield ((f"  {FOR_EVER}", "bold"),)
             yield from _step(page, line, names[line.number])
     if begin == len(trace.steps):
         yield ((f"  {STAYS}", "bold"),)
-    sentence = story(claim)
+
+
+def ending(sentence: str, width: int) -> Iterator[Styled]:
+    """What a run comes to, in a sentence."""
     for number, text in enumerate(_wrap(sentence, width - len(STORY), hang="")):
         yield ((STORY if number == 0 else " " * len(STORY), "bold red"), (text, "bold"))
+
+
+def _outcomes(claim: ClaimResult, width: int) -> Iterator[Styled]:
+    """What the call in which the run ends comes to, with the check that it is before and without it."""
+    sides = [] if claim.difference is None else rows(claim.difference)
+    title = max((len(side) for side, _ in sides), default=0)
+    for side, text in sides:
+        for number, row in enumerate(_wrap(text, width - title - 4, hang="")):
+            yield ((f"  {side if number == 0 else '':{title}}", "dim"), (f"{GAP}{row}", "bold"))
 
 
 def colour(thread: int) -> str:
@@ -93,7 +113,7 @@ def _changes(trace: Trace, line: Line) -> list[str]:
     return [*made, f"{cell_name(system, THREAD, line.thread)} {line.stop}"] if line.stop else made
 
 
-def _start(claim: ClaimResult, trace: Trace, lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
+def _start(trace: Trace, removed: Sequence[str], lanes: Sequence[Slot], width: int) -> Iterator[Styled]:
     """What was removed, what the run begins with as far as there was a choice, and the letters of the locks."""
     system, state = trace.instance.system, trace.states[0]
     chosen = {
@@ -106,7 +126,7 @@ def _start(claim: ClaimResult, trace: Trace, lanes: Sequence[Slot], width: int) 
         if slot.cell == system.thread and slot.name in chosen and state[Slot(THREAD, slot.index, PC)] != IDLE
     ]
     names = [f"{_letter(i)} = {_lock_name(system, slot)}" for i, slot in enumerate(lanes)]
-    for title, items in (("without", claim.removed), ("start", facts), ("locks", names)):
+    for title, items in (("without", removed), ("start", facts), ("locks", names)):
         for number, row in enumerate(_listed(items, width - 10)):
             yield ((f"  {title if number == 0 else '':8}", "dim"), (row, "dim"))
 

@@ -27,6 +27,7 @@ from verify.ir import (
     Var,
     Wrap,
 )
+from verify.report.difference import sentence
 from verify.report.names import cell_name, slot_name, value_name
 from verify.report.result import ClaimResult, Round
 from verify.report.steps import LIFE_CHANGES, Change, Line, lines, lock_change
@@ -59,6 +60,8 @@ def story(claim: ClaimResult) -> str:
         return _deadlock(trace)
     if claim.round is not None:
         return _starved(claim, trace, claim.round)
+    if claim.difference is not None:
+        return f"{sentence(claim.difference, claim.guard or claim.name)}."
     facts = blame(trace, claim.broken) if claim.broken is not None else ()
     told = lines(trace, claim.removed)
     end = _end(claim)

@@ -107,6 +107,7 @@ def tlc_lines(result: TlcResult, width: int) -> Iterator[Styled]:
     if result.left:
         several = "s that are" if len(result.left) != 1 else " that is"
         text = f"not asked  {len(result.left)} claim{several} about another system, or this one without guards"
+        text += ", or about outcomes" * any(name.startswith("same_outcome ") for name in result.left)
         yield ((text, "dim"),)
 
 

@@ -420,7 +420,7 @@ class AssumptionDecl(Node):
 
 ClaimKind = Literal[
     "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
-    "race_free", "writers", "eventually", "no_starvation", "atomic_sections",
+    "race_free", "writers", "eventually", "no_starvation", "atomic_sections", "same_outcome",
 ]
 
 

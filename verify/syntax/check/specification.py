@@ -130,7 +130,7 @@ def claim(  # noqa: PLR0913, PLR0917 - all that a claim can name
         case "reach" | "eventually":
             for target in targets:
                 _guard(target, decl, file, guards)
-        case "dead" | "redundant" | "necessary" | "minimal":
+        case "dead" | "redundant" | "necessary" | "minimal" | "same_outcome":
             for target in targets:
                 _removable(target, decl, file, guards)
         case "race_free" | "writers":
@@ -178,6 +178,11 @@ def _removable(target: str, decl: ClaimDecl, file: File, guards: Mapping[str, Gu
         )
     elif decl.kind == "dead" and target in decl.targets and guard.kind != "check":
         file.error("KC163", f"`dead` needs a check, and `{target}` is no `if`", decl.span, notes=note)
+    elif decl.kind == "same_outcome" and target in decl.targets and guard.kind != "check":
+        file.error(
+            "KC168", f"`same_outcome` needs a check, and `{target}` is no `if`", decl.span, notes=note,
+            hint="a lock or a store changes what happens at each visit, and not only where it refuses somebody",
+        )
 
 
 def _field(target: str, decl: ClaimDecl, file: File) -> str:
