@@ -23,10 +23,9 @@ from verify.teeth.groups import decided, holds_of_all
 from verify.teeth.spread import spread
 from verify.teeth.standing import Standing, asked, stand, standing, until
 
-FIRST, SECOND = 0.35, 0.75  # of all time: until the claims are decided, and until every mutant was looked at
+FIRST, SECOND = 0.35, 0.6  # of all time: until the claims are decided, and until every mutant was looked at
 LOOK = 30.0  # seconds for a first look at one mutant
 FAILS, UNKNOWN = "failing already", "not decided in time"  # why a claim is not asked
-ONE = 20.0  # seconds for one claim about one mutant, or one group of them
 
 
 @dataclass(slots=True)
@@ -89,14 +88,14 @@ def bite(teeth: Teeth, *, hear: Hear = silent, at_once: int = 1) -> None:
 
 def _standing(teeth: Teeth, claims: Sequence[ClaimDecl], hear: Hear, at_once: int) -> list[Standing]:
     """The claims that hold; the others are left, with the reason."""
-    found = dict[int, Proved | Refuted | str]()
+    found = dict[int, tuple[Proved | Refuted, float] | str]()
     todo = list(range(len(claims)))
     deadline = teeth.until(FIRST)
 
-    def decide(number: int) -> Proved | Refuted | str:
+    def decide(number: int) -> tuple[Proved | Refuted, float] | str:
         options = until(teeth.options, deadline, teeth.options.budget)
         result, verdict = stand(teeth.selection, options, claims[number], quiet)
-        return verdict or (FAILS if result.holds is False else UNKNOWN)
+        return (FAILS if result.holds is False else UNKNOWN) if verdict is None else (verdict, result.seconds)
 
     def next_claim() -> int | None:
         return todo.pop(0) if todo else None
@@ -109,15 +108,15 @@ def _standing(teeth: Teeth, claims: Sequence[ClaimDecl], hear: Hear, at_once: in
         match found[number]:
             case str() as why:
                 teeth.left.append((claim.name, why))
-            case Proved() | Refuted() as verdict:
-                known.append(standing(teeth.selection, claim, verdict))
+            case (verdict, seconds):
+                known.append(standing(teeth.selection, claim, verdict, seconds))
     return known
 
 
 def _prove(teeth: Teeth, tell: Callable[[], None], at_once: int) -> None:
     """Prove of what is left that no claim notices it, of many mutants at once where that can be."""
     board, selection, deadline = teeth.board, teeth.selection, teeth.until(1.0)
-    todo = board.groups()
+    todo = list[Group]()
 
     def next_group() -> Group | None:
         while todo and time.monotonic() < deadline:
@@ -127,21 +126,24 @@ def _prove(teeth: Teeth, tell: Callable[[], None], at_once: int) -> None:
         return None
 
     def ask(group: Group) -> Look | None:
-        options = until(teeth.options, deadline, ONE)
         claim = board.standing[group.claim]
+        options = until(teeth.options, deadline, claim.patience)
         chosen = [board.mutants[number] for number in group.mutants]
         if len(chosen) == 1:
             return decided(selection, options, claim, chosen[0], quiet)
         return Look("survives") if holds_of_all(selection, options, claim, chosen, quiet) else None
 
-    for group, found in spread(next_group, ask, at_once=at_once, deadline=deadline, most=ONE):
-        if found is None:
-            todo[:0] = group.halves() if len(group.mutants) > 1 else ()
-        elif found.fate == "killed":
-            board.killed(group.mutants[0], found)
-        else:
-            board.settled(group)
-        tell()
+    for number in board.order():  # claim by claim: the first that notices a mutant does not depend on how long it takes
+        todo += board.groups(number)
+        most = board.standing[number].patience
+        for group, found in spread(next_group, ask, at_once=at_once, deadline=deadline, most=most):
+            if found is None:
+                todo[:0] = group.halves() if len(group.mutants) > 1 else ()
+            elif found.fate == "killed":
+                board.killed(group.mutants[0], found)
+            else:
+                board.settled(group)
+            tell()
 
 
 __all__ = ["Teeth", "bite"]

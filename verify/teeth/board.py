@@ -14,6 +14,7 @@ from verify.teeth.first import Look
 from verify.teeth.groups import can_share
 from verify.teeth.standing import Standing, wanted
 
+MOST = 16  # mutants that are tried together
 UNSEEN = Look("undecided", how=LATE)
 OPEN = "not decided"
 
@@ -60,19 +61,16 @@ class Board:
         self.looks[mutant] = look
         self.open.pop(mutant, None)
 
-    def groups(self) -> list[Group]:
-        """What is still to be asked: of mutants that can share a proof together."""
-        found = list[Group]()
-        for claim, standing in enumerate(self.standing):
-            waiting = [number for number in sorted(self.open) if claim in self.open[number]]
-            shared = [number for number in waiting if can_share(standing, self.mutants[number])]
-            found += [Group(claim, tuple(shared))] if shared else []
-            found += [Group(claim, (number,)) for number in waiting if number not in shared]
-        return sorted(found, key=self._order)
+    def order(self) -> list[int]:
+        """The claims in the order in which they are asked: those first of which some run has been lost."""
+        return sorted(range(len(self.standing)), key=lambda claim: wanted(self.standing[claim].claim))
 
-    def _order(self, group: Group) -> tuple[bool, bool, tuple[int, ...]]:
-        """Those first that may be the end of a mutant, then those that are many."""
-        return wanted(self.standing[group.claim].claim), len(group.mutants) == 1, group.mutants
+    def groups(self, claim: int) -> list[Group]:
+        """Of which mutants a claim is still to be asked: of those that can share a proof together."""
+        waiting = [number for number in sorted(self.open) if claim in self.open[number]]
+        shared = [number for number in waiting if can_share(self.standing[claim], self.mutants[number])]
+        found = [Group(claim, tuple(shared[at : at + MOST])) for at in range(0, len(shared), MOST)]
+        return found + [Group(claim, (number,)) for number in waiting if number not in shared]
 
     def left(self, group: Group) -> Group:
         """The group without those whose fate is known by now."""

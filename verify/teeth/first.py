@@ -76,7 +76,7 @@ def _look(  # noqa: PLR0913 - as above
         if _is_hidden(each, mutant) or _still_stands(question, each):
             continue
         asked = replace(question, memory=Memory())
-        verdict = _soon(asked, each)
+        verdict = _soon(asked, each, mutant)
         seen = None if verdict is None else noticed(each, verdict, asked)
         if seen is None:
             found.append(place)
@@ -105,12 +105,14 @@ def _still_stands(question: Question, standing: Standing) -> bool:
             return guess is not None and any_number(question, [guess], question.deadline) is not None
 
 
-def _soon(question: Question, standing: Standing) -> Verdict | None:
-    """What is soon found out about a claim and a mutant."""
-    if question.deadlock:
-        return None
+def _soon(question: Question, standing: Standing, mutant: Mutant) -> Verdict | None:
+    """What is soon found out about a claim and a mutant.
+
+    A run that breaks a claim is looked for where that is likely: names are given to what matters.
+    """
     if wanted(standing.claim):
-        return soon_refuted(question, SCENARIOS)
+        likely = standing.claim.kind in ("prove", "dead") and (mutant.guard or mutant.sort == "lock")
+        return soon_refuted(question, SCENARIOS) if likely else None
     known = guesses(question.system, question.prop)
     return (
         any_number(question, islice(known, SMALL), question.deadline)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from verify.engine.verdict import Invariant, Proved, Refuted, Report, Verdict
 from verify.instances import exact_tasks
@@ -23,6 +23,8 @@ VARIANT = "about the program without some guards or assumptions"
 OTHER = "about another system"
 KIND = "of a kind that is not asked of mutants"
 
+LEAST, SLOWER, MOST = 5.0, 4.0, 60.0  # seconds for one question: at least, more of what the claim took, at most
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -31,6 +33,12 @@ class Standing:
     claim: ClaimDecl
     verdict: Proved | Refuted
     tried: Tried
+    seconds: float = field(default=0.0, compare=False)  # that it took to decide
+
+    @property
+    def patience(self) -> float:
+        """The seconds that one question about the claim and a mutant, or a group of them, may take."""
+        return min(LEAST + SLOWER * self.seconds, MOST)
 
     @property
     def guess(self) -> Guess | None:
@@ -65,9 +73,10 @@ def stand(
     selection: Selection, options: Options, claim: ClaimDecl, report: Report
 ) -> tuple[ClaimResult, Proved | Refuted | None]:
     """Decide a claim about the program as it is; the verdict if it holds. Raises InputError for what has no meaning."""
+    start = time.perf_counter()
     question = asking(selection, options, claim, Memory(), report)
     verdict = decide(question)
-    result = concluded(claim, verdict, question)
+    result = replace(concluded(claim, verdict, question), seconds=time.perf_counter() - start)
     match verdict:
         case Proved(basis=basis) if result.holds:
             short = None if basis is None else replace(basis, clauses=())
@@ -78,9 +87,9 @@ def stand(
             return result, None
 
 
-def standing(selection: Selection, claim: ClaimDecl, verdict: Proved | Refuted) -> Standing:
+def standing(selection: Selection, claim: ClaimDecl, verdict: Proved | Refuted, seconds: float = 0.0) -> Standing:
     """A claim that holds, with the small system that its proof is of, to be known again."""
-    found = Standing(claim, verdict, Tried())
+    found = Standing(claim, verdict, Tried(), seconds)
     if found.guess is not None and isinstance(verdict, Proved):
         question = asking(selection, Options(), claim, Memory(), quiet)
         small = small_for_proof(question.system, question.prop, found.guess, Passes(question.reduce, question.slice))
