@@ -287,6 +287,14 @@ def test_what_cannot_be_lowered_is_an_error(kc: str, monkeypatch: pytest.MonkeyP
 
 def test_undecided_kinds_are_unknown(kc: str) -> None:
     selection = select(kc, Options())
-    some = replace(selection, claims=(ClaimDecl("race_free", targets=("task.flag",)),))
+    some = replace(selection, claims=(ClaimDecl("minimal", "inv", targets=("user.set",)),))
     (result,) = judgements(some, Options())
     assert (result.verdict, result.reason) == ("unknown", "not decided by this engine")
+
+
+def test_claims_that_the_file_does_not_make_are_decided_too(kc: str) -> None:
+    selection = select(kc, Options())
+    selection.lower(("system", frozenset(), frozenset()))  # which knows nothing of accesses
+    race, stores = ClaimDecl("race_free", targets=("task.flag",)), ClaimDecl("writers", targets=("task.flag",))
+    made_up = replace(selection, claims=(race, replace(stores, functions=("user",)), stores))
+    assert [result.holds for result in judgements(made_up, Options())] == [True, True, False]

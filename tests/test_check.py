@@ -434,7 +434,8 @@ def test_a_claim_needs_a_system_that_is_clear() -> None:
     assert codes("prove no_bad_unlock;") == [("KC164", "prove no_bad_unlock;")]
     two = "void f(void) { } system A { task a runs f; } system B { task a runs f; }"
     assert codes(two + "prove no_bad_unlock;") == [("KC164", "prove no_bad_unlock;")]
-    assert codes(two + "prove no_bad_unlock in B; writers mode = { f };") == []
+    assert codes(two + "prove no_bad_unlock in B; writers mode = { f } in A;") == []
+    assert codes(two + "writers mode = { f };") == [("KC164", "writers mode = { f };")]
     assert codes(two.replace("A", "system") + "prove no_bad_unlock;") == []
 
 

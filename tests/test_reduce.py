@@ -76,6 +76,13 @@ VIOLATED = {
         CREATE % "current->mm = p;", "struct task *t = any(struct task); if (t->mm && t->mm->a == 1) bad = true;"
     ),
     "any() may choose the second object": Case("struct mm *p = any(struct mm); if (p == &second) bad = true;"),
+    "the lock is let go by another pointer to its object": Case(
+        "struct mm *p = any(struct mm); struct mm *q; spin_lock(&p->ml); q = p; spin_unlock(&q->ml); " + USE,
+        "struct mm *p = any(struct mm); spin_lock(&p->ml); if (p->a == 1) bad = true; spin_unlock(&p->ml);",
+    ),
+    "an atomic begins with a step that does nothing": Case(
+        "u8 k = n; atomic { mb(); if (n != k) bad = true; n = 1; }", "n = 2;"
+    ),
     "the lock is let go by another": Case(
         "spin_lock(&gl); n = 1; n = 0; spin_unlock(&gl);",
         "spin_lock_init(&gl); spin_lock(&gl); if (n) bad = true; spin_unlock(&gl);",

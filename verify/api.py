@@ -25,7 +25,8 @@ from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
-from verify.selecting import select, tasks_from
+from verify.selecting import problem, select, tasks_from
+from verify.source import Source, Span
 from verify.tlc.errors import ToolError
 from verify.workers import cores
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from verify.report.inductive import InductiveResult
     from verify.report.redundancy import RedundancyResult
     from verify.report.teeth import TeethResult
+    from verify.report.writers import WritersResult
     from verify.syntax.ast import ClaimDecl
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "teeth_file",
     "tlc_file",
     "versions",
+    "writers_file",
 ]
 
 
@@ -82,6 +85,7 @@ class Exported:
     errors: Sequence[Diagnostic] = ()
 
 
+DEFAULT_SYSTEM = "system"
 Each = Callable[[ClaimResult, Selection], None]
 
 
@@ -141,6 +145,36 @@ def teeth_file(path: str, options: Options, *, hear: Hear = silent, at_once: int
     except KeyboardInterrupt:
         return TeethResult(path, interrupted=True) if teeth is None else teeth.result(interrupted=True)
     return teeth.result()
+
+
+# ---- stores --------------------------------------------------------------------------------------
+
+
+def writers_file(path: str, name: str, options: Options) -> WritersResult:
+    """Every store to a variable in a system of a file; errors of the input are part of the answer.
+
+    `name` is `struct.field`, the bare name of a field that one struct has, or that of a global.
+    """
+    from verify.inventory import field_named, inventory  # noqa: PLC0415 - only with that command
+    from verify.report.writers import WritersResult  # noqa: PLC0415 - the same
+
+    try:
+        selection = select(path, options)
+        key = field_named(selection.program, name, Span(Source(path, ""), 0, 0))
+        system = _system_of(selection, options)
+        stores = inventory(selection.program, selection.lower((system, frozenset(), frozenset())), key)
+    except InputError as error:
+        return WritersResult(path, versions(), errors=error.diagnostics)
+    return WritersResult(path, versions(), system, ".".join(filter(None, key)), stores)
+
+
+def _system_of(selection: Selection, options: Options) -> str:
+    """The system that is meant. Raises InputError if there is none, or if that is not clear."""
+    known = tuple(selection.program.systems)
+    if options.system or len(known) == 1 or DEFAULT_SYSTEM in known:
+        return options.system or default_system(selection.program)
+    message = "which system is meant is not clear" if known else "the file has no system"
+    raise InputError([problem("KC902", message, selection.file, "", known)])
 
 
 # ---- exports -------------------------------------------------------------------------------------

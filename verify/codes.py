@@ -86,6 +86,7 @@ CODES: Mapping[str, str] = {
     "KC166": "`no_starvation` of something that no thread can wait for",
     "KC167": "`atomic_sections` of something that has no sections, or whose sections are not certain",
     "KC168": "`same_outcome` of something that is no check",
+    "KC169": "`race_free` of something of which it is not certain which object a step accesses",
     # Locks.
     "KC170": "a lock is kept on a return path",
     "KC171": "a lock is released that is not held",

@@ -10,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
@@ -33,8 +33,9 @@ Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken o
 NOT_HERE = "not decided by this engine"
 NOT_YET = "not decided here; `verify tlc` checks it, for a fixed number of tasks"
 UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
-    **dict.fromkeys(("minimal", "race_free", "writers"), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
+    **dict.fromkeys(("minimal",), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
 }
+SEEN = frozenset({"writers", "race_free"})  # claims about what a system shows only where it is asked for
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 
 
@@ -63,7 +64,9 @@ class Selection:
     file: str
     program: Program
     claims: tuple[ClaimDecl, ...]
-    lowered: dict[Variant, Lowered] = field(default_factory=dict, compare=False, repr=False)  # as far as it was needed
+    lowered: dict[tuple[Variant, tuple[ClaimDecl, ...]], Lowered] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # as far as it was needed
     comparing: dict[tuple[Variant, str], Lowered] = field(default_factory=dict, compare=False, repr=False)  # the same
 
     def system(self, claim: ClaimDecl) -> str:
@@ -80,9 +83,11 @@ class Selection:
             if key not in self.comparing:
                 self.comparing[key] = lower(self.program, name, removed=gone, optional=optional, compare=compare)
             return self.comparing[key]
-        if variant not in self.lowered:
-            self.lowered[variant] = lower(self.program, name, removed=gone, optional=optional)
-        return self.lowered[variant]
+        besides = tuple(claim for claim in self.claims if claim.kind in SEEN and claim not in self.program.claims)
+        if (variant, besides) not in self.lowered:
+            program = replace(self.program, claims=(*self.program.claims, *besides)) if besides else self.program
+            self.lowered[variant, besides] = lower(program, name, removed=gone, optional=optional)
+        return self.lowered[variant, besides]
 
 
 Judge = Callable[["ClaimDecl"], Judgement]
@@ -94,6 +99,7 @@ def quiet(_: Progress) -> None:
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file."""
+    from verify.lower.stores import idle_writers  # noqa: PLC0415 - who only selects needs none of it
     from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
     from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
 
@@ -121,8 +127,9 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         bench.starts[claim.name] = time.monotonic()
         found = decided(claim)
         return found._replace(
-            unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict)
-        )
+            unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
+            idle=idle_writers(claim, selection.program),
+        )  # fmt: skip
 
     def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:

@@ -32,13 +32,14 @@ class Judgement(NamedTuple):
     unreached: tuple[str, ...] = ()  # the guards that the claim is about, if no run comes to any of them
     toothless: tuple[str, ...] = ()  # the guards of the patch, if what is proved holds also without all of them
     difference: Difference | None = None  # between the outcomes that the claim compares, in the last state of the run
+    idle: tuple[str, ...] = ()  # the functions that a claim lists as writers, without a store in their text
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact, _, why, unreached, toothless, difference = judgement
+    verdict, prop, exact, _, why, unreached, toothless, difference, idle = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
@@ -48,6 +49,8 @@ def conclude(
         case Proved(scope) if unreached:
             reason = f"no run comes to `{', '.join(unreached)}`"
             return replace(result, verdict="vacuous", holds=False, scope=scope, reason=reason)
+        case Proved(scope) if idle:
+            return replace(result, verdict="vacuous", holds=False, scope=scope, reason=no_store(claim, idle))
         case Proved(scope, invariant, cti=cti):
             found = (tuple(why.sentences) if why else tuple(invariant.summary)) or None
             short = any_asked and not exact and scope.tasks is not None
@@ -68,6 +71,11 @@ def conclude(
             return replace(result, reason=reason, shown=shown, cti=cti)
         case _:
             assert_never(verdict)
+
+
+def no_store(claim: ClaimDecl, idle: Sequence[str]) -> str:
+    """Why a `writers` claim fails that lists functions without a store."""
+    return f"`{', '.join(idle)}` has no store to `{', '.join(claim.targets)}`"
 
 
 def to_first_violation(trace: Trace, prop: Expr | None) -> Trace:
@@ -162,9 +170,9 @@ def expectation(claim: ClaimDecl) -> str:
         case "atomic_sections":
             said = f"every run is one in which each section of `{targets}` is one step"
         case "race_free":
-            said = f"no two threads access `{targets}` at the same time"
+            said = f"no two threads stand before conflicting accesses of one `{targets}`"
         case "writers":
-            said = f"only {', '.join(claim.functions)} write `{targets}`"
+            said = f"only {', '.join(f'`{name}`' for name in claim.functions)} store to `{targets}`"
         case "same_outcome":
             said = f"no caller can tell whether `{targets}` is there"
         case _:

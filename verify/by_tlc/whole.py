@@ -38,7 +38,8 @@ from verify.exporting.subject import Asked
 from verify.exporting.tla import Export
 from verify.instances import instance
 from verify.lower.claims import never_at
-from verify.outcome import Judgement, conclude, entered, removed, wants
+from verify.lower.stores import idle_writers
+from verify.outcome import Judgement, conclude, entered, no_store, removed, wants
 from verify.report.result import Round
 from verify.report.tlc import Counts, Said, TlcClaim, TlcResult
 from verify.tlc.answer import Answer, Progress
@@ -155,6 +156,10 @@ def _claims(
         if said == "holds" and asked.claim.name in ours.idle:
             reason = f"no run comes to `{', '.join(asked.guards)}`"
             yield TlcClaim(asked.claim.name, asked.name, said, holds=False, reason=reason)
+            continue
+        idle = idle_writers(asked.claim, found.subject.selection.program)
+        if said == "holds" and idle:
+            yield TlcClaim(asked.claim.name, asked.name, said, holds=False, reason=no_store(asked.claim, idle))
             continue
         result = run_shown(found, asked, runs[asked.name]) if asked.name in runs else None
         reason = STOPPED if said == "violated" and result is None and not (complete and asked.name in runs) else ""

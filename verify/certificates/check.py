@@ -189,6 +189,10 @@ def _about(found: Certificate, program: Program, claims: Mapping[str, ClaimDecl]
     alike = all(_system_of(each, program) == said.system and each.kind in WITHOUT_GUARDS for each in about)
     if claim.kind in UNDECIDED or claim.kind == "deadlock_free" or (len(about) > 1 and not alike):
         raise BadCertificateError("claims of these kinds have no such proof together")
+    from verify.lower.stores import idle_writers  # noqa: PLC0415 - see `_program`
+
+    if idle_writers(claim, program):
+        raise BadCertificateError("the claim lists functions that have no such store")
     if statement(program, about) != found.statement:
         raise BadCertificateError("what it proves is not what these claims say")
     # A system with guards there or not does all that each of the systems without some of them does.

@@ -63,7 +63,7 @@ def certified(  # noqa: PLR0913, PLR0917 - what was asked, what was found
 ) -> Certificate | None:  # fmt: skip
     """The certificate of a claim; None without a proof for any number of tasks, and where that says nothing."""
     verdict = judgement.verdict
-    if not isinstance(verdict, Proved) or verdict.basis is None or judgement.unreached:
+    if not isinstance(verdict, Proved) or verdict.basis is None or judgement.unreached or judgement.idle:
         return None
     lines = Writer()
     clauses = tuple(lines.said(clause) for clause in verdict.basis.clauses)

@@ -19,6 +19,7 @@ from verify.cli.prove import prove
 from verify.cli.redundant import redundant
 from verify.cli.teeth import teeth
 from verify.cli.tlc import tlc
+from verify.cli.writers import writers
 
 NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
 EPILOG = (
@@ -53,6 +54,7 @@ TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
 )
+WRITERS_EPILOG = "Exit codes: 0 here they are, 2 usage, syntax or type error, 70 internal error."
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -65,6 +67,7 @@ app.command(epilog=EXPORT_EPILOG)(export)
 app.command(epilog=REDUNDANT_EPILOG)(redundant)
 app.command(epilog=TEETH_EPILOG)(teeth)
 app.command(epilog=TLC_EPILOG)(tlc)
+app.command(epilog=WRITERS_EPILOG)(writers)
 app.command(epilog=ASSUMPTIONS_EPILOG)(assumptions)
 
 

@@ -31,6 +31,7 @@ from verify.ir import (
     Unary,
     Wrap,
 )
+from verify.lower.races import BEFORE
 from verify.report.names import bare
 from verify.universal import MAKER, OBJECT, THREAD, Clause, parts, told_in
 
@@ -165,9 +166,9 @@ def phrase(wording: Wording, test: Expr, here: frozenset[int], owners: Owners) -
     """A literal in words; `owners` says whose the variables of `t` and of `o` are: "its own ", "task 2's "."""
     match test:
         case Unary("!", Binary("has", left, right)):
-            return f"{_who(right, owners)} is not among the readers of {_place(wording, left, here, owners)}"
+            return f"{_who(right, owners)} {_among(left, wording, here, owners, 'is not', 'does not stand')}"
         case Binary("has", left, right):
-            return f"{_who(right, owners)} is among the readers of {_place(wording, left, here, owners)}"
+            return f"{_who(right, owners)} {_among(left, wording, here, owners, 'is', 'stands')}"
         case Binary("==" | "!=" as op, Field(Bound(owner), _, name), Const(value)) if name == LIFE:
             words = (LIVES if op == "==" else NOT_LIVES)[value]
             return f"{_subject(owner, owners)} {words}"
@@ -225,6 +226,17 @@ def _value(place: Expr, op: str, value: int, wording: Wording) -> str:
     if op == "!=" and domain.hi - domain.lo == 1:
         op, value = "==", domain.lo + domain.hi - value
     return f"is {value}" if op == "==" else f"is not {value}"
+
+
+def _among(left: Expr, wording: Wording, here: frozenset[int], owners: Owners, reads: str, stands: str) -> str:  # noqa: PLR0913, PLR0917 - what is said of whom
+    """That a thread is in a set: of the readers of a lock, or of those that are about to access a field."""
+    match left:
+        case Field(pointer, cls, name) if name.startswith(BEFORE):
+            how, _, field = name.removeprefix(BEFORE).partition(".")
+            place = _place(wording, Field(pointer, cls, field), here, owners)
+            return f"{stands} before a {how.replace('_', ' ')} of {place}"
+        case _:
+            return f"{reads} among the readers of {_place(wording, left, here, owners)}"
 
 
 def _who(expr: Expr, owners: Owners) -> str:

@@ -28,7 +28,7 @@ from verify.instances import Instance, exact_tasks, instance, least_tasks
 from verify.ir import LIFE, Expr, System
 from verify.judging import Options, judge_of
 from verify.lower.small import Guess, Passes, Small, small_for_proof
-from verify.outcome import wants
+from verify.outcome import no_store, wants
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import Clause
@@ -87,6 +87,8 @@ def proof_of(of: Subject, asked: Asked, options: Options) -> Inductive | NoProof
     alone = replace(of.selection, claims=(asked.claim,))
     judgement = judge_of(alone, replace(options, claims=(), tasks=None))(asked.claim)
     verdict = judgement.verdict
+    if judgement.idle:
+        return NoProof(asked, no_store(asked.claim, judgement.idle))
     if judgement.unreached:
         return NoProof(asked, f"no run comes to `{', '.join(judgement.unreached)}`")
     if not isinstance(verdict, Proved) or verdict.basis is None:

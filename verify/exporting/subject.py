@@ -137,6 +137,10 @@ def _name(claim: ClaimDecl) -> str:
             return f"never_enters_{entered(claim)}"
         case "no_starvation":
             return f"never_waits_for_{claim.targets[0]}"
+        case "race_free":
+            return f"race_free_{claim.targets[0]}"
+        case "writers":
+            return f"writers_{claim.targets[0]}_{'_'.join(claim.functions)}"
         case "atomic_sections":
             return f"never_in_section_of_{'_'.join(claim.targets)}"
         case _:

@@ -40,13 +40,15 @@ from verify.lower.effects import BIG_LOCK, COUNT_RANGE, clear
 from verify.lower.expressions import values_of
 from verify.lower.flow import merge_inner, outgoing, reachable, reset_dead, without_skips
 from verify.lower.formulas import at_file_level, struct_of
-from verify.lower.graph import ANY, END, FIXED, Graph, Mark, Unclear, domain_of
+from verify.lower.graph import ANY, END, FIXED, Graph, Key, Mark, Store, Unclear, domain_of
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
+from verify.lower.races import Accesses, accesses, with_sets
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
 from verify.lower.single import with_single_steps
 from verify.lower.statements import statement
+from verify.lower.stores import Ends, key_of_target, with_ends
 from verify.lower.uniprocessor import on_one_cpu
 from verify.lower.without import switch, without
 from verify.syntax import ast
@@ -67,6 +69,10 @@ class Lowered:
     waiting: Mapping[str, frozenset[int]] = field(default_factory=dict)  # lock: the locations where threads wait
     sections: Mapping[str, frozenset[Mark]] = field(default_factory=dict)  # lock: the steps that take or release it
     unclear: Mapping[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
+    stores: Mapping[Key, tuple[Store, ...]] = field(default_factory=dict)  # variable: the stores that lowering met
+    ends: Ends = field(default_factory=dict)  # of stores that a `writers` claim does not list
+    asked: frozenset[ast.ClaimDecl] = frozenset()  # the claims about stores and races, for which it has what they need
+    accesses: Accesses = field(default_factory=dict)  # of the variables that `race_free` speaks of
     compared: Compared | None = None  # the outcomes of a check, if they are compared
 
 
@@ -87,6 +93,9 @@ def lower(  # noqa: PLR0913 - what of a program to take
     declared = program.systems[system]
     statics = _statics(program)
     graph = replace(_graph(program, declared, statics), compared=compare)
+    seen = [] if compare else _asked(program, system, "writers")
+    raced = [] if compare else _asked(program, system, "race_free")
+    graph.raced = frozenset(key_of_target(one.targets[0]) for one in raced)
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
     variables = _globals(program, statics, big_lock=graph.big_lock)
@@ -94,7 +103,7 @@ def lower(  # noqa: PLR0913 - what of a program to take
     drafted = draft(graph, compare, variables, asked(program.thread, assumed, names)) if compare else None
     if drafted is not None:
         graph.actions += drafted.actions
-    kept = {*graph.entries.values(), *range(len(FIXED))}
+    kept = {*graph.entries.values(), *range(len(FIXED)), *graph.begun}
     spoken_of = _spoken_of(graph, system)
     kept |= spoken_of
     kept |= {place for lock in graph.tracked for *ends, _ in graph.sections.get(lock, ()) for place in ends}
@@ -109,7 +118,10 @@ def lower(  # noqa: PLR0913 - what of a program to take
     forks: dict[int, Fork] = {}
     if drafted is not None:
         actions, forks = compared(drafted, actions)
-    actions = reachable(actions, roots | {END})
+    actions, ends = with_ends(
+        reachable(actions, roots | {END}), graph.locations, graph.stores, seen,
+        {*roots, *kept},
+    )  # fmt: skip
     whole = System(
         declared.name,
         {name: Class(name, fields) for name, fields in graph.fields.items()},
@@ -125,12 +137,16 @@ def lower(  # noqa: PLR0913 - what of a program to take
     )
     if declared.cpus == 1:
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
+    met = accesses(whole, graph.raced, graph.marked)
+    whole = with_sets(whole, met)  # before loads whose value nobody wants are gone
     whole = assume(whole, assumed, names, _frozen(graph.labels))
     actions = reset_dead(reachable(whole.actions, {*roots, END}), whole.locals[1:])
     whole = replace(whole, actions=tuple(actions))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]
-    found = Lowered(narrow(whole), places[0], places[1], places[2], places[3])
-    found = replace(found, sections=_frozen(graph.sections), unclear=graph.unclear)
+    found = Lowered(narrow(whole), places[0], places[1], places[2], places[3], ends=ends, accesses=met)
+    stores = {key: tuple(each) for key, each in graph.stores.items()}
+    about = frozenset(claim_subject(claim) for claim in (*seen, *raced))
+    found = replace(found, sections=_frozen(graph.sections), unclear=graph.unclear, stores=stores, asked=about)
     if drafted is None:
         return found
     return replace(found, compared=Compared(Forks(compare, whole, forks), drafted.differs, drafted.unsure))
@@ -141,6 +157,16 @@ def _tracked(program: Program, system: str) -> frozenset[str]:
     claims = (c for c in program.claims if c.kind == "atomic_sections" and c.system in (None, system))
     asked = frozenset(lock for claim in claims for lock in claim.targets)
     return asked | {ANY} if asked else asked
+
+
+def _asked(program: Program, system: str, *kinds: ast.ClaimKind) -> list[ast.ClaimDecl]:
+    """The claims of some kinds that may be about a system."""
+    return [claim for claim in program.claims if claim.kind in kinds and claim.system in (None, system)]
+
+
+def claim_subject(claim: ast.ClaimDecl) -> ast.ClaimDecl:
+    """A claim about stores or races, whatever the system and the guards that it is judged without."""
+    return ast.ClaimDecl(claim.kind, targets=claim.targets, functions=claim.functions)
 
 
 def _frozen(places: Mapping[str, set[T]]) -> Mapping[str, frozenset[T]]:

@@ -21,11 +21,13 @@ from verify.ir import (
     Threads,
     Var,
 )
-from verify.lower import Lowered
+from verify.lower import Lowered, claim_subject
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, at_file_level, formula
+from verify.lower.races import race_free
 from verify.lower.sections import sections
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
+from verify.lower.stores import key_of_target
 from verify.response import Response
 from verify.semantics import FINISHED
 from verify.syntax import ast
@@ -58,6 +60,14 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
             return TRUE
         case "eventually" | "no_starvation":
             return never_at(lowered.system, {place for one in responses(claim, lowered) for place in one.begin})
+        case "writers":
+            assert claim_subject(claim) in lowered.asked  # noqa: S101 - else its places are not marked
+            key = key_of_target(claim.targets[0])
+            others = [ends for (of, name), ends in lowered.ends.items() if of == key and name not in claim.functions]
+            return never_at(lowered.system, frozenset().union(*others))
+        case "race_free":
+            assert claim_subject(claim) in lowered.asked  # noqa: S101 - else its accesses are not known
+            return race_free(lowered.system, key_of_target(claim.targets[0]), lowered.accesses)
         case "atomic_sections":
             return never_at(lowered.system, sections(lowered, claim.targets))
         case _:

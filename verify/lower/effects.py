@@ -54,6 +54,7 @@ def readers(place: Place) -> Place:
 
 def word_step(graph: Graph, row: Primitive, place: Place, args: Sequence[Expr], result: Local | None) -> None:
     """Take the one step of a row that concerns one variable; leave its result in `result`."""
+    graph.note_marked()
     shared = readers(place) if "rwlock" in row.params or "rwsem" in row.params else None
     mine, others = (shared, place) if row.readers and shared is not None else (place, shared)
     access = Access(mine, others or Const(0), tuple(args))
@@ -95,6 +96,7 @@ def _wait_without_big_lock(  # noqa: PLR0913, PLR0917 - a step, and what it is o
     graph.waits |= {asleep, awake}
     graph.action(asleep, conj([binary(">", depth, Const(0)), negate(guard)]), [Update(BIG_LOCK, Const(0))])
     graph.here = asleep
+    graph.note_marked()
     if row.lock:
         graph.mark(lock_name(place), row.lock, awake)
     graph.action(awake, guard, updates)

@@ -28,7 +28,7 @@ from verify.ir import (
     Update,
 )
 from verify.lower.effects import create, special_step, word_step
-from verify.lower.graph import END, Graph, domain_of, field_of
+from verify.lower.graph import END, Graph, domain_of, field_of, stem_of
 from verify.lower.scope import Scope, known_place, name_value, variable
 from verify.lower.simplify import binary, ite, negate, parts, truth, wrapped
 from verify.syntax import ast
@@ -89,7 +89,7 @@ def evaluate(graph: Graph, scope: Scope, expr: ast.Expr) -> Expr:
             cell = place(graph, scope, target)
             old = _temporary(graph, scope, domain_of(target.type))
             graph.step(Update(old, cell))
-            _store(graph, cell, target, _in_type(binary(op, old, Const(1)), target.type))
+            _store(graph, scope, cell, expr, _in_type(binary(op, old, Const(1)), target.type))
             return old
         case ast.Cast(to=Bool(), operand=operand):
             return truth(evaluate(graph, scope, operand))
@@ -249,8 +249,11 @@ def _struct(type_: Type | None) -> str:
             raise AssertionError(f"no struct: {type_}")
 
 
-def assign(graph: Graph, scope: Scope, expr: ast.Assign) -> Expr:
-    """`target = value` and its compound forms, and the copy of a struct; return the value stored."""
+def assign(graph: Graph, scope: Scope, expr: ast.Assign, *, marked: bool = False) -> Expr:
+    """`target = value` and its compound forms, and the copy of a struct; return the value stored.
+
+    With `marked`, of the store alone, the source says that it is to something that others access too.
+    """
     if isinstance(expr.target.type, Struct):
         _copy(graph, scope, expr)
         return Const(0)
@@ -264,16 +267,21 @@ def assign(graph: Graph, scope: Scope, expr: ast.Assign) -> Expr:
         value = truth(value) if isinstance(expr.target.type, Bool) else _in_type(value, expr.target.type)
     if shared(target):
         value = settle(graph, scope, value, domain_of(expr.target.type))
-    return _store(graph, target, expr.target, value)
+    if marked:
+        graph.note_marked()
+    return _store(graph, scope, target, expr, value)
 
 
-def _store(graph: Graph, target: Place, expr: ast.Expr, value: Expr) -> Expr:
+def _store(
+    graph: Graph, scope: Scope, target: Place, expr: ast.Assign | ast.PostIncrement, value: Expr
+) -> Expr:
     """The step `target = value`, cut to the width of a bit-field; return what is stored."""
-    match expr:
+    match expr.target:
         case ast.Member(base=base, field=name):
             type_, bits = field_of(graph.program.structs, _struct(base.type), name)
             if bits is not None and isinstance(type_, Int):
                 value = wrapped(bits, value, signed=type_.signed)
+    graph.note_store(target, scope.function, expr.span)
     graph.step(Update(target, value))
     return target if isinstance(target, Local) else value
 
@@ -291,7 +299,9 @@ def _copy(graph: Graph, scope: Scope, expr: ast.Assign) -> None:
         if var.name in plain:
             temporary = _temporary(graph, scope, var.domain)
             graph.step(Update(temporary, Field(ends[1], struct, var.name)))
-            graph.step(Update(Field(ends[0], struct, var.name), temporary))
+            target = Field(ends[0], struct, var.name)
+            graph.note_store(target, scope.function, expr.span)
+            graph.step(Update(target, temporary))
 
 
 # ---- calls -----------------------------------------------------------------------------------------
@@ -401,14 +411,16 @@ def _primitive(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
     """A call of a row of the table; its value is in a temporary."""
     row = PRIMITIVES[call.callee]
     if row.special == "load":
-        return evaluate(graph, scope, call.args[0])
+        return _load(graph, scope, call.args[0])
     if row.special == "store":
-        return assign(graph, scope, ast.Assign(call.args[0], call.args[1], span=call.span))
+        return assign(graph, scope, ast.Assign(call.args[0], call.args[1], span=call.span), marked=True)
     if row.special is None:
         cell = place(graph, scope, call.args[row.ref])
         rest = [settle(graph, scope, evaluate(graph, scope, arg), domain_of(arg.type))
                 for number, arg in enumerate(call.args) if number != row.ref]
         result = None if row.result is None else _temporary(graph, scope, domain_of(call.type))
+        if row.new is not None:
+            graph.note_store(cell, scope.function, call.span)
         word_step(graph, _sized(row, call), cell, rest, result)
         return result if result is not None else Const(0)
     values = [settle(graph, scope, evaluate(graph, scope, arg), domain_of(arg.type)) for arg in call.args[:1]]
@@ -421,3 +433,11 @@ def _primitive(graph: Graph, scope: Scope, call: ast.Call) -> Expr:
     special_step(graph, row.special, values, cls, entry)
     return Const(0)
 
+
+def _load(graph: Graph, scope: Scope, expr: ast.Expr) -> Expr:
+    """What a marked access reads: in a step of its own where a claim tells it from one that is not marked."""
+    value = evaluate(graph, scope, expr)
+    if not (isinstance(value, Global | Field) and stem_of(value) in graph.raced):
+        return value
+    graph.note_marked()
+    return settle(graph, scope, value, domain_of(expr.type))

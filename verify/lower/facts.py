@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verify.ir import (
@@ -125,8 +125,9 @@ def _after(system: System, action: Action, before: Facts, dangling: frozenset[st
                 shown.add(system.thread)
             case Global() | Field():
                 if system.var(place).lock:
-                    locks = {lock for lock in locks if lock[0] != place}
                     mode = acquires(action, place, value)
+                    gone = set[Place]() if mode is not None or is_attempt(place, value) else _same_locks(place, locks)
+                    locks = {lock for lock in locks if lock[0] not in {place, *gone}}
                     if mode is not None:
                         locks.add((place, mode))
                 if mine:
@@ -137,6 +138,24 @@ def _after(system: System, action: Action, before: Facts, dangling: frozenset[st
                 pass
     held = (name for name in private | gained if _class(system, Local(name)) not in shown)
     return Facts(frozenset(locks), frozenset(held))
+
+
+def is_attempt(place: Place, value: Expr) -> bool:
+    """Whether an update takes the lock if it is free, and else leaves it."""
+    return isinstance(value, Ite) and value.then == Me() and value.other == place
+
+
+def _same_locks(place: Place, locks: Collection[tuple[Place, bool]]) -> set[Place]:
+    """The locks that may be the one at `place`, by another pointer to its object.
+
+    Not those that the thread has exclusively if it has that too: it took the one when it had the other already.
+    """
+    mine = (place, True) in locks
+    return {
+        lock for lock, exclusive in locks
+        if isinstance(lock, Field) and isinstance(place, Field) and (lock.cls, lock.name) == (place.cls, place.name)
+        and not (mine and exclusive) and not (isinstance(lock.pointer, Const) and isinstance(place.pointer, Const))
+    }  # fmt: skip
 
 
 def _is_private(action: Action, value: Expr, before: Facts) -> bool:

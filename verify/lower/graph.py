@@ -18,10 +18,12 @@ from verify.ir import (
     Domain,
     Expr,
     Field,
+    Global,
     Local,
     Location,
     LocationKind,
     Micro,
+    Place,
     Ptr,
     Range,
     Update,
@@ -38,8 +40,22 @@ END = 1
 Mark = tuple[int, int, int]  # from a location to another, 1 where a lock is taken, -1 where it is given back
 Unclear = tuple[Span, str]  # a place, and what a lock is there
 ANY = ""  # a lock of which it is not known which
+Key = tuple[str, str]  # (struct, field) or ("", global); both halves of an rwlock are one
 ERRORS: tuple[LocationKind, ...] = ("null", "freed", "assert", "unlock")
 FIXED: tuple[LocationKind, ...] = ("idle", "end", *ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store in the text of a function, and the step in which a thread takes it."""
+
+    function: str
+    span: Span
+    micro: Micro
+
+    def in_step(self, action: Action) -> bool:
+        """Return whether the action is this step, or one that it became a part of."""
+        return any(part == self.micro and part.span == self.micro.span for part in action.micro)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +98,11 @@ class Graph:
     past: dict[str, set[int]] = field(default_factory=dict)  # lock: where a thread comes to when it has it
     sections: dict[str, set[Mark]] = field(default_factory=dict)  # lock: where it is taken and given back
     unclear: dict[str, Unclear] = field(default_factory=dict)  # lock, empty for any: where that is not certain
+    stores: dict[Key, dict[Store, None]] = field(default_factory=dict)  # by what they are to, as lowering met them
+    raced: frozenset[Key] = frozenset()  # what claims about data races speak of
+    marked: set[int] = field(default_factory=set)  # locations before accesses that are marked, or a step by nature
     outside: int = IDLE  # where the `atomic` that lowering is in begins
+    begun: set[int] = field(default_factory=set)  # locations where an `atomic` begins
     inner: set[int] = field(default_factory=set)  # locations inside `atomic`
     waits: set[int] = field(default_factory=set)  # locations where a thread sleeps until it can go on
     created: set[str] = field(default_factory=set)
@@ -128,6 +148,16 @@ class Graph:
             self.unclear.setdefault(lock, (self.micro.span, why))
         else:
             self.sections.setdefault(lock, set()).add((self.here, target, 1 if how == "acquire" else -1))
+
+    def note_store(self, place: Place, function: str, span: Span) -> None:
+        """Note that the next step stores to a variable, as the text of a function says there."""
+        if not isinstance(place, Local):
+            found = self.stores.setdefault(stem_of(place), {})
+            found[Store(function, span, self.micro)] = None
+
+    def note_marked(self) -> None:
+        """Note that what the next step accesses is marked as shared."""
+        self.marked.add(self.standing)
 
     def fresh(self, stem: str) -> str:
         """Return a binder name never used before."""
@@ -200,6 +230,11 @@ def _followed(guard: Expr, updates: Iterable[Update]) -> Iterable[tuple[Expr, st
             match part:
                 case Field(Local(_, None) | Const(0) as pointer, cls, name) if name != LIFE:
                     yield pointer, cls
+
+
+def stem_of(place: Global | Field) -> Key:
+    """The variable of a place, in any object, as the source has it."""
+    return (place.cls if isinstance(place, Field) else "", place.name.removesuffix(".readers"))
 
 
 def domain_of(type_: Type | None) -> Domain:

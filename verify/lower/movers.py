@@ -17,7 +17,6 @@ from verify.ir import (
     Expr,
     Field,
     Global,
-    Ite,
     Local,
     Me,
     Place,
@@ -27,7 +26,7 @@ from verify.ir import (
     System,
     Update,
 )
-from verify.lower.facts import Facts, acquires, facts, freed_classes, is_birth, releases
+from verify.lower.facts import Facts, acquires, facts, freed_classes, is_attempt, is_birth, releases
 from verify.lower.flow import live
 from verify.lower.simplify import conjuncts, operands, parts
 
@@ -93,6 +92,16 @@ def movers(system: System, roots: Sequence[int]) -> Mapping[int, Mover]:
         number: _mover(system, action, touches[number], world, alive[action.source])
         for number, action in enumerate(system.actions)
     }
+
+
+def broken_locks(system: System, known: Mapping[int, Facts]) -> frozenset[Key]:
+    """The locks that somebody may let go of for another thread; `known` are the facts at locations."""
+    dangling = freed_classes(system)
+    return frozenset(
+        touch.key
+        for action in system.actions if action.source in known
+        for touch in _touches(system, action, known[action.source], dangling) if touch.breaks and not touch.private
+    )  # fmt: skip
 
 
 def _exprs(action: Action) -> Iterable[Expr]:
@@ -220,7 +229,8 @@ def _touches(system: System, action: Action, known: Facts, dangling: Collection[
         elif isinstance(pointer, Bound):
             asked = pointer.name in every and key[1] != LIFE  # whether one exists, the rules of births and deaths tell
             kind = "every" if asked else "all" if not _picked(action, pointer) else "plain"
-        breaks = kind in ("plain", "all") and write and system.var(place).lock and not _attempt(place, written[key])
+        breaks = kind in ("plain", "all") and write and system.var(place).lock
+        breaks = breaks and not is_attempt(place, written[key].value)
         return Touch(key, write, pointer, kind, known.locks, private, breaks)
 
     for expr in _exprs(action):
@@ -246,11 +256,6 @@ def _only_waits(action: Action, place: Place) -> bool:
     """Whether all that the action does with a lock is wait until nobody has it."""
     found = [part for expr in _exprs(action) for part in parts(expr) if part == place]
     return len(found) == 1 and Binary("==", place, Const(0)) in conjuncts(action.guard)
-
-
-def _attempt(place: Place, update: Update) -> bool:
-    """Whether the update takes the lock if it is free, and else leaves it."""
-    return isinstance(update.value, Ite) and update.value.then == Me() and update.value.other == place
 
 
 def _picked(action: Action, pointer: Bound) -> bool:

@@ -71,13 +71,17 @@ def _simple(graph: Graph, scope: Scope, stmt: ast.Stmt) -> None:
             _choose(graph, scope, branches)
         case ast.Assume(cond=cond):
             graph.waits.add(graph.here)
+            graph.note_marked()
             graph.step(guard=_formula(graph, scope, cond))
         case ast.Assert(cond=cond):
             holds = _formula(graph, scope, cond)
+            graph.note_marked()
             graph.error("assert", negate(holds))
             graph.step(guard=holds)
         case ast.Atomic(body=body):
             graph.outside = graph.standing
+            graph.begun.add(graph.outside)
+            graph.note_marked()
             graph.atomic += 1
             statement(graph, scope, body)
             graph.atomic -= 1
@@ -249,6 +253,7 @@ def _foreach(graph: Graph, scope: Scope, stmt: ast.Foreach) -> None:
                 if op is not None:
                     stored = binary(op, formula(target, names, {}), stored)
                 cell = Field(member, stmt.struct, name)
+                graph.note_store(cell, scope.function, inner.expr.span)
                 before = {update.place: update.value for update in updates}  # the stores of the body, in order
                 stored = rebuild(stored, lambda part, known=before: known.get(part))  # type: ignore[misc]
                 updates.append(Update(cell, _fitted(graph, stmt.struct, name, stored), binder, when))

@@ -32,7 +32,7 @@ from verify.report.names import cell_name, slot_name, value_name
 from verify.report.result import ClaimResult, Round
 from verify.report.steps import LIFE_CHANGES, Change, Line, lines, lock_change
 from verify.semantics import Context, evaluate, locate
-from verify.source import where
+from verify.source import statement, where
 
 MAX_FACTS = 3
 LIFE_VERBS = {
@@ -60,6 +60,8 @@ def story(claim: ClaimResult) -> str:
         return _deadlock(trace)
     if claim.round is not None:
         return _starved(claim, trace, claim.round)
+    if claim.kind == "race_free":
+        return _race(claim, trace)
     if claim.difference is not None:
         return f"{sentence(claim.difference, claim.guard or claim.name)}."
     facts = blame(trace, claim.broken) if claim.broken is not None else ()
@@ -72,6 +74,8 @@ def story(claim: ClaimResult) -> str:
     who = cell_name(trace.instance.system, THREAD, last.thread)
     if claim.kind == "reach":
         return f"{who} comes to {claim.guard} after `{last.text}` ({place})."
+    if claim.kind == "writers":
+        return f"{who} {_deed(trace, last, last.changes)} ({place}), which the claim does not list."
     touched = [change for change in last.changes if change.slot in {fact.slot for fact in facts}] or last.changes
     others = [fact for fact in facts if fact.slot not in {change.slot for change in last.changes}]
     return f"{who} {_deed(trace, last, touched)} ({place}){_while(trace, others, told)}: {end}."
@@ -146,6 +150,32 @@ def _deadlock(trace: Trace) -> str:
         if location.kind == "run":
             waiting.append(f"{cell_name(system, THREAD, thread)} waits at {location.name}, {where(location.span)}")
     return f"nobody can step: {'; '.join(waiting)}."
+
+
+def _race(claim: ClaimResult, trace: Trace) -> str:
+    """Which two threads stand before accesses of one cell, and where."""
+    system, state = trace.instance.system, trace.states[-1]
+    pair = _threads(claim.broken, Context(trace.instance, state)) if claim.broken is not None else ()
+    told = list[str]()
+    for thread in pair:
+        location = system.locations[state[Slot(THREAD, thread, PC)]]
+        place = f"{location.name}, {where(location.span)}"
+        told.append(f"{cell_name(system, THREAD, thread)} stands before `{statement(location.span)}` ({place})")
+    return f"{' and '.join(told)}: both access one {claim.guard}."
+
+
+def _threads(prop: Expr, at: Context) -> tuple[int, ...]:
+    """The first two things for which a conjunction of universal statements is false."""
+    match prop:
+        case Binary("&&", left, right):
+            return _threads(right if evaluate(left, at) else left, at)
+        case Quant("forall", one, Quant("forall", two, body)):
+            pairs = ((at.bind(one, value), value) for value in at.instance.choices(one))
+            each = ((scope.bind(two, other), (value, other)) for scope, value in pairs
+                    for other in at.instance.choices(two))
+            return next((pair for scope, pair in each if not evaluate(body, scope)), ())
+        case _:
+            return ()
 
 
 def _starved(claim: ClaimResult, trace: Trace, round_: Round) -> str:

@@ -1,8 +1,8 @@
 """Mutation testing of a file: which changes to its program make a claim fail, and which nobody notices.
 
-A change that is noticed is noticed by the first claim that fails: runs are looked for first, because that takes little
-time. What is left is proved of many mutants at once, of the program in which each change may be made or not; where
-there is no such proof, of half of them.
+A change that is noticed is noticed by the first claim that fails. Runs are followed and looked for first, where that
+takes little time. What is left is proved claim by claim, of many mutants at once: of the program in which each change
+may be made or not; where there is no such proof, of half of them.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def can_share(standing: Standing, mutant: Mutant) -> bool:
     if not isinstance(standing.verdict, Proved) or standing.verdict.scope.tasks is not None or not mutant.optional:
         return False
     match standing.claim.kind:
-        case "prove" | "dead":
+        case "prove" | "dead" | "race_free" | "writers":
             return True
         case "lock_balanced":
             return mutant.sort != "lock"

@@ -18,7 +18,7 @@ from verify.strategy import deadlock_question, decide
 from verify.syntax.ast import ClaimDecl
 from verify.unbounded import Tried, remember
 
-ASKED = frozenset({"prove", "refute", "reach", "dead", "lock_balanced", "deadlock_free"})
+ASKED = frozenset({"prove", "refute", "reach", "dead", "lock_balanced", "deadlock_free", "race_free", "writers"})
 VARIANT = "about the program without some guards or assumptions"
 OTHER = "about another system"
 KIND = "of a kind that is not asked of mutants"

@@ -240,8 +240,6 @@ def _system(decl: ClaimDecl, file: File, named: Mapping[str, SystemDecl]) -> Non
     if decl.system is not None:
         if decl.system not in named:
             file.error("KC164", f"unknown system `{decl.system}`", decl.span, hint=closest(decl.system, named))
-    elif decl.kind == "writers":
-        return  # speaks of the text, in every system
     elif not named:
         file.error("KC164", "a claim about a file without a system", decl.span,
                    hint="add `system { task init[*] runs FUNCTION; }`")  # fmt: skip
