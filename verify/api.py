@@ -297,13 +297,16 @@ def assumptions_file(
 # ---- guards --------------------------------------------------------------------------------------
 
 
-def redundant_file(
-    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
-) -> RedundancyResult:
+def redundant_file(  # noqa: PLR0913 - what to ask, and how
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1,
+    fresh: bool = False,
+) -> RedundancyResult:  # fmt: skip
     """Which guards of a file its invariants need, by default those that it makes claims about, in one of its systems.
 
-    Errors of the input and an interrupt are part of the answer.
+    What earlier runs found is asked again only if it is to be `fresh`. Errors of the input and an interrupt are part of
+    the answer.
     """
+    from verify.kept import kept_answers  # noqa: PLC0415 - only with that command
     from verify.redundancy.study import answers, study  # noqa: PLC0415 - only with that command
     from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
 
@@ -312,7 +315,7 @@ def redundant_file(
     asked, interrupted = None, False
     try:
         asked = study(select(path, options), options, invariants)
-        with closing(answers(asked, hear=hear, at_once=at_once)) as each:
+        with closing(answers(asked, None if fresh else kept_answers(os.environ), hear=hear, at_once=at_once)) as each:
             found.extend(each)
     except InputError as error:
         return RedundancyResult(path, versions(), errors=error.diagnostics)
