@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from verify.report.diff import DiffResult
     from verify.report.inductive import InductiveResult
     from verify.report.redundancy import RedundancyResult
+    from verify.report.teeth import TeethResult
     from verify.report.writers import WritersResult
     from verify.syntax.ast import ClaimDecl
 
@@ -68,6 +69,7 @@ __all__ = [
     "redundant_file",
     "select",
     "tasks_from",
+    "teeth_file",
     "tlc_file",
     "versions",
     "writers_file",
@@ -121,6 +123,28 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
+
+
+# ---- mutants -------------------------------------------------------------------------------------
+
+
+def teeth_file(path: str, options: Options, *, hear: Hear = silent, at_once: int = 1) -> TeethResult:
+    """Change the program of a file in one place after the other, and say which changes its claims notice.
+
+    `options.budget` is for all of it. Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.report.teeth import TeethResult  # noqa: PLC0415 - only with that command
+    from verify.teeth import Teeth, bite  # noqa: PLC0415 - the same
+
+    teeth = None
+    try:
+        teeth = Teeth(select(path, options), options)
+        bite(teeth, hear=hear, at_once=at_once)
+    except InputError as error:
+        return TeethResult(path, errors=error.diagnostics)
+    except KeyboardInterrupt:
+        return TeethResult(path, interrupted=True) if teeth is None else teeth.result(interrupted=True)
+    return teeth.result()
 
 
 # ---- stores --------------------------------------------------------------------------------------

@@ -125,8 +125,10 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
     def judge(claim: ClaimDecl) -> Judgement:
         bench.starts[claim.name] = time.monotonic()
         found = decided(claim)
-        idle = idle_writers(claim, selection.program)
-        return found._replace(unreached=bench.unreached(claim, found.verdict), idle=idle)
+        return found._replace(
+            unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
+            idle=idle_writers(claim, selection.program),
+        )  # fmt: skip
 
     def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
@@ -252,6 +254,17 @@ class _Bench:
             self.never[key] = never_reached(self.question(claim, gone), lowered, guards)
         return guards if self.never[key] else ()
 
+    def toothless(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
+        """The guards of the patch, if what is proved holds also without all of them."""
+        from verify.toothless import holds_all_the_same, patch  # noqa: PLC0415 - it imports the solver
+
+        if not isinstance(verdict, Proved) or self.options.engine != "auto":
+            return ()
+        guards = patch(claim, self.selection.program, default_system(self.selection.program))
+        if not guards or not holds_all_the_same(self.question(claim, frozenset(guards))):
+            return ()
+        return guards
+
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""
         return unit(claim, self.selection.claims, default_system(self.selection.program))
@@ -263,17 +276,29 @@ class _Bench:
 
     def question(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
-        from verify.lower.claims import property_of  # noqa: PLC0415 - as above
-        from verify.question import Question  # noqa: PLC0415 - as above
+        return question_of(
+            self.selection, self.options, claim, self.memories[self.unit(claim)], self.tools, gone=gone,
+            optional=optional, report=self.report,
+        )  # fmt: skip
 
-        program, options = self.selection.program, self.options
-        lowered = self.lowered(claim, gone, optional)
-        tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
-        return Question(
-            lowered.system, property_of(claim, program, lowered), tasks, time.monotonic() + options.budget,
-            options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
-            self.tools, hunt=wants(claim) == "refuted",
-        )
+
+NONE: frozenset[str] = frozenset()
+
+
+def question_of(  # noqa: PLR0913 - what is asked, and what is known
+    selection: Selection, options: Options, claim: ClaimDecl, memory: Memory, tools: Tools, *,
+    gone: frozenset[str] = NONE, optional: frozenset[str] = NONE, report: Report = quiet,
+) -> Question:
+    """The question behind a claim, of the system without some guards and with others there or not."""
+    from verify.lower.claims import property_of  # noqa: PLC0415 - as above
+    from verify.question import Question  # noqa: PLC0415 - as above
+
+    lowered = selection.lower((selection.system(claim), gone, optional), compared(claim))
+    tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
+    return Question(
+        lowered.system, property_of(claim, selection.program, lowered), tasks, time.monotonic() + options.budget,
+        options.engine, report, options.reduce, options.slice, memory, tools, hunt=wants(claim) == "refuted",
+    )
 
 
 def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:

@@ -80,6 +80,7 @@ def claim_object(claim: ClaimResult) -> Json:
         "shown": claim.shown,
         "why": None if claim.why is None else _why(claim.why),
         "cti": None if claim.cti is None else cti_object(claim.cti),
+        "toothless": list(claim.toothless),
     }
 
 
