@@ -307,7 +307,7 @@ def redundant_file(  # noqa: PLR0913 - what to ask, and how
     the answer.
     """
     from verify.kept import kept_answers  # noqa: PLC0415 - only with that command
-    from verify.redundancy.study import answers, study  # noqa: PLC0415 - only with that command
+    from verify.redundancy.study import answers, certified, study  # noqa: PLC0415 - only with that command
     from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
 
     start = time.perf_counter()
@@ -317,6 +317,10 @@ def redundant_file(  # noqa: PLR0913 - what to ask, and how
         asked = study(select(path, options), options, invariants)
         with closing(answers(asked, None if fresh else kept_answers(os.environ), hear=hear, at_once=at_once)) as each:
             found.extend(each)
+        if options.certificates is not None:
+            for place, one in enumerate(found):
+                if isinstance(one, About):
+                    found[place] = certified(asked, one, hear=hear, at_once=at_once)
     except InputError as error:
         return RedundancyResult(path, versions(), errors=error.diagnostics)
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
+from verify.answering import judgements
 from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Refuted, Unknown, Verdict
 from verify.instances import exact_tasks
@@ -147,6 +148,18 @@ def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
             send(about)
     except InputError as error:
         send(error)
+
+
+def certified(asked: Study, about: About, *, hear: Hear = silent, at_once: int = 1) -> About:
+    """The same with a certificate of each guard that is redundant, where there is a proof for any number of tasks."""
+    claim = replace(claim_about(about.invariant, asked.system), kind="redundant", without=asked.options.without)
+    claims = {c.guard: replace(claim, targets=(c.guard,)) for c in about.cells if c.need == "redundant"}
+    selection = replace(asked.selection, claims=tuple(claims.values()))
+    results = judgements(selection, asked.options, hear=hear, at_once=at_once)
+    paths = {guard: result.certificate for guard, result in zip(claims, results, strict=True)}
+    return replace(
+        about, cells=tuple(replace(c, result=replace(c.result, certificate=paths.get(c.guard))) for c in about.cells)
+    )
 
 
 # ---- an invariant --------------------------------------------------------------------------------
