@@ -307,7 +307,7 @@ def redundant_file(  # noqa: PLR0913 - what to ask, and how
     the answer.
     """
     from verify.kept import kept_answers  # noqa: PLC0415 - only with that command
-    from verify.redundancy.study import answers, certified, study  # noqa: PLC0415 - only with that command
+    from verify.redundancy.study import answers, certified, plain_row, study  # noqa: PLC0415 - only with that command
     from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
 
     start = time.perf_counter()
@@ -330,7 +330,7 @@ def redundant_file(  # noqa: PLR0913 - what to ask, and how
     about = {one.invariant: one for one in found if isinstance(one, About)}
     rows = {one.name: one for one in found if isinstance(one, GuardRow)}
     return RedundancyResult(
-        path, versions(), asked.system, (), tuple(rows[name] for name in asked.guards if name in rows),
+        path, versions(), asked.system, (), tuple(rows.get(name) or plain_row(asked, name) for name in asked.guards),
         tuple(about[name] for name in asked.invariants if name in about), interrupted, time.perf_counter() - start,
     )  # fmt: skip
 

@@ -251,12 +251,17 @@ def _concluded(bench: Bench, kind: ClaimKind, guards: tuple[str, ...], verdict: 
 # ---- a guard -------------------------------------------------------------------------------------
 
 
-def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:
-    """What is to be said of a guard whatever the invariant: of a check, a run in which it fires and what it costs."""
+def plain_row(asked: Study, name: str) -> GuardRow:
+    """What is known of a guard before anything is asked."""
     guard = asked.selection.program.guards[name]
     line, _ = guard.span.source.position(guard.span.start)
-    row = GuardRow(name, guard.kind, f"{guard.span.source.path}:{line}")
-    if guard.kind != "check":
+    return GuardRow(name, guard.kind, f"{guard.span.source.path}:{line}")
+
+
+def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:
+    """What is to be said of a guard whatever the invariant: of a check, a run in which it fires and what it costs."""
+    row = plain_row(asked, name)
+    if row.kind != "check":
         return row
     bench = _bench(asked, ClaimDecl("dead", targets=(name,), system=asked.system, span=NOWHERE), voice)
     verdict = bench.decide(hunt=True)

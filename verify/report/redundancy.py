@@ -11,7 +11,7 @@ from typing import Literal
 from verify.diagnostics import Diagnostic
 from verify.report.cti import Json
 from verify.report.json_object import error_object
-from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERRUPTED, UNKNOWN, Word
+from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERNAL, INTERRUPTED, UNKNOWN, Word
 from verify.report.run import Styled
 from verify.report.text import error_lines, seconds
 
@@ -113,9 +113,9 @@ class RedundancyResult:
 
 
 def redundancy_exit(result: RedundancyResult) -> int:
-    """0 all is decided, 1 an invariant does not hold, 2 the input is wrong, 3 something is unknown, 130 interrupted."""
+    """0 all is decided, 1 an invariant does not hold, 2 bad input, 3 not all is known, 70 a fault, 130 interrupted."""
     if result.errors:
-        return BAD_INPUT
+        return INTERNAL if any(error.code == "KC970" for error in result.errors) else BAD_INPUT
     if result.interrupted:
         return INTERRUPTED
     wholes = {about.whole.verdict for about in result.about}
@@ -134,6 +134,8 @@ def redundancy_lines(result: RedundancyResult, width: int) -> Iterator[Styled]:
     if result.errors:
         yield from error_lines(result.errors)
         return
+    if result.interrupted and not result.about and not any(row.fires for row in result.guards):
+        return  # nothing is known
     if not result.guards:
         yield ((f"{result.file}: no named guards", "yellow"),)
         return
