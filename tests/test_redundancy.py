@@ -210,7 +210,7 @@ def test_the_table(twice: Path) -> None:
         (["nothing.kc"], 2, "KC001"),
         (["--for", "nosuch"], 2, "unknown invariant `nosuch`"),
         (["--in", "nosuch"], 2, "no system is called `nosuch`"),
-        (["--without", "f.nosuch"], 2, "no guard `f.nosuch`"),
+        (["--without", "f.nosuch"], 2, "`f.nosuch` can be removed"),
     ],
 )
 def test_wrong_names_are_errors(
