@@ -178,7 +178,7 @@ def _table(result: RedundancyResult, held: Sequence[About]) -> Iterator[Styled]:
             *((f"  {_cell(cell):>8}", MARKS[cell.need][1] if cell else "dim") for cell in cells),
             (f"   {_fires(row)}", "dim"),
         )  # fmt: skip
-    legend = "● 24: necessary, 24 steps to a violation without it   ○: redundant, proved without it   ?: not decided"
+    legend = "● 24: necessary, violated in 24 steps without it   ○: redundant, proved without it   ?: unknown"
     yield ((legend, "dim"),)
 
 
