@@ -34,12 +34,13 @@ class Kept:
         return sha256("\0".join((self.made, *parts)).encode()).hexdigest()
 
     def find(self, key: str) -> Any:  # noqa: ANN401 - whatever JSON has
-        """The answer under a key; None if there is none that can be read."""
+        """The answer that was kept under a key; None if there is none, or it is not as it was written."""
         path = self._path(key)
         try:
             if path.stat().st_size > MOST_BYTES:
                 return None
-            return json.loads(path.read_text(encoding="utf-8"))
+            seal, _, text = path.read_text(encoding="utf-8").partition("\n")
+            return json.loads(text) if seal == _seal(key, text) else None
         except (OSError, ValueError, RecursionError):
             return None
 
@@ -48,7 +49,8 @@ class Kept:
         path = self._path(key)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(path, json.dumps(answer))
+            text = json.dumps(answer)
+            replace_file(path, f"{_seal(key, text)}\n{text}")
         except OSError:
             return
 
@@ -61,6 +63,10 @@ def kept_answers(environment: Mapping[str, str]) -> Kept:
     base = environment.get("XDG_CACHE_HOME") or ""
     root = Path(base) if base.startswith(os.sep) else Path.home() / ".cache"
     return Kept(root / FOLDER, _made())
+
+
+def _seal(key: str, text: str) -> str:
+    return sha256(f"{key}\0{text}".encode()).hexdigest()
 
 
 def _made() -> str:
