@@ -25,7 +25,7 @@ def redundant(  # noqa: PLR0913, PLR0917 - typer makes the options of the parame
         list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
     ] = None,
     tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "any",
-    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each question.")] = 60.0,
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each question.")] = 30.0,
     certificates: Annotated[
         str | None, typer.Option(metavar="DIR", help="Write what proves guards redundant to DIR.")
     ] = None,

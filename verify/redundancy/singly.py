@@ -10,6 +10,7 @@ from verify.redundancy.bench import NONE, Bench, Guards
 from verify.strategy import GLANCE, hunt
 
 GLIMPSE = 0.25  # of the time of a question, for a first look
+FURTHER = 30  # scenarios that are searched for a guard that growing put back
 
 
 @dataclass(slots=True)
@@ -40,16 +41,17 @@ def singly(bench: Bench, guards: Sequence[str], many: tuple[Guards, Proved] | No
     for guard in guards:
         if guard not in found.verdicts:
             removed = frozenset({guard})
-            found.verdicts[guard] = look(bench, removed) or bench.together(NONE, removed) or bench.decide(removed)
+            run = look(bench, removed) or look(bench, removed, FURTHER)
+            found.verdicts[guard] = run or bench.together(NONE, removed) or bench.decide(removed)
     return found
 
 
-def look(bench: Bench, removed: Guards) -> Refuted | None:
-    """A run that breaks the invariant without these guards, if a glance finds one."""
+def look(bench: Bench, removed: Guards, most: int = GLANCE) -> Refuted | None:
+    """A run that breaks the invariant without these guards, if a search of so many scenarios finds one."""
     known = bench.asked.get(removed)
     if known is not None:
         return known if isinstance(known, Refuted) else None
-    refuted = hunt(bench.question(removed, hunt=True), bench.until(GLIMPSE), GLANCE)
+    refuted = hunt(bench.question(removed, hunt=True), bench.until(GLIMPSE), most)
     if refuted is not None:
         bench.asked[removed] = refuted
     return refuted
