@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.guarded import by_search
+from verify.api import Options, redundant_file
+from verify.diagnostics import InputError
 from verify.engine.verdict import Proved, Refuted
 from verify.lower import lower
 from verify.redundancy.bench import Bench, claim_about
@@ -94,56 +96,6 @@ void user(void) { for (;;) choose { f(); h(); } }
 system { task user[2] runs user; }
 invariant safe = forall (struct task *t) !t->a;
 """),
-    "a release by another pointer stays": ("safe", """
-void f(void) {
-        struct task *t = any(struct task);
-        struct task *u = t;
-l>      spin_lock(&t->l);
-        spin_unlock(&u->l);
-        x = true;
-}
-void h(void) {
-k>      if (true) return;
-        if (x) current->a = true;
-}
-void user(void) { for (;;) choose { f(); h(); } }
-system { task user[2] runs user; }
-invariant safe = forall (struct task *t) !t->a;
-"""),
-    "a release before the acquire in the text stays": ("safe", """
-void f(void) {
-        goto take;
-out:    spin_unlock(&big);
-        x = true;
-        return;
-take>   spin_lock(&big);
-        goto out;
-}
-void h(void) {
-k>      if (true) return;
-        if (x) current->a = true;
-}
-void user(void) { for (;;) choose { f(); h(); } }
-system { task user[2] runs user; }
-invariant safe = forall (struct task *t) !t->a;
-"""),
-    "a function that releases what its caller took": ("safe", """
-void g(void) {
-        spin_unlock(&big);
-}
-void f(void) {
-l>      spin_lock(&big);
-        g();
-        x = true;
-}
-void h(void) {
-k>      if (true) return;
-        if (x) current->a = true;
-}
-void user(void) { for (;;) choose { f(); h(); } }
-system { task user[2] runs user; }
-invariant safe = forall (struct task *t) !t->a;
-"""),
     "an assumption about a held lock": ("safe", """
 void f(void) {
 l>      spin_lock(&big);
@@ -211,6 +163,59 @@ invariant safe = forall (struct task *t) !t->in || at(t, f.l) || at(t, f.c);
 }
 
 
+HOWS = ("removed", "optional", "switched")
+
+# Functions without whose lock threads would stop where they release it, or keep it.
+UNBALANCED = {
+    "a release by another pointer stays": """
+void f(void) {
+        struct task *t = any(struct task);
+        struct task *u = t;
+l>      spin_lock(&t->l);
+        spin_unlock(&u->l);
+        x = true;
+}
+""",
+    "a release before the acquire in the text stays": """
+void f(void) {
+        goto take;
+out:    spin_unlock(&big);
+        x = true;
+        return;
+take>   spin_lock(&big);
+        goto out;
+}
+""",
+    "a function that releases what its caller took": """
+void g(void) {
+        spin_unlock(&big);
+}
+void f(void) {
+l>      spin_lock(&big);
+        g();
+        x = true;
+}
+""",
+    "one release of two acquires": """
+void f(void) {
+        if (x)
+l>              spin_lock(&big);
+        else
+                spin_lock(&big);
+        spin_unlock(&big);
+}
+""",
+    "the outer of two of the big kernel lock": """
+void f(void) {
+l>      lock_kernel();
+        lock_kernel();
+        unlock_kernel();
+        unlock_kernel();
+}
+""",
+}
+
+
 @pytest.mark.parametrize("why", HINGES)
 def test_a_run_counts_only_for_sets_that_have_one_like_it(tmp_path: Path, why: str) -> None:
     invariant, text = HINGES[why]
@@ -245,3 +250,28 @@ def test_a_lock_with_two_labels_is_removed_by_either_and_by_both(tmp_path: Path)
     assert [system.actions == systems[0].actions for system in systems] == [True, True, True]
     lower(made, "system", optional=frozenset(made.guards))
     lower(made, "system", switched=frozenset(made.guards))
+
+
+@pytest.mark.parametrize("why", UNBALANCED)
+@pytest.mark.parametrize("how", HOWS)
+def test_a_lock_without_which_locks_do_not_balance_stays(tmp_path: Path, why: str, how: str) -> None:
+    path = tmp_path / "unbalanced.kc"
+    path.write_text(f"{HEAD}{UNBALANCED[why]}void user(void) {{ f(); }}\nsystem {{ task user[*] runs user; }}\n")
+    made = load(path)
+    lock = next(guard.name for guard in made.guards.values() if guard.kind == "lock")
+    removed, optional, switched = (frozenset({lock} if how == one else ()) for one in HOWS)
+    with pytest.raises(InputError, match="locks do not balance") as error:
+        lower(made, "system", removed=removed, optional=optional, switched=switched)
+    assert [each.code for each in error.value.diagnostics] == ["KC162"]
+
+
+def test_a_lock_that_stays_is_a_row_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "stays.kc"
+    text = UNBALANCED["one release of two acquires"]
+    path.write_text(
+        f"{HEAD}{text}void user(void) {{\nk> if (current->in) return; f(); }}\nsystem {{ task user[*] runs user; }}\n"
+        "invariant safe = !x;\n"
+    )
+    result = redundant_file(str(path), Options(budget=20), fresh=True)
+    assert [(row.name, row.fires) for row in result.guards] == [("f.l", "cannot be removed"), ("user.k", "dead")]
+    assert [[cell.guard for cell in about.cells] for about in result.about] == [["user.k"]]

@@ -329,8 +329,9 @@ def redundant_file(  # noqa: PLR0913 - what to ask, and how
         return RedundancyResult(path, versions(), interrupted=True)
     about = {one.invariant: one for one in found if isinstance(one, About)}
     rows = {one.name: one for one in found if isinstance(one, GuardRow)}
+    names = [name for name in asked.selection.program.guards if name in (*asked.guards, *asked.fixed)]
     return RedundancyResult(
-        path, versions(), asked.system, (), tuple(rows.get(name) or plain_row(asked, name) for name in asked.guards),
+        path, versions(), asked.system, (), tuple(rows.get(name) or plain_row(asked, name) for name in names),
         tuple(about[name] for name in asked.invariants if name in about), interrupted, time.perf_counter() - start,
     )  # fmt: skip
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from verify.diagnostics import Diagnostic, InputError
 from verify.syntax import ast
+from verify.syntax.check.again import problems
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.program import Program
 from verify.syntax.types import INT, Bool, Pointer, Struct
@@ -43,6 +45,21 @@ def without(
         name, label = guard.split(".", 1)
         functions[name] = _change(functions[name], label, program.guards[guard].kind == "lock", edit)
     return replace(program, functions=functions)
+
+
+def refuse_unbalanced(program: Program, removed: Iterable[str]) -> None:
+    """Raise InputError if locks do not balance without these guards: threads would stop where they release them.
+
+    So it is where another function releases what the guard takes, or where one release is of several acquires.
+    """
+    locks = [name for name in removed if program.guards[name].kind == "lock"]
+    found = problems(without(program, locks)) if locks else []
+    if found:
+        named = " and ".join(f"`{name}`" for name in locks)
+        message = f"without {named}, locks do not balance: {found[0].message}"
+        hint = "take and release the lock in one function, and name each acquire that shares a release"
+        notes = (("this is what is wrong without it", found[0].span),)
+        raise InputError([Diagnostic("KC162", message, program.guards[locks[0]].span, notes=notes, hint=hint)])
 
 
 def _change(function: ast.FunctionDecl, label: str, lock: bool, how: Edit) -> ast.FunctionDecl:  # noqa: FBT001 - private

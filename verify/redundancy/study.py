@@ -17,6 +17,7 @@ from verify.kept import Kept
 from verify.lower import lower
 from verify.lower.claims import BUILT_IN, invariant
 from verify.lower.comparison import differs_along
+from verify.lower.without import refuse_unbalanced
 from verify.outcome import Judgement, conclude
 from verify.redundancy.bench import NONE, Bench, Guards, claim_about
 from verify.redundancy.growing import grown
@@ -30,6 +31,7 @@ from verify.schedule import Hear, Voice, silent
 from verify.selecting import problem
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl, ClaimKind
+from verify.syntax.program import Program
 from verify.unbounded import close_together
 from verify.workers import Send, can_fork, gather
 
@@ -48,6 +50,7 @@ class Study:
     system: str
     invariants: tuple[str, ...]
     guards: tuple[str, ...]  # those that threads of the system come to
+    fixed: tuple[str, ...] = ()  # locks among these that cannot be removed
 
 
 def study(selection: Selection, options: Options, invariants: Sequence[str]) -> Study:
@@ -67,7 +70,17 @@ def study(selection: Selection, options: Options, invariants: Sequence[str]) -> 
     about = tuple(dict.fromkeys(invariants)) or tuple(claimed) or tuple(program.invariants)
     labels = selection.lower((system, frozenset(options.without), NONE)).labels
     removable = (g for g in program.guards.values() if g.kind != "none" and g.name not in options.without)
-    return Study(selection, options, system, about, tuple(g.name for g in removable if labels.get(g.name)))
+    names = [g.name for g in removable if labels.get(g.name)]
+    fixed = tuple(name for name in names if not _balanced(program, name))
+    return Study(selection, options, system, about, tuple(name for name in names if name not in fixed), fixed)
+
+
+def _balanced(program: Program, guard: str) -> bool:
+    try:
+        refuse_unbalanced(program, [guard])
+    except InputError:
+        return False
+    return True
 
 
 def answers(
@@ -255,7 +268,8 @@ def plain_row(asked: Study, name: str) -> GuardRow:
     """What is known of a guard before anything is asked."""
     guard = asked.selection.program.guards[name]
     line, _ = guard.span.source.position(guard.span.start)
-    return GuardRow(name, guard.kind, f"{guard.span.source.path}:{line}")
+    place = f"{guard.span.source.path}:{line}"
+    return GuardRow(name, guard.kind, place, fires="cannot be removed" if name in asked.fixed else "")
 
 
 def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:

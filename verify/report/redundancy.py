@@ -17,7 +17,7 @@ from verify.report.text import error_lines, seconds
 
 SCHEMA = "verify-redundant/1"
 Need = Literal["necessary", "redundant", "unknown"]
-Fires = Literal["live", "dead", "never reached", "unknown", ""]  # of a check: whether it is ever true
+Fires = Literal["live", "dead", "never reached", "unknown", "cannot be removed", ""]  # of a check: if it is ever true
 MARKS: Mapping[Need, tuple[str, str]] = {
     "necessary": ("●", "bold"), "redundant": ("○", "dim"), "unknown": ("?", "yellow"),
 }  # fmt: skip
@@ -193,7 +193,7 @@ def _fires(row: GuardRow) -> str:
     match row.fires:
         case "live":
             return f"in {row.cost}" if row.cost else "live"
-        case "dead" | "unknown" | "never reached" as word:
+        case "dead" | "unknown" | "never reached" | "cannot be removed" as word:
             return word
         case _:
             return ""
