@@ -205,10 +205,11 @@ l>              spin_lock(&big);
         spin_unlock(&big);
 }
 """,
-    "the outer of two of the big kernel lock": """
+    "the outer of two of the big kernel lock, given back on two paths": """
 void f(void) {
 l>      lock_kernel();
         lock_kernel();
+        if (x) { unlock_kernel(); unlock_kernel(); return; }
         unlock_kernel();
         unlock_kernel();
 }

@@ -126,7 +126,7 @@ def _switched(name: str, stmt: ast.Stmt) -> ast.Stmt:
 
 def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]:
     """The releases of the lock that `taken` takes: those after it, before it is taken again."""
-    after = False
+    after, inner = False, 0  # how often the big lock, which nests, is taken once more
     for stmt in statements:
         match stmt:
             case ast.Do(expr=ast.Call(kind="primitive") as call) if PRIMITIVES[call.callee].lock:
@@ -134,11 +134,13 @@ def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]
                 if call is taken:
                     after = True
                 elif after and same and PRIMITIVES[call.callee].lock == "acquire" and not taken.args:
-                    continue  # the big lock nests
+                    inner += 1
                 elif after and same and PRIMITIVES[call.callee].lock == "acquire":
                     return
                 elif after and same and PRIMITIVES[call.callee].lock == "release":
-                    yield stmt
+                    if not inner:
+                        yield stmt
+                    inner = max(0, inner - 1)
 
 
 def matching(function: ast.FunctionDecl, taken: ast.Call) -> Iterable[ast.Stmt]:
