@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from verify.engine.parametric.violations import violations
 from verify.engine.search import search
 from verify.engine.valuesets import value_sets
 from verify.engine.verdict import Progress, Proved, Refuted, Unknown
-from verify.instances import exact_tasks, instance, spare
+from verify.instances import Slot, exact_tasks, instance, spare
 from verify.ir import (
     TRUE,
     Binary,
@@ -40,6 +41,7 @@ from verify.ir import (
     System,
     Unary,
     Update,
+    Var,
 )
 from verify.judging import judge_of
 from verify.lower import lower
@@ -59,9 +61,11 @@ from verify.lower.pending import with_pending
 from verify.lower.small import Guess, Passes, small_for_proof
 from verify.lower.statics import without_statics
 from verify.lower.whereabouts import with_whereabouts
+from verify.semantics import Context, evaluate
 from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, among, around, ground, near
 from verify.syntax import load_text
 from verify.unbounded import Tried, guesses, prove_unbounded
+from verify.universal import THREAD
 
 HEAD = """
 struct task { spinlock_t l; u8 x : 2; bool y; bool z; u8 w : 2; bool v; struct task *up; };
@@ -330,6 +334,19 @@ def test_an_object_that_is_not_there_has_no_clause_that_is_true() -> None:
     of = views(made((TRUE, ())))
     found = [clause for clause in clauses(of, initial(of)) if clause.cls == "obj" and not clause.thread]
     assert [clause.body.right for clause in found if isinstance(clause.body, Binary)] == [Const(0)]
+
+
+@pytest.mark.parametrize("domain", [Range(0, 9), Range(-(1 << 31), (1 << 31) - 1), Range(0, (1 << 64) - 1)], ids=str)
+@pytest.mark.parametrize("held", [{0}, {3}, {0, 9}, {0, 1, 4, 6, 7}, {2, 3, 9}], ids=str)
+def test_what_a_variable_never_holds_is_said_of_domains_of_any_size(domain: Range, held: set[int]) -> None:
+    stores = (Update(Global("n"), Const(value)) for value in sorted(held)[1:])
+    system = made(*((TRUE, (store,)) for store in stores))
+    of = views(replace(system, globals=(*system.globals, Var("n", domain, min(held)))))
+    said = next(c.body for c in clauses(of, initial(of)) if c.thread and c.locations is None)
+    inst = instance(system, 1)
+    state = dict.fromkeys(inst.slots(), 0)
+    bound = {THREAD: 1}
+    assert held == {n for n in range(10) if evaluate(said, Context(inst, {**state, Slot("", 0, "n"): n}, 1, bound))}
 
 
 # ---- few cells -----------------------------------------------------------------------------------
