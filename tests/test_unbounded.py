@@ -224,9 +224,32 @@ def test_a_small_system_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     system, prop = question(LOCKED, NO_Y)
     tried, guess = Tried(), Guess(frozenset({("task", "y")}))
     first = attempt(system, prop, [guess], tried=tried)
-    assert first == "a view of one thread and one object violates the property"
+    assert first == SPOILED
     monkeypatch.setattr("verify.unbounded.prove_small", lambda *_, **__: pytest.fail("it is known already"))
     assert attempt(system, prop, [guess], tried=tried) == first
+
+
+SPOILED = "a run of the small system violates the property"
+SEEN = "a view of one thread and one object violates the property"
+TWO = "forall (struct task *s, struct task *t) s == t || !(s->y && t->y)"
+
+
+@pytest.mark.parametrize(
+    ("code", "prop", "why"),
+    [
+        ("current->y = true;", NO_Y, SPOILED),
+        ("current->w = nondet();", "forall (struct task *t) t->w < 3", SPOILED),
+        ("current->y = true;", TWO, "Z3 did not discharge `safety x 1`"),  # and where: worth the time
+    ],
+)
+def test_a_short_run_spoils_a_proof_about_one_object(code: str, prop: str, why: str) -> None:
+    system, inv = question(code, prop)
+    assert attempt(system, inv, list(guesses(system, inv))[:1]) == why
+
+
+def test_views_are_asked_where_a_step_has_too_many_choices_to_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.unbounded.CHOICES", 3)
+    assert attempt(*question("current->w = nondet();", "forall (struct task *t) t->w < 3")) == SEEN
 
 
 def test_reasons_for_no_proof() -> None:
@@ -237,8 +260,7 @@ def test_reasons_for_no_proof() -> None:
     assert attempt(*question("current->y = true; current->z = true;", odd.replace("exists", "(exists") + ")")) == (
         "Z3 did not discharge `safety`"
     )
-    two = "forall (struct task *s, struct task *t) s == t || !(s->y && t->y)"
-    assert attempt(*question("current->y = true;", two)) == "Z3 did not discharge `safety x 1`"
+    assert attempt(*question("current->y = true;", TWO)) == "Z3 did not discharge `safety x 1`"
 
 
 def test_without_passes_the_system_stays_as_it_is() -> None:
