@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import settings
 pytest_plugins = ["pytester"]
 
 collect_ignore_glob = ["golden/*"]  # input of the parser's tests, not claims
+
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kcverify-")  # what is kept is kept for one run of the tests
 
 settings.register_profile("the same everywhere", derandomize=True, deadline=None)
 settings.load_profile("the same everywhere")

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from verify.engine.search import search
-from verify.instances import instance
+from verify.instances import exact_tasks, instance
 from verify.lower import lower
 from verify.lower.claims import property_of
 from verify.redundancy.bench import claim_about
@@ -89,16 +89,18 @@ def program(seed: int, folder: Path) -> Program:
     return load(path)
 
 
-def by_search(made: Program) -> Mapping[frozenset[str], bool]:
+def by_search(made: Program, invariant: str = "safe") -> Mapping[frozenset[str], bool]:
     """Whether the invariant holds with up to three tasks, for every set of removed checks and locks."""
     names = [guard.name for guard in made.guards.values() if guard.kind in ("check", "lock")]
-    claim = claim_about("safe", "system")
+    claim = claim_about(invariant, "system")
     found: dict[frozenset[str], bool] = {}
     for size in range(len(names) + 1 if names else 0):
         for removed in map(frozenset, combinations(names, size)):
             lowered = lower(made, "system", removed=removed)
             prop = property_of(claim, made, lowered)
-            found[removed] = all(search(instance(lowered.system, n), prop).trace is None for n in TASKS)
+            exact = exact_tasks(lowered.system)
+            sizes = TASKS if exact is None else (exact,)
+            found[removed] = all(search(instance(lowered.system, n), prop).trace is None for n in sizes)
             if not removed and not found[removed]:
                 return found
     return found

@@ -40,6 +40,7 @@ SMALL = ("peterson.kc", "ticket_broken.kc", "without_lock.kc")
 GRAPHS = (
     ("philosophers.kc", 2), ("double_checked_broken.kc", 2), ("readers_writers.kc", 2), ("test_and_set.kc", 3),
     ("refcount_broken.kc", 1), ("rcu.kc", 1), ("fix.kc", 1), ("core.kc", 2),
+    ("races/cve_2019_11815_rds/vulnerable.kc", 3),
 )  # fmt: skip
 
 

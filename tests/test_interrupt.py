@@ -20,7 +20,7 @@ DRIVER = """
 import signal, sys, time
 from pathlib import Path
 from tests.handmade import fake_judge
-from verify import api
+from verify import answering, api
 from verify.cli import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
@@ -33,7 +33,7 @@ def judge_of(selection, options, report):
         return fake_judge(claim)
     return judge
 
-api.judge_of = judge_of
+answering.judge_of = judge_of
 api.cores = lambda: CORES
 sys.exit(main(sys.argv[1:]))
 """

@@ -51,7 +51,7 @@ def test_a_claim_has_the_fields_of_the_contract() -> None:
         "scope": {"tasks": "any", "steps": "any"}, "engine": "views", "seconds": 12.0, "trace": None,
         "difference": None,
         "invariant_found": ["!a || !b"], "certificate": "a.json", "trace_file": None, "reason": "", "shown": "",
-        "why": None, "cti": None,
+        "why": None, "cti": None, "toothless": [],
     }
 
 

@@ -6,9 +6,13 @@ import pytest
 
 from verify.engine.search import search
 from verify.instances import instance
+from verify.ir import Const, Me
 from verify.lower import lower
 from verify.lower.claims import invariant
+from verify.lower.effects import BIG_LOCK
+from verify.lower.without import without
 from verify.syntax import load_text
+from verify.syntax.check.again import problems
 
 TEXT = """
 struct task { spinlock_t l; u8 x; };
@@ -76,8 +80,8 @@ def test_a_removed_lock_takes_its_releases_with_it_and_no_others(lock: str) -> N
 
 def test_labels_stay_where_a_guard_is_removed() -> None:
     program = load_text(TEXT)
-    without = lower(program, "system", removed=frozenset({"user.set"}))
-    assert without.labels.keys() == lower(program, "system").labels.keys()
+    low = lower(program, "system", removed=frozenset({"user.set"}))
+    assert low.labels.keys() == lower(program, "system").labels.keys()
 
 
 OPTIONAL = ("user.lock", "user.again", "user.check", "user.set", "user.bar", "user.inner")
@@ -123,3 +127,12 @@ def test_labels_stay_where_a_guard_is_optional() -> None:
     program = load_text(TEXT)
     optional = lower(program, "system", optional=frozenset(OPTIONAL))
     assert optional.labels.keys() == lower(program, "system").labels.keys()
+
+
+@pytest.mark.parametrize("gone", [(), ("user.big",)])
+def test_the_outer_of_two_of_the_big_kernel_lock_takes_its_own_release(gone: tuple[str, ...]) -> None:
+    program = load_text(TEXT)
+    assert not problems(without(program, gone))
+    low = lower(program, "system", removed=frozenset(gone))
+    taken = [u for action in low.system.actions for u in action.updates if u.place == BIG_LOCK]
+    assert {u.value for u in taken} == {Me(), Const(0)}

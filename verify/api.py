@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from verify.report.diff import DiffResult
     from verify.report.inductive import InductiveResult
     from verify.report.redundancy import RedundancyResult
+    from verify.report.teeth import TeethResult
     from verify.report.writers import WritersResult
     from verify.syntax.ast import ClaimDecl
 
@@ -68,6 +69,7 @@ __all__ = [
     "redundant_file",
     "select",
     "tasks_from",
+    "teeth_file",
     "tlc_file",
     "versions",
     "writers_file",
@@ -121,6 +123,28 @@ def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]
     for place, claim in enumerate(claims):
         outcome = known.get(place)
         yield outcome if isinstance(outcome, ClaimResult) else conclude(claim, stopped, seconds=0.0)
+
+
+# ---- mutants -------------------------------------------------------------------------------------
+
+
+def teeth_file(path: str, options: Options, *, hear: Hear = silent, at_once: int = 1) -> TeethResult:
+    """Change the program of a file in one place after the other, and say which changes its claims notice.
+
+    `options.budget` is for all of it. Errors of the input and an interrupt are part of the answer.
+    """
+    from verify.report.teeth import TeethResult  # noqa: PLC0415 - only with that command
+    from verify.teeth import Teeth, bite  # noqa: PLC0415 - the same
+
+    teeth = None
+    try:
+        teeth = Teeth(select(path, options), options)
+        bite(teeth, hear=hear, at_once=at_once)
+    except InputError as error:
+        return TeethResult(path, errors=error.diagnostics)
+    except KeyboardInterrupt:
+        return TeethResult(path, interrupted=True) if teeth is None else teeth.result(interrupted=True)
+    return teeth.result()
 
 
 # ---- stores --------------------------------------------------------------------------------------
@@ -273,14 +297,17 @@ def assumptions_file(
 # ---- guards --------------------------------------------------------------------------------------
 
 
-def redundant_file(
-    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1
-) -> RedundancyResult:
+def redundant_file(  # noqa: PLR0913 - what to ask, and how
+    path: str, options: Options, invariants: Sequence[str] = (), *, hear: Hear = silent, at_once: int = 1,
+    fresh: bool = False,
+) -> RedundancyResult:  # fmt: skip
     """Which guards of a file its invariants need, by default those that it makes claims about, in one of its systems.
 
-    Errors of the input and an interrupt are part of the answer.
+    What earlier runs found is asked again only if it is to be `fresh`. Errors of the input and an interrupt are part of
+    the answer.
     """
-    from verify.redundancy.study import answers, study  # noqa: PLC0415 - only with that command
+    from verify.kept import kept_answers  # noqa: PLC0415 - only with that command
+    from verify.redundancy.study import answers, certified, plain_row, study  # noqa: PLC0415 - only with that command
     from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
 
     start = time.perf_counter()
@@ -288,8 +315,12 @@ def redundant_file(
     asked, interrupted = None, False
     try:
         asked = study(select(path, options), options, invariants)
-        with closing(answers(asked, hear=hear, at_once=at_once)) as each:
+        with closing(answers(asked, None if fresh else kept_answers(os.environ), hear=hear, at_once=at_once)) as each:
             found.extend(each)
+        if options.certificates is not None:
+            for place, one in enumerate(found):
+                if isinstance(one, About):
+                    found[place] = certified(asked, one, hear=hear, at_once=at_once)
     except InputError as error:
         return RedundancyResult(path, versions(), errors=error.diagnostics)
     except KeyboardInterrupt:
@@ -298,8 +329,9 @@ def redundant_file(
         return RedundancyResult(path, versions(), interrupted=True)
     about = {one.invariant: one for one in found if isinstance(one, About)}
     rows = {one.name: one for one in found if isinstance(one, GuardRow)}
+    names = [name for name in asked.selection.program.guards if name in (*asked.guards, *asked.fixed)]
     return RedundancyResult(
-        path, versions(), asked.system, (), tuple(rows[name] for name in asked.guards if name in rows),
+        path, versions(), asked.system, (), tuple(rows.get(name) or plain_row(asked, name) for name in names),
         tuple(about[name] for name in asked.invariants if name in about), interrupted, time.perf_counter() - start,
     )  # fmt: skip
 

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "bfs", "views", "chc", "bmc"]
 Variant = tuple[str, frozenset[str], frozenset[str]]  # a system, guards taken out, guards that may be there or not
-NOT_HERE = "not decided by this engine"
 NOT_YET = "not decided here; `verify tlc` checks it, for a fixed number of tasks"
 UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
-    **dict.fromkeys(("minimal",), NOT_HERE), **dict.fromkeys(BY_TLC, NOT_YET),
+    **dict.fromkeys(BY_TLC, NOT_YET),
 }
 SEEN = frozenset({"writers", "race_free"})  # claims about what a system shows only where it is asked for
 BOUNDED = 3  # tasks that are looked at where any number is asked for
@@ -126,16 +125,20 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
     def judge(claim: ClaimDecl) -> Judgement:
         bench.starts[claim.name] = time.monotonic()
         found = decided(claim)
-        idle = idle_writers(claim, selection.program)
-        return found._replace(unreached=bench.unreached(claim, found.verdict), idle=idle)
+        return found._replace(
+            unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
+            idle=idle_writers(claim, selection.program),
+        )  # fmt: skip
 
     def decided(claim: ClaimDecl) -> Judgement:
         if claim.kind in UNDECIDED:
             return Judgement(Unknown(UNDECIDED[claim.kind], "", ""))
+        if claim.kind == "minimal":
+            return minimal(claim)
+        return proved_together(claim, bench.unit(claim)) or separately(claim)
+
+    def separately(claim: ClaimDecl) -> Judgement:
         group, gone = bench.unit(claim), frozenset(removed(claim))
-        proof = proved_together(claim, group)
-        if proof is not None:
-            return proof
         question = bench.question(claim, gone)
         if claim.kind == "deadlock_free":
             question = deadlock_question(question)
@@ -147,6 +150,21 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
             return bench.told_apart(claim, known[key], question, exact=exact)
         prop = None if claim.kind == "deadlock_free" else question.prop
         return Judgement(known[key], prop, exact, why=bench.why(claim, known[key], question))
+
+    def minimal(claim: ClaimDecl) -> Judgement:
+        """Whether the guards are enough, all other checks and locks removed, and none of them can go."""
+        others = bench.others(claim)
+        enough = separately(replace(claim, kind="prove", targets=(), without=(*claim.without, *others)))
+        if not isinstance(enough.verdict, Proved):
+            return enough._replace(lacking=others if isinstance(enough.verdict, Refuted) else ())
+        spare = list[str]()
+        for guard in claim.targets:
+            less = separately(replace(claim, kind="necessary", targets=(guard,), without=(*claim.without, *others)))
+            if isinstance(less.verdict, Unknown):
+                reason = f"whether `{guard}` can go: {less.verdict.reason}"
+                return Judgement(Unknown(reason, less.verdict.shown, less.verdict.engine))
+            spare += [guard] if isinstance(less.verdict, Proved) else []
+        return enough._replace(verdict=replace(enough.verdict, basis=None), together=(), spare=tuple(spare))
 
     return judge
 
@@ -163,6 +181,17 @@ class _Bench:
     starts: dict[str, float] = field(default_factory=dict)  # when a claim was taken up
     never: dict[tuple[str, frozenset[str], tuple[str, ...]], bool] = field(default_factory=dict)  # guards reached
     reasons: dict[tuple[int, Expr], Explanation] = field(default_factory=dict)  # by proof and property
+
+    def others(self, claim: ClaimDecl) -> tuple[str, ...]:
+        """The checks and locks of the system besides those that the claim names."""
+        program = self.selection.program
+        gone = {*claim.targets, *removed(claim)}
+        labels = self.selection.lower((self.selection.system(claim), frozenset(removed(claim)), frozenset())).labels
+        return tuple(
+            guard.name
+            for guard in program.guards.values()
+            if guard.kind in ("check", "lock") and guard.name not in gone and labels.get(guard.name)
+        )
 
     def why_together(self, claim: ClaimDecl, proof: Verdict, alike: Sequence[ClaimDecl]) -> Explanation | None:
         """Why a claim holds, one of several that share a proof."""
@@ -225,6 +254,17 @@ class _Bench:
             self.never[key] = never_reached(self.question(claim, gone), lowered, guards)
         return guards if self.never[key] else ()
 
+    def toothless(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
+        """The guards of the patch, if what is proved holds also without all of them."""
+        from verify.toothless import holds_all_the_same, patch  # noqa: PLC0415 - it imports the solver
+
+        if not isinstance(verdict, Proved) or self.options.engine != "auto":
+            return ()
+        guards = patch(claim, self.selection.program, default_system(self.selection.program))
+        if not guards or not holds_all_the_same(self.question(claim, frozenset(guards))):
+            return ()
+        return guards
+
     def unit(self, claim: ClaimDecl) -> Unit:
         """The claims that a claim shares its proof with."""
         return unit(claim, self.selection.claims, default_system(self.selection.program))
@@ -236,17 +276,29 @@ class _Bench:
 
     def question(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Question:
         """The question behind a claim, of the system without some guards and with others there or not."""
-        from verify.lower.claims import property_of  # noqa: PLC0415 - as above
-        from verify.question import Question  # noqa: PLC0415 - as above
+        return question_of(
+            self.selection, self.options, claim, self.memories[self.unit(claim)], self.tools, gone=gone,
+            optional=optional, report=self.report,
+        )  # fmt: skip
 
-        program, options = self.selection.program, self.options
-        lowered = self.lowered(claim, gone, optional)
-        tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
-        return Question(
-            lowered.system, property_of(claim, program, lowered), tasks, time.monotonic() + options.budget,
-            options.engine, self.report, options.reduce, options.slice, self.memories[self.unit(claim)],
-            self.tools, hunt=wants(claim) == "refuted",
-        )
+
+NONE: frozenset[str] = frozenset()
+
+
+def question_of(  # noqa: PLR0913 - what is asked, and what is known
+    selection: Selection, options: Options, claim: ClaimDecl, memory: Memory, tools: Tools, *,
+    gone: frozenset[str] = NONE, optional: frozenset[str] = NONE, report: Report = quiet,
+) -> Question:
+    """The question behind a claim, of the system without some guards and with others there or not."""
+    from verify.lower.claims import property_of  # noqa: PLC0415 - as above
+    from verify.question import Question  # noqa: PLC0415 - as above
+
+    lowered = selection.lower((selection.system(claim), gone, optional), compared(claim))
+    tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
+    return Question(
+        lowered.system, property_of(claim, selection.program, lowered), tasks, time.monotonic() + options.budget,
+        options.engine, report, options.reduce, options.slice, memory, tools, hunt=wants(claim) == "refuted",
+    )
 
 
 def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:

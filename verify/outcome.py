@@ -30,7 +30,10 @@ class Judgement(NamedTuple):
     together: tuple[ClaimDecl, ...] = ()  # the claims that the verdict is a proof of, if one does for several
     why: Explanation | None = None  # a proof for any number of tasks, explained
     unreached: tuple[str, ...] = ()  # the guards that the claim is about, if no run comes to any of them
+    toothless: tuple[str, ...] = ()  # the guards of the patch, if what is proved holds also without all of them
     difference: Difference | None = None  # between the outcomes that the claim compares, in the last state of the run
+    spare: tuple[str, ...] = ()  # of guards that are enough together: those that can go alone
+    lacking: tuple[str, ...] = ()  # of guards that are not: the others, all removed
     idle: tuple[str, ...] = ()  # the functions that a claim lists as writers, without a store in their text
 
 
@@ -38,7 +41,7 @@ def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact, _, why, unreached, difference, idle = judgement
+    verdict, prop, exact, _, why, unreached, toothless, difference, spare, lacking, idle = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
@@ -53,11 +56,12 @@ def conclude(
         case Proved(scope, invariant, cti=cti):
             found = (tuple(why.sentences) if why else tuple(invariant.summary)) or None
             short = any_asked and not exact and scope.tasks is not None
-            good = None if short else wants(claim) == "proved"
+            good = None if short else wants(claim) == "proved" and not spare
             reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
+            reason = f"not minimal: `{', '.join(spare)}` can go" if spare else reason
             return replace(
                 result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason, why=why,
-                cti=cti if short else None,
+                cti=cti if short else None, toothless=toothless,
             )  # fmt: skip
         case Refuted(scope, trace):
             trace = to_first_violation(trace, prop)
@@ -65,6 +69,7 @@ def conclude(
             good = wants(claim) == "refuted"
             return replace(
                 result, verdict="refuted", holds=good, scope=scope, trace=trace, broken=prop, difference=difference,
+                removed=(*result.removed, *lacking),
             )  # fmt: skip
         case Unknown(reason, shown, cti=cti):
             return replace(result, reason=reason, shown=shown, cti=cti)

@@ -93,6 +93,14 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
     return any_number(whole, rungs, share(whole.deadline, MOST))
 
 
+def soon_refuted(question: Question, scenarios: int) -> Refuted | None:
+    """A refutation by a run of one of so many scenarios, the likeliest, if there is one."""
+    found = hunt(question, question.deadline, scenarios)
+    if found is None or question.deadlock:
+        return found
+    return _shortened(question, found)
+
+
 def deadlock_question(question: Question) -> Question:
     """The question whether threads can get stuck, asked of the system reduced as far as deadlocks allow."""
     system = reduce(question.system, None, deadlocks=True) if question.reduce else question.system

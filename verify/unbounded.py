@@ -60,6 +60,7 @@ class Tried:
     outcomes: dict[object, tuple[Proved | str, Small]] = field(default_factory=dict)
     failed: Failed | None = None  # the last that a finder found and the judge did not accept
     wide: bool = False  # some variable of some of them has more values than views tell apart
+    closed: bool = False  # whether nothing is tried that is not among the outcomes
 
 
 def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
@@ -87,17 +88,29 @@ def prove_unbounded(  # noqa: PLR0913 - what to prove, and how far to go
 
 def _outcome(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
     """What comes of the small system, which may be known from another that is like it."""
-    mark = (
-        small.system.created, small.guess.places, small.guess.counts, fingerprint(small.system, small.prop),
-        locations_in_order(small.system) if small.guess.places or small.guess.counts else (),
-    )  # fmt: skip
+    mark = _mark(small)
     before = tried.outcomes.get(mark)
+    if before is None and tried.closed:
+        return "it was not tried"
     outcome, alike = before or (prove_small(small, tried, deadline=deadline, report=report), small)
     if isinstance(outcome, Proved) or time.monotonic() <= deadline:  # with more time there may be a proof
         tried.outcomes[mark] = outcome, alike
     if isinstance(outcome, Proved) and outcome.basis is not None:
         return replace(outcome, basis=basis_of(small, _moved(outcome.basis.clauses, alike.system, small.system)))
     return outcome
+
+
+def _mark(small: Small) -> object:
+    """What is the same of small systems to which the same happens."""
+    return (
+        small.system.created, small.guess.places, small.guess.counts, fingerprint(small.system, small.prop),
+        locations_in_order(small.system) if small.guess.places or small.guess.counts else (),
+    )  # fmt: skip
+
+
+def remember(tried: Tried, small: Small, proof: Proved) -> None:
+    """Add a small system that is proved to what was tried."""
+    tried.outcomes[_mark(small)] = proof, small
 
 
 def basis_of(small: Small, clauses: Sequence[Clause]) -> Basis:

@@ -30,6 +30,7 @@ from verify.certificates.statement import (
     is_bundled,
     place_of,
     proved,
+    redundancies,
     source_files,
     statement,
     text_hash,
@@ -112,7 +113,10 @@ def _check(found: Certificate, folder: Path, tools: Tools) -> Met:
     if found.scope != Scope("any", "any"):
         raise BadCertificateError("its scope is not any number of tasks and steps")
     program = _program(found, folder, tools)
-    claims = by_name([adapted(claim, found.given.system, found.given.without) for claim in program.claims])
+    claims = by_name([
+        *(adapted(claim, found.given.system, found.given.without) for claim in program.claims),
+        *redundancies(program, found.statement.claims),
+    ])
     about = _about(found, program, claims)
     key = (id(program), found.claim.system, found.statement, found.basis, found.lines, found.clauses)
     if key not in tools.proofs:

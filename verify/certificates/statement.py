@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from verify.certificates.form import Claimed, File, Statement
+from verify.lower.claims import BUILT_IN
 from verify.lower.small import Guess, Passes, Small, small_for_proof
 from verify.outcome import assumed, removed, subjects, wants
 from verify.resources import specs_root
+from verify.source import NOWHERE
 
 if TYPE_CHECKING:
     from verify.lower import Lowered
     from verify.syntax.ast import ClaimDecl
     from verify.syntax.program import Program
+
+
+REDUNDANT = re.compile(r"redundant ([\w.]+) for (\w+)(?: in (\w+))?(?: without ([\w., ]+))?")  # the name of a claim
 
 
 def source_files(program: Program, main: str) -> tuple[File, ...]:
@@ -61,6 +67,26 @@ def statement(program: Program, claims: Sequence[ClaimDecl]) -> Statement:
     about = tuple(claim.invariant for claim in subjects(claims) if claim.invariant)
     together = len(claims) > 1
     return Statement(names, about, () if together else gone, gone if together else (), assumed(program, gone))
+
+
+def redundancies(program: Program, names: Sequence[str]) -> Iterator[ClaimDecl]:
+    """The claims of these names that a guard is redundant, which a source need not make to be asked about them.
+
+    Names that speak of what the program has not are left out.
+    """
+    from verify.syntax.ast import ClaimDecl  # noqa: PLC0415 - the parser takes long to import
+
+    removable = {guard.name for guard in program.guards.values() if guard.kind != "none"}
+    gone = removable | set(program.assumptions)
+    for name in names:
+        found = REDUNDANT.fullmatch(name)
+        if found is None:
+            continue
+        guard, invariant, system, without = found.groups()
+        removed = tuple(without.split(", ")) if without else ()
+        known = guard in removable and set(removed) <= gone and (system is None or system in program.systems)
+        if known and (invariant in program.invariants or invariant in BUILT_IN):
+            yield ClaimDecl("redundant", invariant, (guard,), system=system, without=removed, span=NOWHERE)
 
 
 def claimed(claim: ClaimDecl, system: str) -> Claimed:

@@ -17,6 +17,7 @@ from verify.cli.diff import diff
 from verify.cli.export import export
 from verify.cli.prove import prove
 from verify.cli.redundant import redundant
+from verify.cli.teeth import teeth
 from verify.cli.tlc import tlc
 from verify.cli.writers import writers
 
@@ -36,6 +37,10 @@ DIFF_EPILOG = (
 EXPORT_EPILOG = (
     "Exit codes: 0 the files are written, 2 usage, syntax or type error, 3 some proof is missing, 70 internal error, "
     "130 interrupted."
+)
+TEETH_EPILOG = (
+    "Exit codes: 0 it is known of every change whether a claim notices it, 2 usage, syntax or type error, 3 of some it "
+    "is not known, 70 internal error, 130 interrupted."
 )
 ASSUMPTIONS_EPILOG = (
     "Exit codes: 0 all is decided, 2 usage, syntax or type error, 3 something is unknown, 70 internal error, "
@@ -60,6 +65,7 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=DIFF_EPILOG)(diff)
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command(epilog=REDUNDANT_EPILOG)(redundant)
+app.command(epilog=TEETH_EPILOG)(teeth)
 app.command(epilog=TLC_EPILOG)(tlc)
 app.command(epilog=WRITERS_EPILOG)(writers)
 app.command(epilog=ASSUMPTIONS_EPILOG)(assumptions)

@@ -25,7 +25,11 @@ def redundant(  # noqa: PLR0913, PLR0917 - typer makes the options of the parame
         list[str] | None, typer.Option("-D", metavar="NAME=VALUE", help="Define a macro; repeatable.")
     ] = None,
     tasks: Annotated[str, typer.Option(metavar="any|N", help="How many tasks there are.")] = "any",
-    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each question.")] = 60.0,
+    budget: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time for each question.")] = 30.0,
+    certificates: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write what proves guards redundant to DIR.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use no answers of earlier runs, and keep none.")] = False,  # noqa: FBT002 - a flag
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> int:
     """Say which guards of FILE.kc its invariants need: each alone, and every set of checks and locks."""
@@ -34,10 +38,10 @@ def redundant(  # noqa: PLR0913, PLR0917 - typer makes the options of the parame
 
     options = Options(
         without=tuple(without or ()), defines=definitions(define or ()), system=system, tasks=tasks_of(tasks),
-        budget=budget,
+        budget=budget, certificates=certificates,
     )
     meter = Meter(sys.stderr)
-    result = redundant_file(file, options, about or (), hear=meter, at_once=cores())
+    result = redundant_file(file, options, about or (), hear=meter, at_once=cores(), fresh=fresh)
     meter.clear()
     if as_json:
         sys.stdout.buffer.write(f"{redundancy_text(result)}\n".encode())

@@ -10,12 +10,13 @@ from verify.answering import judgements
 from verify.comparing.behaviour import Hints, behaviour
 from verify.comparing.claims import HOLD, Version, in_common, key, statement
 from verify.comparing.texts import texts
+from verify.diagnostics import InputError
 from verify.judging import Options, Selection, default_system
 from verify.outcome import adapted, removed
 from verify.report.diff import DiffResult, Row, Texts
 from verify.report.result import ClaimResult
 from verify.schedule import Hear, silent
-from verify.selecting import find, select
+from verify.selecting import find, problem, select
 from verify.syntax import parse_file
 from verify.syntax.ast import ClaimDecl
 
@@ -82,4 +83,6 @@ def _judged(
 
 def _version(file: str, options: Options) -> Version:
     selection = select(file, Options(defines=options.defines, system=options.system))
+    if not selection.program.systems:
+        raise InputError([problem("KC164", "the file has no system", selection.file)])
     return Version(file, parse_file(find(file), defines=options.defines), selection.program)

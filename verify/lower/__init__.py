@@ -50,7 +50,7 @@ from verify.lower.single import with_single_steps
 from verify.lower.statements import statement
 from verify.lower.stores import Ends, key_of_target, with_ends
 from verify.lower.uniprocessor import on_one_cpu
-from verify.lower.without import switch, without
+from verify.lower.without import refuse_unbalanced, switch, without
 from verify.syntax import ast
 from verify.syntax.program import Program
 from verify.syntax.types import Bool, Int, Lock, Struct, Type
@@ -89,6 +89,8 @@ def lower(  # noqa: PLR0913 - what of a program to take
     """
     assumed = [decl for name, decl in program.assumptions.items() if name not in removed | optional]
     guards = [sorted(name for name in names if name in program.guards) for names in (removed, optional, switched)]
+    for together in (guards[0], *([name] for names in guards[1:] for name in names)):
+        refuse_unbalanced(program, together)
     program = with_single_steps(without(program, *guards), assumed)
     declared = program.systems[system]
     statics = _statics(program)

@@ -10,7 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from verify.diagnostics import Diagnostic, InputError
 from verify.syntax import ast
+from verify.syntax.check.again import problems
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.program import Program
 from verify.syntax.types import INT, Bool, Pointer, Struct
@@ -45,13 +47,28 @@ def without(
     return replace(program, functions=functions)
 
 
+def refuse_unbalanced(program: Program, removed: Iterable[str]) -> None:
+    """Raise InputError if locks do not balance without these guards: threads would stop where they release them.
+
+    So it is where another function releases what the guard takes, or where one release is of several acquires.
+    """
+    locks = [name for name in removed if program.guards[name].kind == "lock"]
+    found = problems(without(program, locks)) if locks else []
+    if found:
+        named = " and ".join(f"`{name}`" for name in locks)
+        message = f"without {named}, locks do not balance: {found[0].message}"
+        hint = "take and release the lock in one function, and name each acquire that shares a release"
+        notes = (("this is what is wrong without it", found[0].span),)
+        raise InputError([Diagnostic("KC162", message, program.guards[locks[0]].span, notes=notes, hint=hint)])
+
+
 def _change(function: ast.FunctionDecl, label: str, lock: bool, how: Edit) -> ast.FunctionDecl:  # noqa: FBT001 - private
     statements = list[ast.Stmt]()
     _collect(function.body, statements)
     found = next(s for s in statements if isinstance(s, ast.Labeled) and s.label == label)
     drop = {id(found)}
     if lock:
-        drop |= {id(release) for release in _releases(statements, _call(found))}
+        drop |= {id(release) for taken in _taken(found) for release in _releases(statements, taken)}
 
     def edit(stmt: ast.Stmt) -> ast.Stmt:
         if id(stmt) not in drop:
@@ -69,12 +86,12 @@ def _emptied(stmt: ast.Stmt) -> ast.Stmt:
         case ast.If():
             return replace(stmt, cond=replace(FALSE, span=stmt.cond.span))
         case ast.Do(expr=ast.Call(kind="primitive", args=(lock, *_)) as call) if PRIMITIVES[call.callee].lock:
-            return ast.Empty((PRIMITIVES[call.callee].lock, _lock_name(lock)), span=stmt.span)
+            return ast.Empty((PRIMITIVES[call.callee].lock, lock_name(lock)), span=stmt.span)
         case _:
             return ast.Empty(span=stmt.span)
 
 
-def _lock_name(lock: ast.Expr) -> str:
+def lock_name(lock: ast.Expr) -> str:
     """What claims call a lock; empty where that depends on how control comes there."""
     match lock:
         case ast.Unary("&", ast.Member(ast.ExprNode(type=Pointer(Struct(struct)) | Struct(struct)), field)):
@@ -109,7 +126,7 @@ def _switched(name: str, stmt: ast.Stmt) -> ast.Stmt:
 
 def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]:
     """The releases of the lock that `taken` takes: those after it, before it is taken again."""
-    after = False
+    after, inner = False, 0  # how often the big lock, which nests, is taken once more
     for stmt in statements:
         match stmt:
             case ast.Do(expr=ast.Call(kind="primitive") as call) if PRIMITIVES[call.callee].lock:
@@ -117,19 +134,31 @@ def _releases(statements: list[ast.Stmt], taken: ast.Call) -> Iterable[ast.Stmt]
                 if call is taken:
                     after = True
                 elif after and same and PRIMITIVES[call.callee].lock == "acquire" and not taken.args:
-                    continue  # the big lock nests
+                    inner += 1
                 elif after and same and PRIMITIVES[call.callee].lock == "acquire":
                     return
                 elif after and same and PRIMITIVES[call.callee].lock == "release":
-                    yield stmt
+                    if not inner:
+                        yield stmt
+                    inner = max(0, inner - 1)
 
 
-def _call(stmt: ast.Stmt) -> ast.Call:
+def matching(function: ast.FunctionDecl, taken: ast.Call) -> Iterable[ast.Stmt]:
+    """The releases that go with a call that takes a lock, if that is removed."""
+    statements = list[ast.Stmt]()
+    _collect(function.body, statements)
+    return _releases(statements, taken)
+
+
+def _taken(stmt: ast.Stmt) -> Iterable[ast.Call]:
+    """The call that takes the lock; none where another label of the statement has been removed with it."""
     match stmt:
-        case ast.Labeled(body=body):
-            return _call(body)
+        case ast.Labeled(body=body) | ast.Choose((body, *_)) | ast.If(then=body):
+            yield from _taken(body)
         case ast.Do(expr=ast.Call() as call):
-            return call
+            yield call
+        case ast.Empty():
+            return
         case _:
             raise AssertionError("a guard of kind lock is a call")
 

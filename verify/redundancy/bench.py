@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 
 from verify.any_number import any_number
 from verify.engine.verdict import Proved, Report, Verdict
@@ -12,15 +13,16 @@ from verify.ir import Expr
 from verify.judging import BOUNDED
 from verify.lower import Lowered, lower
 from verify.lower.claims import property_of
+from verify.lower.members import rigid
 from verify.question import Memory, Question, Tools
 from verify.source import NOWHERE
-from verify.strategy import decide, proof_of
+from verify.strategy import decide
 from verify.syntax.ast import ClaimDecl
 from verify.syntax.program import Program
-from verify.unbounded import guesses
+from verify.unbounded import guesses, knowing
 
 Guards = frozenset[str]
-PENDING = 2  # guesses of what a proof has to know that know what threads are about to store
+GUESSES = 8  # of what a proof has to know
 MOST = 0.75  # of the time for a question, for these
 NONE: Guards = frozenset()
 
@@ -40,6 +42,7 @@ class Bench:
     tools: Tools = field(default_factory=Tools)
     lowered: dict[tuple[Guards, Guards, Guards], Lowered] = field(default_factory=dict)
     asked: dict[Guards, Verdict] = field(default_factory=dict)
+    first: int = 0  # of the guesses of what a proof has to know: those before it were too small
 
     def lower(self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE) -> Lowered:
         """The system, lowered once. Raises InputError if it cannot be."""
@@ -74,11 +77,15 @@ class Bench:
             self.asked[removed] = decide(self.question(removed, hunt=hunt))
         return self.asked[removed]
 
-    def together(self, optional: Guards) -> Proved | None:
-        """One proof for the program with each of these guards there or not, if one is soon found."""
-        question = self.question(optional=optional)
-        more = [guess for guess in guesses(question.system, question.prop) if guess.pending][:PENDING]
-        return proof_of(question, varied=True) or any_number(question, more, self.until(MOST))
+    def together(self, optional: Guards, removed: Guards = NONE) -> Proved | None:
+        """One proof for the program with each of these guards there or not, if one is soon found.
+
+        A lock is there in all of a run or in none of it: its releases go with it.
+        """
+        locks = frozenset(name for name in optional if self.program.guards[name].kind == "lock")
+        question = self.question(removed, optional - locks, locks)
+        known = (knowing(guess, rigid(question.system)) for guess in guesses(question.system, question.prop))
+        return any_number(question, islice(known, self.first, GUESSES), self.until(MOST))
 
     def property(self, lowered: Lowered) -> Expr:
         """What the claim says of a lowered system."""

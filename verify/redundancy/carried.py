@@ -7,41 +7,67 @@ every larger set of removed guards, unless it hinges on one of those (docs/seman
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
-from verify.ir import PC, Binary, Const, Expr, Field, Global, Ite, Quant, System, Unary
+from verify.ir import PC, Binary, Const, Expr, Field, Global, Ite, Local, Quant, Referenced, System, Unary
 from verify.lower import Lowered
 from verify.lower.simplify import parts
+from verify.lower.without import lock_name, matching
 from verify.redundancy.bench import Guards
 from verify.syntax import ast
-from verify.syntax.check.walk import expressions, statements, subexpressions
+from verify.syntax.check.walk import expressions, roots, statements, subexpressions
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.program import Program
+from verify.syntax.types import Pointer
 
+GOING = frozenset({"idle", "run", "end"})  # locations of threads without an error
 READS = frozenset({"READ_ONCE", "atomic_read", "test_bit", "sole"})  # primitives that change nothing
 
 
-def hinges(trace: Trace, lowered: Lowered, program: Program, prop: Expr, guards: Guards) -> Guards:
+def hinges(  # noqa: PLR0913, PLR0917 - a run, and what it is of
+    trace: Trace, lowered: Lowered, program: Program, system: str, prop: Expr, guards: Guards
+) -> Guards:
     """The guards among these, all in the program of the run, that the run may not go without."""
     inst = trace.instance
     slots = [Slot(THREAD, thread, PC) for thread in range(1, inst.tasks + 1)]
     been = {state[slot] for state in trace.states for slot in slots}
-    locks = free_of_locks(inst.system, prop)
+    delicate = _places_matter(trace, program, prop, been)
+    declared = program.systems[system]
+    locks = declared.cpus != 1 and free_of_locks(inst.system, prop)
+    asks = any(isinstance(part, Referenced) for step in trace.steps for part in parts(step.action.guard))
 
     def needed(guard: str) -> bool:
         if been.isdisjoint(lowered.labels.get(guard, frozenset())):
             return False
+        stmt = _labelled(program, guard)[1]
+        if delicate or (asks and _refers(stmt)):
+            return True
         match program.guards[guard].kind:
             case "check":
-                return not been.isdisjoint(lowered.fires.get(guard, frozenset())) or not _pure(program, guard)
+                return not been.isdisjoint(lowered.fires.get(guard, frozenset())) or not _pure(program, stmt)
             case "lock":
                 return not locks or _entangled(program, guard)
             case _:
                 return True
 
     return frozenset(filter(needed, guards))
+
+
+def _places_matter(trace: Trace, program: Program, prop: Expr, been: Collection[int]) -> bool:
+    """Whether it may matter where in a guard a thread stands: to the property, to an assumption, or at an error.
+
+    An error at a guard is not one of the program without it, and what an assumption says of held locks may keep a step
+    from being taken without the lock.
+    """
+    kinds = {trace.instance.system.locations[where].kind for where in been}
+    conds = [decl.cond for decl in program.assumptions.values() if decl.cond is not None]
+    return (
+        not kinds <= GOING
+        or any(isinstance(part, Local) for part in parts(prop))
+        or any(isinstance(part, ast.At | ast.Held) for cond in conds for part in subexpressions(cond))
+    )
 
 
 def free_of_locks(system: System, prop: Expr) -> bool:
@@ -84,12 +110,18 @@ def _statements(function: ast.FunctionDecl) -> Iterator[ast.Stmt]:
     return iter(()) if function.body is None else statements(function.body)
 
 
-def _pure(program: Program, guard: str) -> bool:
+def _pure(program: Program, stmt: ast.Stmt) -> bool:
     """Whether to evaluate the condition of a check changes nothing and waits for nothing."""
-    stmt = _labelled(program, guard)[1]
-    if not isinstance(stmt, ast.If):
-        return False
-    return not any(_acts(program, part) for part in subexpressions(stmt.cond))
+    return isinstance(stmt, ast.If) and not any(_acts(program, part) for part in subexpressions(stmt.cond))
+
+
+def _refers(stmt: ast.Stmt) -> bool:
+    """Whether a thread in this guard may refer to an object to which it else does not."""
+    return any(
+        (isinstance(part, ast.Member) and isinstance(part.type, Pointer))
+        or (isinstance(part, ast.Call) and part.kind != "primitive")
+        for root in roots(stmt) for part in subexpressions(root)
+    )  # fmt: skip
 
 
 def _acts(program: Program, expr: ast.Expr) -> bool:
@@ -110,14 +142,74 @@ def _loops(function: ast.FunctionDecl) -> bool:
 
 
 def _entangled(program: Program, guard: str) -> bool:
-    """Whether its releases may be those of another acquire too, or some lock can be tried without waiting."""
+    """Whether a step of a thread that does not wait for this lock may hinge on whether it is taken here.
+
+    It does not where every release of a lock that may be this one is of what the same function took by the same name.
+    """
     function, stmt = _labelled(program, guard)
     if not (isinstance(stmt, ast.Do) and isinstance(stmt.expr, ast.Call)):
         return True
-    lock = stmt.expr.args[:1]
-    taken = [c for c in _primitives(function) if PRIMITIVES[c.callee].lock == "acquire" and c.args[:1] == lock]
-    tried = (c for f in program.functions.values() for c in _primitives(f) if "trylock" in c.callee)
-    return len(taken) > 1 or any(tried)
+    taken = stmt.expr
+    calls = {
+        name: [c for c in _primitives(f) if PRIMITIVES[c.callee].lock and _maybe_same(c, taken)]
+        for name, f in program.functions.items()
+    }
+    every = [call for found in calls.values() for call in found]
+    own = [c for c in calls[function.name] if PRIMITIVES[c.callee].lock == "acquire"]
+    readers = sum(PRIMITIVES[c.callee].readers and PRIMITIVES[c.callee].lock == "acquire" for c in every)
+    slept = PRIMITIVES[taken.callee].sleeps and any(
+        c.callee == "lock_kernel" for f in program.functions.values() for c in _primitives(f)
+    )
+    return (
+        slept  # to wait for it lets go of the big kernel lock
+        or len(own) > 1
+        or (PRIMITIVES[taken.callee].readers and readers > 1)  # who is a reader twice is none after one release
+        or any("trylock" in c.callee for f in program.functions.values() for c in _primitives(f))
+        or any(not _paired(program.functions[name], found) for name, found in calls.items())
+    )
+
+
+def _maybe_same(one: ast.Call, other: ast.Call) -> bool:
+    """Whether two calls may be about one lock."""
+    if not one.args or not other.args:
+        return not one.args and not other.args
+    names = {lock_name(one.args[0]), lock_name(other.args[0])}
+    return len(names) == 1 or "" in names
+
+
+def _paired(function: ast.FunctionDecl, calls: Sequence[ast.Call]) -> bool:
+    """Whether the function itself took all that it releases, and calls it by a name that stays."""
+    releases = [c for c in calls if PRIMITIVES[c.callee].lock == "release"]
+    matched = {
+        id(release.expr)
+        for call in calls if PRIMITIVES[call.callee].lock == "acquire"
+        for release in matching(function, call) if isinstance(release, ast.Do)
+    }  # fmt: skip
+    return all(id(c) in matched and _stays(function, c) for c in releases)
+
+
+def _stays(function: ast.FunctionDecl, call: ast.Call) -> bool:
+    """Whether the lock of a call is the same one wherever the function says so."""
+    match call.args[:1]:
+        case ():
+            return True
+        case (ast.Unary("&", ast.Name(kind="global") | ast.Member(ast.Name(kind="object"))),):
+            return True
+        case (ast.Unary("&", ast.Member(ast.Name(kind="local", unique=name))),):
+            return name == "current" or not any(_moves(part, name) for part in _expressions(function))
+        case _:
+            return False
+
+
+def _moves(expr: ast.Expr, local: str) -> bool:
+    """Whether the expression may store to the local variable."""
+    match expr:
+        case ast.Assign(ast.Name(unique=name)) | ast.Unary("&", ast.Name(unique=name)):
+            return name == local
+        case ast.Call("put", (ast.Name(unique=name), *_)):
+            return name == local
+        case _:
+            return False
 
 
 def _primitives(function: ast.FunctionDecl) -> Iterator[ast.Call]:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
-from verify.redundancy.alone import Alone, look
 from verify.redundancy.bench import Bench, Guards
 from verify.redundancy.carried import hinges
+from verify.redundancy.singly import Singly, look
 from verify.smt.subsets import largest_outside
 
 MOST = 64  # sets that are asked for
@@ -75,12 +75,14 @@ class Lattice:
         )
 
 
-def explore(bench: Bench, universe: Sequence[str], known: Alone) -> Lattice:
+def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
     """Decide the invariant for every set of removed guards, beginning with what is known of each alone."""
     found = Lattice(universe)
     every = frozenset(universe)
-    for optional, proof in known.together:
-        found.add(frozenset(), every - optional, proof)
+    if known.proof is not None:
+        found.add(frozenset(), every - known.together, known.proof)
+    elif isinstance(known.whole, Proved):
+        found.add(frozenset(), every, known.whole)
     for guard in universe:
         verdict = known.verdicts.get(guard)
         if isinstance(verdict, Refuted):
@@ -93,25 +95,25 @@ def explore(bench: Bench, universe: Sequence[str], known: Alone) -> Lattice:
     return found
 
 
-def _ask(bench: Bench, removed: Guards, known: Alone, found: Lattice) -> None:
+def _ask(bench: Bench, removed: Guards, known: Singly, found: Lattice) -> None:
     """Decide at least this set, and as many more as the answer tells of."""
     every = frozenset(found.universe)
-    fewer = any(isinstance(cube.verdict, Refuted) and cube.least <= removed for cube in found.cubes)
-    by = known.sketch
-    if not fewer and (by is None or not by.breaks(removed)):
-        proof = bench.together(removed)
-        if proof is not None:
-            found.add(frozenset(), every - removed, proof)
-            return
     refuted = look(bench, removed)
     if refuted is None:
+        apart = removed - known.together
+        proof = bench.together(removed - apart, apart)
+        if proof is not None:
+            found.add(apart, every - removed, proof)
+            return
         verdict = bench.decide(removed)
         if not isinstance(verdict, Refuted):
             found.add(removed, every - removed, verdict)
             return
         refuted = verdict
-    least, refuted = _fewer(bench, removed, refuted, found)
-    found.add(least, _hinges(bench, least, refuted, every), refuted)
+    least, fewest = _fewer(bench, removed, refuted, found)
+    for guards, run in {least: fewest, removed: refuted}.items():  # without fewer, the run may hinge on one of these
+        if found.verdict(removed) is None:
+            found.add(guards, _hinges(bench, guards, run, every), run)
 
 
 def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> tuple[Guards, Refuted]:
@@ -129,4 +131,5 @@ def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> t
 
 def _hinges(bench: Bench, removed: Guards, refuted: Refuted, every: Guards) -> Guards:
     lowered = bench.lower(removed)
-    return hinges(refuted.trace, lowered, bench.program, bench.property(lowered), every - removed)
+    system = bench.claim.system or ""
+    return hinges(refuted.trace, lowered, bench.program, system, bench.property(lowered), every - removed)

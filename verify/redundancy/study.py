@@ -8,25 +8,36 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 
+from verify.answering import judgements
 from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Refuted, Unknown, Verdict
 from verify.instances import exact_tasks
 from verify.judging import Options, Selection, default_system
-from verify.lower.claims import BUILT_IN
+from verify.kept import Kept
+from verify.lower import lower
+from verify.lower.claims import BUILT_IN, invariant
+from verify.lower.comparison import differs_along
+from verify.lower.without import refuse_unbalanced
 from verify.outcome import Judgement, conclude
-from verify.redundancy.alone import Alone, alone
-from verify.redundancy.bench import NONE, Bench, claim_about
+from verify.redundancy.bench import NONE, Bench, Guards, claim_about
+from verify.redundancy.growing import grown
+from verify.redundancy.keeping import as_json, from_json, whole
 from verify.redundancy.lattice import Lattice, explore
-from verify.report.redundancy import About, Broken, Cell, Fires, GuardRow, Need
-from verify.report.result import ClaimResult
+from verify.redundancy.singly import Singly, singly
+from verify.report.difference import sentence
+from verify.report.json_object import difference_object, trace_object
+from verify.report.redundancy import About, Answer, Broken, Cell, Fires, GuardRow, Need
 from verify.schedule import Hear, Voice, silent
 from verify.selecting import problem
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl, ClaimKind
+from verify.syntax.program import Program
+from verify.unbounded import close_together
 from verify.workers import Send, can_fork, gather
 
 SETS = frozenset({"check", "lock"})  # of which sets are removed
-Unit = tuple[str, str]  # ("invariant", its name) or ("check", the guard)
+TIMES = 4  # the time for a question, for all about one invariant
+Unit = tuple[str, ...]  # ("invariant", its name, and those of others that are near to it) or ("check", the guard)
 Message = About | GuardRow | InputError | tuple[str, Progress]
 
 
@@ -39,6 +50,7 @@ class Study:
     system: str
     invariants: tuple[str, ...]
     guards: tuple[str, ...]  # those that threads of the system come to
+    fixed: tuple[str, ...] = ()  # locks among these that cannot be removed
 
 
 def study(selection: Selection, options: Options, invariants: Sequence[str]) -> Study:
@@ -58,19 +70,38 @@ def study(selection: Selection, options: Options, invariants: Sequence[str]) -> 
     about = tuple(dict.fromkeys(invariants)) or tuple(claimed) or tuple(program.invariants)
     labels = selection.lower((system, frozenset(options.without), NONE)).labels
     removable = (g for g in program.guards.values() if g.kind != "none" and g.name not in options.without)
-    return Study(selection, options, system, about, tuple(g.name for g in removable if labels.get(g.name)))
+    names = [g.name for g in removable if labels.get(g.name)]
+    fixed = tuple(name for name in names if not _balanced(program, name))
+    return Study(selection, options, system, about, tuple(name for name in names if name not in fixed), fixed)
 
 
-def answers(asked: Study, *, hear: Hear = silent, at_once: int = 1) -> Generator[About | GuardRow]:
+def _balanced(program: Program, guard: str) -> bool:
+    try:
+        refuse_unbalanced(program, [guard])
+    except InputError:
+        return False
+    return True
+
+
+def answers(
+    asked: Study, kept: Kept | None = None, *, hear: Hear = silent, at_once: int = 1
+) -> Generator[About | GuardRow]:
     """Yield what is found out of each invariant and each guard, in the order in which it is known.
 
-    Raises InputError for what cannot be lowered.
+    What is `kept` is not asked again, and what is decided is kept. Raises InputError for what cannot be lowered.
     """
     program = asked.selection.program
-    units: list[Unit] = [("invariant", name) for name in asked.invariants]
-    units += [("check", name) for name in asked.guards]
+    left: list[Unit] = [("invariant", name) for name in asked.invariants]
+    left += [("check", name) for name in asked.guards]
     found = list[About | GuardRow]()
     wrong = list[InputError]()
+    for asking in list(left) if kept else ():
+        known = from_json(kept.find(_key(asked, kept, asking))) if kept else None
+        if known is not None and _asking(known) == asking:
+            left.remove(asking)
+            yield replace(known, kept=True) if isinstance(known, About) else known
+    units = [("invariant", *near) for near in _near(asked, [unit[1] for unit in left if unit[0] == "invariant"])]
+    units += [unit for unit in left if unit[0] == "check"]
 
     def take() -> Unit | None:
         return units.pop(0) if units and not wrong else None
@@ -83,6 +114,8 @@ def answers(asked: Study, *, hear: Hear = silent, at_once: int = 1) -> Generator
                 hear(name, progress)
             case About() | GuardRow():
                 found.append(message)
+                if kept and whole(message):
+                    kept.keep(_key(asked, kept, _asking(message)), as_json(message))
 
     def ended(unit: Unit, death: str) -> None:
         if death:
@@ -105,12 +138,41 @@ def answers(asked: Study, *, hear: Hear = silent, at_once: int = 1) -> Generator
     yield from found
 
 
+def _key(asked: Study, kept: Kept, unit: Unit) -> str:
+    """All that the answer to a unit depends on, but for time."""
+    program, options = asked.selection.program, asked.options
+    return kept.key(
+        *unit, asked.system, *asked.guards, repr(sorted(options.without)), repr(sorted(options.defines.items())),
+        repr(options.tasks), *(part for source in program.sources for part in (source.path, source.text)),
+    )  # fmt: skip
+
+
+def _asking(found: About | GuardRow) -> Unit:
+    return ("invariant", found.invariant) if isinstance(found, About) else ("check", found.name)
+
+
 def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
     voice = Voice(lambda name, progress: send((name, progress)), unit[1])
     try:
-        send(_about(asked, unit[1], voice) if unit[0] == "invariant" else _row(asked, unit[1], voice))
+        if unit[0] == "check":
+            send(_row(asked, unit[1], voice))
+            return
+        for about in _about(asked, unit[1:], voice):
+            send(about)
     except InputError as error:
         send(error)
+
+
+def certified(asked: Study, about: About, *, hear: Hear = silent, at_once: int = 1) -> About:
+    """The same with a certificate of each guard that is redundant, where there is a proof for any number of tasks."""
+    claim = replace(claim_about(about.invariant, asked.system), kind="redundant", without=asked.options.without)
+    claims = {c.guard: replace(claim, targets=(c.guard,)) for c in about.cells if c.need == "redundant"}
+    selection = replace(asked.selection, claims=tuple(claims.values()))
+    results = judgements(selection, asked.options, hear=hear, at_once=at_once)
+    paths = {guard: result.certificate for guard, result in zip(claims, results, strict=True)}
+    return replace(
+        about, cells=tuple(replace(c, result=replace(c.result, certificate=paths.get(c.guard))) for c in about.cells)
+    )
 
 
 # ---- an invariant --------------------------------------------------------------------------------
@@ -120,28 +182,49 @@ def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) ->
     budget = asked.options.budget
     return Bench(
         asked.selection.program, claim, asked.options.tasks, frozenset(asked.options.without), budget,
-        time.monotonic() + 2 * budget, voice,
+        time.monotonic() + TIMES * budget, voice,
     )  # fmt: skip
 
 
-def _about(asked: Study, invariant: str, voice: Callable[[Progress], None]) -> About:
-    bench = _bench(asked, claim_about(invariant, asked.system), voice)
+def _near(asked: Study, invariants: Sequence[str]) -> list[list[str]]:
+    """The invariants, those together that hardly need to know more together than alone."""
+    gone = frozenset(asked.options.without)
+    lowered = asked.selection.lower((asked.system, gone, NONE))
+    props = {name: invariant(asked.selection.program, lowered, name) for name in invariants}
+    found: list[list[str]] = []
+    for name in invariants:
+        for near in found:
+            if close_together(lowered.system, [props[other] for other in (*near, name)]):
+                near.append(name)
+                break
+        else:
+            found.append([name])
+    return found
+
+
+def _about(asked: Study, invariants: Sequence[str], voice: Callable[[Progress], None]) -> Iterator[About]:
+    benches = [_bench(asked, claim_about(name, asked.system), voice) for name in invariants]
+    for name, bench, many in zip(invariants, benches, grown(benches, asked.guards), strict=True):
+        bench.deadline = time.monotonic() + TIMES * asked.options.budget
+        yield _one(asked, name, bench, many)
+
+
+def _one(asked: Study, invariant: str, bench: Bench, many: tuple[Guards, Proved] | None) -> About:
     program = asked.selection.program
-    known = alone(bench, asked.guards)
-    whole = known.whole or Unknown("out of time", "", "")
-    if not isinstance(whole, Proved):
-        return About(invariant, _concluded(bench, "prove", (), whole))
+    known = singly(bench, asked.guards, many)
+    if not isinstance(known.whole, Proved):
+        return About(invariant, _concluded(bench, "prove", (), known.whole))
     universe = tuple(name for name in asked.guards if program.guards[name].kind in SETS)
     sets = explore(bench, universe, known)
     cells = tuple(_cell(bench, known, name) for name in asked.guards)
     return About(
-        invariant, _concluded(bench, "prove", (), whole), cells, universe,
+        invariant, _concluded(bench, "prove", (), known.whole), cells, universe,
         tuple(tuple(name for name in universe if name in one) for one in sets.sufficient()),
         tuple(_jointly(bench, known, sets)), sets.whole,
     )  # fmt: skip
 
 
-def _cell(bench: Bench, known: Alone, guard: str) -> Cell:
+def _cell(bench: Bench, known: Singly, guard: str) -> Cell:
     match known.verdicts.get(guard, Unknown("out of time", "", "")):
         case Proved() as verdict:
             return Cell(guard, _short(bench, verdict) or "redundant", _concluded(bench, "redundant", (guard,), verdict))
@@ -157,7 +240,7 @@ def _short(bench: Bench, verdict: Proved) -> Need | None:
     return "unknown" if verdict.scope.tasks is not None and bench.tasks is None and not exact else None
 
 
-def _jointly(bench: Bench, known: Alone, sets: Lattice) -> Iterator[Broken]:
+def _jointly(bench: Bench, known: Singly, sets: Lattice) -> Iterator[Broken]:
     """The smallest sets of guards, each of them redundant alone, without which a run breaks the invariant."""
     for guards, run in sets.broken():
         if len(guards) > 1 and guards.isdisjoint(known.needed()):
@@ -165,26 +248,45 @@ def _jointly(bench: Bench, known: Alone, sets: Lattice) -> Iterator[Broken]:
             yield Broken(names, _concluded(bench, "necessary", names, run))
 
 
-def _concluded(bench: Bench, kind: ClaimKind, guards: tuple[str, ...], verdict: Verdict) -> ClaimResult:
+def _concluded(bench: Bench, kind: ClaimKind, guards: tuple[str, ...], verdict: Verdict) -> Answer:
     """The answer to the claim that these guards are redundant, or necessary."""
     claim = replace(bench.claim, kind=kind, targets=guards)
     lowered = bench.lower(frozenset(guards)) if isinstance(verdict, Refuted) else bench.lower()
     judgement = Judgement(verdict, bench.property(lowered), exact_tasks(lowered.system) is not None)
-    return conclude(claim, judgement, seconds=0.0, any_asked=bench.tasks is None)
+    result = conclude(claim, judgement, seconds=0.0, any_asked=bench.tasks is None)
+    trace = result.trace
+    return Answer(
+        result.verdict, result.scope.tasks if result.scope else None, None if trace is None else len(trace.steps),
+        result.engine, result.reason, None if trace is None else trace_object(trace),
+    )  # fmt: skip
 
 
 # ---- a guard -------------------------------------------------------------------------------------
 
 
-def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:
-    """What is to be said of a guard whatever the invariant: of a check, the shortest run in which it fires."""
+def plain_row(asked: Study, name: str) -> GuardRow:
+    """What is known of a guard before anything is asked."""
     guard = asked.selection.program.guards[name]
     line, _ = guard.span.source.position(guard.span.start)
-    row = GuardRow(name, guard.kind, f"{guard.span.source.path}:{line}")
-    if guard.kind != "check":
+    place = f"{guard.span.source.path}:{line}"
+    return GuardRow(name, guard.kind, place, fires="cannot be removed" if name in asked.fixed else "")
+
+
+def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:
+    """What is to be said of a guard whatever the invariant: of a check, a run in which it fires and what it costs."""
+    row = plain_row(asked, name)
+    if row.kind != "check":
         return row
     bench = _bench(asked, ClaimDecl("dead", targets=(name,), system=asked.system, span=NOWHERE), voice)
     verdict = bench.decide(hunt=True)
     result = _concluded(bench, "dead", (), verdict)
     words: dict[str, Fires] = {"proved": "dead", "refuted": "live"}
-    return replace(row, fires=words.get(result.verdict, "unknown"), cost=result)
+    told = None
+    if isinstance(verdict, Refuted):
+        gone = frozenset(asked.options.without)
+        both = lower(asked.selection.program, asked.system, removed=gone, compare=name).compared
+        told = None if both is None else differs_along(verdict.trace, both)
+    fires = words.get(result.verdict, "unknown")
+    if told is None:
+        return replace(row, fires=fires, cost=result)
+    return replace(row, fires=fires, cost=result, told=sentence(told[1], name), difference=difference_object(told[1]))

@@ -72,7 +72,7 @@ def claim_object(claim: ClaimResult) -> Json:
         "engine": claim.engine,
         "seconds": round(claim.seconds, 3),
         "trace": None if claim.trace is None else trace_object(claim.trace),
-        "difference": None if claim.difference is None else _difference(claim.difference),
+        "difference": None if claim.difference is None else difference_object(claim.difference),
         "invariant_found": None if claim.invariant_found is None else list(claim.invariant_found),
         "certificate": claim.certificate,
         "trace_file": claim.trace_file,
@@ -80,6 +80,7 @@ def claim_object(claim: ClaimResult) -> Json:
         "shown": claim.shown,
         "why": None if claim.why is None else _why(claim.why),
         "cti": None if claim.cti is None else cti_object(claim.cti),
+        "toothless": list(claim.toothless),
     }
 
 
@@ -108,7 +109,7 @@ def trace_object(trace: Trace) -> Json:
     return [_step(trace.instance.system, line) for line in steps(trace)]
 
 
-def _difference(found: Difference) -> Json:
+def difference_object(found: Difference) -> Json:
     """Both outcomes, with the variables on which they differ."""
     only = {"kept": "with", "removed": "without", None: None}[found.only]
     with_it, without_it = _outcome(found, found.kept), _outcome(found, found.removed)

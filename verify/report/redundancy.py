@@ -10,14 +10,14 @@ from typing import Literal
 
 from verify.diagnostics import Diagnostic
 from verify.report.cti import Json
-from verify.report.json_object import error_object, scope_object, trace_object
-from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERRUPTED, UNKNOWN, ClaimResult
+from verify.report.json_object import error_object
+from verify.report.result import BAD_INPUT, FAILS, HOLDS, INTERNAL, INTERRUPTED, UNKNOWN, Word
 from verify.report.run import Styled
-from verify.report.text import error_lines, scope, seconds
+from verify.report.text import error_lines, seconds
 
 SCHEMA = "verify-redundant/1"
 Need = Literal["necessary", "redundant", "unknown"]
-Fires = Literal["live", "dead", "never reached", "unknown", ""]  # of a check: whether it is ever true
+Fires = Literal["live", "dead", "never reached", "unknown", "cannot be removed", ""]  # of a check: if it is ever true
 MARKS: Mapping[Need, tuple[str, str]] = {
     "necessary": ("●", "bold"), "redundant": ("○", "dim"), "unknown": ("?", "yellow"),
 }  # fmt: skip
@@ -25,15 +25,37 @@ WHOLE = {"proved": "green", "refuted": "bold red", "unknown": "yellow", "vacuous
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What was found out about one question: plain values, which can be kept as JSON."""
+
+    verdict: Word
+    tasks: int | None  # of the proof, or of the run; None is any number
+    steps: int | None  # of the run; None for a proof
+    engine: str
+    reason: str = ""
+    trace: Json = None  # the steps of the run
+    certificate: str | None = None  # path
+
+    def __str__(self) -> str:
+        if self.steps is not None:
+            return f"a run of {_count(self.steps, 'step')}, {_count(self.tasks or 0, 'task')}"
+        if self.verdict == "proved":
+            tasks = "any number of tasks" if self.tasks is None else _count(self.tasks, "task")
+            return f"{tasks}, any number of steps"
+        return self.reason or self.verdict
+
+
+@dataclass(frozen=True, slots=True)
 class GuardRow:
-    """A guard of the program. `cost` is the shortest run in which a check fires, or why none does."""
+    """A guard of the program. `cost` is a run in which a check fires, or why none does."""
 
     name: str
     kind: str  # "check", "lock" or "statement"
     place: str  # "fix.kc:41"
     fires: Fires = ""
-    cost: ClaimResult | None = None
-    refused: str = ""  # what the caller gets when it fires, and what it would get without
+    cost: Answer | None = None
+    told: str = ""  # in that run: what the caller gets, and what it would get without the check
+    difference: Json = None  # the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,7 @@ class Cell:
 
     guard: str
     need: Need
-    result: ClaimResult
+    result: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +72,7 @@ class Broken:
     """Guards that can go one by one, but not together: the run without all of them."""
 
     guards: tuple[str, ...]
-    result: ClaimResult
+    result: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +80,13 @@ class About:
     """One invariant against all guards. There are no cells where it does not hold with all of them."""
 
     invariant: str
-    whole: ClaimResult
+    whole: Answer
     cells: tuple[Cell, ...] = ()
     universe: tuple[str, ...] = ()  # the checks and locks, of which sets are removed
     sufficient: tuple[tuple[str, ...], ...] = ()  # the smallest sets that are enough
     together: tuple[Broken, ...] = ()
     complete: bool = False  # whether all sets were decided
+    kept: bool = False  # whether an earlier run has found it out
 
     @property
     def must(self) -> tuple[str, ...]:
@@ -91,9 +114,9 @@ class RedundancyResult:
 
 
 def redundancy_exit(result: RedundancyResult) -> int:
-    """0 all is decided, 1 an invariant does not hold, 2 the input is wrong, 3 something is unknown, 130 interrupted."""
+    """0 all is decided, 1 an invariant does not hold, 2 bad input, 3 not all is known, 70 a fault, 130 interrupted."""
     if result.errors:
-        return BAD_INPUT
+        return INTERNAL if any(error.code == "KC970" for error in result.errors) else BAD_INPUT
     if result.interrupted:
         return INTERRUPTED
     wholes = {about.whole.verdict for about in result.about}
@@ -112,6 +135,8 @@ def redundancy_lines(result: RedundancyResult, width: int) -> Iterator[Styled]:
     if result.errors:
         yield from error_lines(result.errors)
         return
+    if result.interrupted and not result.about and not any(row.fires for row in result.guards):
+        return  # nothing is known
     if not result.guards:
         yield ((f"{result.file}: no named guards", "yellow"),)
         return
@@ -119,6 +144,7 @@ def redundancy_lines(result: RedundancyResult, width: int) -> Iterator[Styled]:
     yield from _heads(result.about, width)
     yield ()
     yield from _table(result, held)
+    yield from _costs(result.guards, width)
     for number, about in enumerate(held, start=1):
         yield ()
         yield from _sets(number, about, width)
@@ -133,7 +159,7 @@ def _heads(about: Sequence[About], width: int) -> Iterator[Styled]:
     for one in about:
         number += bool(one.cells)
         head = f"[{number}]" if one.cells else "   "
-        said = f"   {scope(one.whole)}" if one.whole.verdict != "unknown" else f"   {one.whole.reason}"
+        said = f"   {one.whole}" + "; kept from an earlier run" * one.kept
         yield (
             (f"{head} {one.invariant:{names}}   ", "bold"),
             (one.whole.verdict, WHOLE.get(one.whole.verdict, "")),
@@ -153,7 +179,7 @@ def _table(result: RedundancyResult, held: Sequence[About]) -> Iterator[Styled]:
             *((f"  {_cell(cell):>8}", MARKS[cell.need][1] if cell else "dim") for cell in cells),
             (f"   {_fires(row)}", "dim"),
         )  # fmt: skip
-    legend = "● 24: necessary, 24 steps to a violation without it   ○: redundant, proved without it   ?: not decided"
+    legend = "● 24: necessary, violated in 24 steps without it   ○: redundant, proved without it   ?: unknown"
     yield ((legend, "dim"),)
 
 
@@ -161,27 +187,39 @@ def _cell(cell: Cell | None) -> str:
     if cell is None:
         return ""
     mark = MARKS[cell.need][0]
-    return f"{mark} {len(cell.result.trace.steps)}" if cell.result.trace is not None else mark
+    return mark if cell.result.steps is None else f"{mark} {cell.result.steps}"
 
 
 def _fires(row: GuardRow) -> str:
     match row.fires:
         case "live":
-            return f"in a run of {len(row.cost.trace.steps)} steps" if row.cost and row.cost.trace else "live"
-        case "dead" | "unknown" | "never reached" as word:
+            return f"in {row.cost}" if row.cost else "live"
+        case "dead" | "unknown" | "never reached" | "cannot be removed" as word:
             return word
         case _:
             return ""
+
+
+def _costs(guards: Sequence[GuardRow], width: int) -> Iterator[Styled]:
+    """What those get whom a check refuses, and what they would get without it."""
+    told = [row for row in guards if row.told]
+    if told:
+        yield ()
+        yield (("what checks cost", "bold"),)
+    for row in told:
+        yield from _wrapped(row.told, width)
+
+
+def _wrapped(text: str, width: int) -> Iterator[Styled]:
+    for row in textwrap.wrap(text, width - 4, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False):
+        yield ((f"    {row}", ""),)
 
 
 def _sets(number: int, about: About, width: int) -> Iterator[Styled]:
     """What is to be said of sets of guards."""
     yield ((f"[{number}] {about.invariant}", "bold"),)
     for text in _sentences(about):
-        for row in textwrap.wrap(
-            text, width - 4, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False
-        ):
-            yield ((f"    {row}", ""),)
+        yield from _wrapped(text, width)
 
 
 def _sentences(about: About) -> Iterator[str]:
@@ -190,14 +228,14 @@ def _sentences(about: About) -> Iterator[str]:
         what = "the smallest sets of checks and locks that suffice" if len(about.sufficient) > 1 else (
             "the smallest set of checks and locks that suffices"
         )
-        yield f"{what}: {kept}"
-    if about.must:
+        yield f"{what}: {kept}" if about.complete else f"of checks and locks suffice, as far as is known: {kept}"
+    if about.must and about.complete:
         yield f"in every such set: {', '.join(about.must)}"
-    if about.never:
+    if about.never and about.complete:
         yield f"in none: {', '.join(about.never)}"
     for one in about.together:
         others = " and ".join(one.guards)
-        yield f"each redundant only while another stays: without {others}, {scope(one.result)}"
+        yield f"each redundant only while another stays: without {others}, {one.result}"
     if not about.complete:
         yield "not every set of checks and locks was decided"
 
@@ -220,7 +258,8 @@ def redundancy_text(result: RedundancyResult) -> str:
         "guards": [
             {
                 "name": row.name, "kind": row.kind, "place": row.place, "fires": row.fires or None,
-                "cost": None if row.cost is None else _result(row.cost), "refused": row.refused or None,
+                "cost": None if row.cost is None else _answer(row.cost),
+                "difference": row.difference,
             }
             for row in result.guards
         ],
@@ -232,23 +271,24 @@ def redundancy_text(result: RedundancyResult) -> str:
 def _about(about: About) -> Json:
     return {
         "name": about.invariant,
-        "with_all": _result(about.whole),
-        "guards": [{"guard": c.guard, "need": c.need, "without_it": _result(c.result)} for c in about.cells],
+        "with_all": _answer(about.whole),
+        "guards": [{"guard": c.guard, "need": c.need, "without_it": _answer(c.result)} for c in about.cells],
         "checks_and_locks": list(about.universe),
         "sufficient": [list(one) for one in about.sufficient],
         "must": list(about.must),
         "never": list(about.never),
-        "jointly_needed": [{"guards": list(b.guards), "without_them": _result(b.result)} for b in about.together],
+        "jointly_needed": [{"guards": list(b.guards), "without_them": _answer(b.result)} for b in about.together],
         "complete": about.complete,
+        "kept": about.kept,
     }
 
 
-def _result(result: ClaimResult) -> Json:
+def _answer(answer: Answer) -> Json:
     return {
-        "verdict": result.verdict,
-        "scope": scope_object(result.scope),
-        "engine": result.engine,
-        "reason": result.reason,
-        "trace": None if result.trace is None else trace_object(result.trace),
-        "certificate": result.certificate,
+        "verdict": answer.verdict,
+        "scope": {"tasks": "any" if answer.tasks is None else answer.tasks, "steps": answer.steps or "any"},
+        "engine": answer.engine,
+        "reason": answer.reason,
+        "trace": answer.trace,
+        "certificate": answer.certificate,
     }

@@ -71,6 +71,7 @@ class ClaimResult:
     broken: Expr | None = field(default=None, repr=False)  # the property that the last state of `trace` violates
     span: Span = field(default=NOWHERE, compare=False)
     cti: Counterexample | None = field(default=None, repr=False)  # why an invariant that was found is none
+    toothless: tuple[str, ...] = ()  # the guards without all of which what is proved holds as well
     fault: str = field(default="", repr=False)  # what broke in `verify` itself, and where; then nothing is known
 
 

@@ -46,6 +46,8 @@ def claim_lines(claim: ClaimResult, width: int, names: int, *, chosen: bool = Fa
     for text in _because(claim):
         for row in textwrap.wrap(text, max(NARROW, width - len(INDENT)), break_on_hyphens=False):
             yield ((INDENT + row, style if claim.holds is not True else "dim"),)
+    for row in textwrap.wrap(_toothless(claim), max(NARROW, width - len(INDENT)), break_on_hyphens=False):
+        yield ((INDENT + row, "bold yellow"),)
     if claim.cti is not None:
         yield ((f"{INDENT}Z3 did not discharge `{claim.cti.obligation}`:", "dim"),)
         for row in cti_rows(claim.cti, width - len(INDENT)):
@@ -99,6 +101,15 @@ def _because(claim: ClaimResult) -> Iterator[str]:
         yield claim.reason
     if claim.shown:
         yield f"shown: {claim.shown}"
+
+
+def _toothless(claim: ClaimResult) -> str:
+    """What is said of a proof that does not need the patch."""
+    if not claim.toothless:
+        return ""
+    without = ", ".join(f"`{guard}`" for guard in claim.toothless)
+    meaning = "either the patch is larger than this claim or the model misses the attack"
+    return f"toothless: also holds without {without}: {meaning}"
 
 
 def summary(result: FileResult) -> Styled:

@@ -11,6 +11,8 @@ from z3 import z3core
 from verify.smt.integers import Num, conjunction
 from verify.smt.terms import Ast, Terms
 
+MOST_MILLISECONDS = 2**32 - 2  # the largest number is Z3's word for no limit
+
 
 def version() -> str:
     """The version of Z3."""
@@ -42,7 +44,7 @@ def check_many(z: Terms, what: z3.Solver, deadline: float, literals: Sequence[As
     left = deadline - time.monotonic()
     if left <= 0:
         return z3.unknown
-    what.set("timeout", max(1, int(left * 1000)))
+    what.set("timeout", _milliseconds(left))
     passed = (z3core.Ast * len(literals))(*literals)
     return z3.CheckSatResult(z3core.Z3_solver_check_assumptions(z.context.ref(), what.solver, len(literals), passed))
 
@@ -53,5 +55,10 @@ def check(what: z3.Solver, deadline: float | None, *literals: z3.BoolRef) -> z3.
         left = deadline - time.monotonic()
         if left <= 0:
             return z3.unknown
-        what.set("timeout", max(1, int(left * 1000)))
+        what.set("timeout", _milliseconds(left))
     return what.check(*literals)
+
+
+def _milliseconds(left: float) -> int:
+    """The seconds that are left, as Z3 takes them."""
+    return max(1, int(min(left * 1000, MOST_MILLISECONDS)))

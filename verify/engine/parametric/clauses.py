@@ -124,11 +124,6 @@ def _both(one: Expr, other: Expr) -> Expr:
     return Binary("&&", one, other)
 
 
-def expression(of: Space, node: Node) -> Expr:
-    """Return a set of views as an expression whose common parts are shared objects."""
-    return _expression(of, node, {of.true: TRUE, of.false: FALSE})
-
-
 def _expression(of: Space, node: Node, memo: dict[Node, Expr]) -> Expr:
     """The diagram as an expression whose common parts are shared objects."""
     if node not in memo:
