@@ -252,6 +252,15 @@ def test_views_are_asked_where_a_step_has_too_many_choices_to_search(monkeypatch
     assert attempt(*question("current->w = nondet();", "forall (struct task *t) t->w < 3")) == SEEN
 
 
+def test_a_step_out_of_a_domain_is_left_to_the_judge() -> None:
+    more = Update(Local("l"), Binary("+", Local("l"), Const(1)))  # l holds 0 or 1
+    system, passes = made((TRUE, (more,)), (TRUE, (more,))), Passes(reduce=False, slice=False)
+    prop = every_task(Unary("!", Field(Bound("t"), "task", "x")))
+    known = [Guess(shared_keys(system))]
+    why = prove_unbounded(system, prop, known, Tried(), passes, deadline=time.monotonic() + 20, report=quiet)
+    assert why == "Z3 did not discharge `f.2 x domains`"
+
+
 def test_reasons_for_no_proof() -> None:
     system, prop = question(LOCKED, NO_Y)
     assert attempt(system, prop, []) == "no guess was left"
