@@ -15,7 +15,7 @@ RACES = sorted(path.name for path in ROOT.iterdir())
 VERSIONS = ("vulnerable", "fixed")
 DECIDED = {"vulnerable": ("refute", "deadlock_free"), "fixed": ("prove", "necessary", "deadlock_free")}
 
-SAID = re.compile(r"^(refute [^;]+);\s*//.*\ba run of (\d+) steps", re.MULTILINE)
+SAID = re.compile(r"^(refute [^;]+);\s*// ?(?:.*\ba run of )?(\d+) steps", re.MULTILINE)
 
 
 def decided(race: str, version: str) -> tuple[ClaimResult, ...]:

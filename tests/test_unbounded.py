@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from verify.engine.parametric.violations import violations
 from verify.engine.search import search
 from verify.engine.valuesets import value_sets
 from verify.engine.verdict import Progress, Proved, Refuted, Unknown
-from verify.instances import exact_tasks, instance, spare
+from verify.instances import Slot, exact_tasks, instance, spare
 from verify.ir import (
     TRUE,
     Binary,
@@ -40,6 +41,7 @@ from verify.ir import (
     System,
     Unary,
     Update,
+    Var,
 )
 from verify.judging import judge_of
 from verify.lower import lower
@@ -59,9 +61,11 @@ from verify.lower.pending import with_pending
 from verify.lower.small import Guess, Passes, small_for_proof
 from verify.lower.statics import without_statics
 from verify.lower.whereabouts import with_whereabouts
+from verify.semantics import Context, evaluate
 from verify.smt.ground import ACTOR, OTHER, VIEWED, all_pairs, among, around, ground, near
 from verify.syntax import load_text
 from verify.unbounded import Tried, guesses, prove_unbounded
+from verify.universal import THREAD
 
 HEAD = """
 struct task { spinlock_t l; u8 x : 2; bool y; bool z; u8 w : 2; bool v; struct task *up; };
@@ -220,9 +224,41 @@ def test_a_small_system_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     system, prop = question(LOCKED, NO_Y)
     tried, guess = Tried(), Guess(frozenset({("task", "y")}))
     first = attempt(system, prop, [guess], tried=tried)
-    assert first == "a view of one thread and one object violates the property"
+    assert first == SPOILED
     monkeypatch.setattr("verify.unbounded.prove_small", lambda *_, **__: pytest.fail("it is known already"))
     assert attempt(system, prop, [guess], tried=tried) == first
+
+
+SPOILED = "a run of the small system violates the property"
+SEEN = "a view of one thread and one object violates the property"
+TWO = "forall (struct task *s, struct task *t) s == t || !(s->y && t->y)"
+
+
+@pytest.mark.parametrize(
+    ("code", "prop", "why"),
+    [
+        ("current->y = true;", NO_Y, SPOILED),
+        ("current->w = nondet();", "forall (struct task *t) t->w < 3", SPOILED),
+        ("current->y = true;", TWO, "Z3 did not discharge `safety x 1`"),  # and where: worth the time
+    ],
+)
+def test_a_short_run_spoils_a_proof_about_one_object(code: str, prop: str, why: str) -> None:
+    system, inv = question(code, prop)
+    assert attempt(system, inv, list(guesses(system, inv))[:1]) == why
+
+
+def test_views_are_asked_where_a_step_has_too_many_choices_to_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.unbounded.CHOICES", 3)
+    assert attempt(*question("current->w = nondet();", "forall (struct task *t) t->w < 3")) == SEEN
+
+
+def test_a_step_out_of_a_domain_is_left_to_the_judge() -> None:
+    more = Update(Local("l"), Binary("+", Local("l"), Const(1)))  # l holds 0 or 1
+    system, passes = made((TRUE, (more,)), (TRUE, (more,))), Passes(reduce=False, slice=False)
+    prop = every_task(Unary("!", Field(Bound("t"), "task", "x")))
+    known = [Guess(shared_keys(system))]
+    why = prove_unbounded(system, prop, known, Tried(), passes, deadline=time.monotonic() + 20, report=quiet)
+    assert why == "Z3 did not discharge `f.2 x domains`"
 
 
 def test_reasons_for_no_proof() -> None:
@@ -233,8 +269,7 @@ def test_reasons_for_no_proof() -> None:
     assert attempt(*question("current->y = true; current->z = true;", odd.replace("exists", "(exists") + ")")) == (
         "Z3 did not discharge `safety`"
     )
-    two = "forall (struct task *s, struct task *t) s == t || !(s->y && t->y)"
-    assert attempt(*question("current->y = true;", two)) == "Z3 did not discharge `safety x 1`"
+    assert attempt(*question("current->y = true;", TWO)) == "Z3 did not discharge `safety x 1`"
 
 
 def test_without_passes_the_system_stays_as_it_is() -> None:
@@ -330,6 +365,19 @@ def test_an_object_that_is_not_there_has_no_clause_that_is_true() -> None:
     of = views(made((TRUE, ())))
     found = [clause for clause in clauses(of, initial(of)) if clause.cls == "obj" and not clause.thread]
     assert [clause.body.right for clause in found if isinstance(clause.body, Binary)] == [Const(0)]
+
+
+@pytest.mark.parametrize("domain", [Range(0, 9), Range(-(1 << 31), (1 << 31) - 1), Range(0, (1 << 64) - 1)], ids=str)
+@pytest.mark.parametrize("held", [{0}, {3}, {0, 9}, {0, 1, 4, 6, 7}, {2, 3, 9}], ids=str)
+def test_what_a_variable_never_holds_is_said_of_domains_of_any_size(domain: Range, held: set[int]) -> None:
+    stores = (Update(Global("n"), Const(value)) for value in sorted(held)[1:])
+    system = made(*((TRUE, (store,)) for store in stores))
+    of = views(replace(system, globals=(*system.globals, Var("n", domain, min(held)))))
+    said = next(c.body for c in clauses(of, initial(of)) if c.thread and c.locations is None)
+    inst = instance(system, 1)
+    state = dict.fromkeys(inst.slots(), 0)
+    bound = {THREAD: 1}
+    assert held == {n for n in range(10) if evaluate(said, Context(inst, {**state, Slot("", 0, "n"): n}, 1, bound))}
 
 
 # ---- few cells -----------------------------------------------------------------------------------

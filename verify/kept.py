@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from verify.resources import grammar
 from verify.writing import replace_file
 
 FOLDER = "kcverify"
@@ -75,4 +76,5 @@ def _made() -> str:
     texts = sha256()
     for path in sorted(package.rglob("*.py")):
         texts.update(path.read_bytes())
+    texts.update(grammar().encode())
     return f"{texts.hexdigest()} z3 {version('z3-solver')} python {platform.python_version()}"

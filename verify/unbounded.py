@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
+from verify.engine.search import search
 from verify.engine.valuesets import TooWideError
 from verify.engine.verdict import Basis, Invariant, Progress, Proved, Report, Scope
 from verify.induction import Broken
-from verify.ir import Expr, Ptr, Range, System
+from verify.instances import instance, least_tasks
+from verify.ir import Action, Binder, Expr, Ptr, Range, System
 from verify.lower.fingerprint import fingerprint, locations_in_order
 from verify.lower.history import with_history
 from verify.lower.localize import (
@@ -30,13 +33,17 @@ from verify.lower.localize import (
 )
 from verify.lower.small import Guess, Passes, Small, Told, small_for_proof
 from verify.lower.visible import Key
+from verify.semantics import SemanticsError
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
-from verify.universal import Clause, as_property
+from verify.universal import Clause, as_property, prenex
 
 Finder = Callable[[Told], Sequence[Clause]]  # from a system with history to clauses that imply the property
 
 FEW = 2  # variables more to know that are worth a proof of their own
+PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 2008)
+STATES = 5_000  # of a small system that are searched for what spoils its proof: as many take less time than to prove it
+CHOICES = 16  # of a step, where a search is worth while
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,8 @@ def _moved(clauses: Sequence[Clause], one: System, other: System) -> Sequence[Cl
 
 def prove_small(small: Small, tried: Tried, *, deadline: float, report: Report) -> Proved | str:
     """Return a proof by views that is about a small system, or why there is none."""
+    if _soon_violated(small):
+        return "a run of the small system violates the property"
 
     def views(told: Told) -> Sequence[Clause]:
         return universal_invariant(told.system, told.prop, axioms=told.axioms, deadline=deadline, report=report)
@@ -138,6 +147,32 @@ def prove_small(small: Small, tried: Tried, *, deadline: float, report: Report) 
     except NoViewsError as error:
         tried.wide |= isinstance(error.__cause__, TooWideError)
         return str(error)
+
+
+def _soon_violated(small: Small) -> bool:
+    """Whether a short search finds a run that spoils the proof, in which views would find no invariant either.
+
+    Of a property of several objects they may find one, and the judge then tells where it fails: that is worth its time.
+    """
+    parts = prenex(small.prop)
+    told = parts is not None and all(len(binders) == 1 and _is_object(binders[0]) for binders, _ in parts)
+    if not told or any(_choices(action) > CHOICES for action in small.system.actions):
+        return False
+    pair = instance(small.system, max(PAIR, least_tasks(small.system)))
+    try:
+        return search(pair, small.prop, max_states=STATES).trace is not None
+    except SemanticsError:  # with a test forgotten, a step may leave the domain of a variable
+        return False
+
+
+def _is_object(binder: Binder) -> bool:
+    return isinstance(binder.domain, Ptr)
+
+
+def _choices(action: Action) -> int:
+    """Among how many values a step chooses those of its numbers."""
+    domains = [binder.domain for binder in action.binders]
+    return prod(domain.hi - domain.lo + 1 for domain in domains if isinstance(domain, Range))
 
 
 def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to go

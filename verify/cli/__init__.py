@@ -21,7 +21,7 @@ from verify.cli.teeth import teeth
 from verify.cli.tlc import tlc
 from verify.cli.writers import writers
 
-NURSERY = 10_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
+NURSERY = 200_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 a needed tool is absent, 70 internal error, 130 interrupted."

@@ -20,7 +20,7 @@ from verify.smt.widths import EncodingError
 from verify.unbounded import guesses, knowing
 from verify.universal import as_property
 
-GROW, JUDGE = 1.5, 1.0  # of the time for a question: to grow, and to judge what has grown
+GROW, JUDGE = 3.0, 1.0  # of the time for a question: to grow, and to judge what has grown
 
 
 def grown(benches: Sequence[Bench], guards: Sequence[str]) -> list[tuple[Guards, Proved] | None]:

@@ -99,7 +99,7 @@ def answers(
         known = from_json(kept.find(_key(asked, kept, asking))) if kept else None
         if known is not None and _asking(known) == asking:
             left.remove(asking)
-            yield known
+            yield replace(known, kept=True) if isinstance(known, About) else known
     units = [("invariant", *near) for near in _near(asked, [unit[1] for unit in left if unit[0] == "invariant"])]
     units += [unit for unit in left if unit[0] == "check"]
 

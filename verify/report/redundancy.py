@@ -86,6 +86,7 @@ class About:
     sufficient: tuple[tuple[str, ...], ...] = ()  # the smallest sets that are enough
     together: tuple[Broken, ...] = ()
     complete: bool = False  # whether all sets were decided
+    kept: bool = False  # whether an earlier run has found it out
 
     @property
     def must(self) -> tuple[str, ...]:
@@ -158,7 +159,7 @@ def _heads(about: Sequence[About], width: int) -> Iterator[Styled]:
     for one in about:
         number += bool(one.cells)
         head = f"[{number}]" if one.cells else "   "
-        said = f"   {one.whole}"
+        said = f"   {one.whole}" + "; kept from an earlier run" * one.kept
         yield (
             (f"{head} {one.invariant:{names}}   ", "bold"),
             (one.whole.verdict, WHOLE.get(one.whole.verdict, "")),
@@ -278,6 +279,7 @@ def _about(about: About) -> Json:
         "never": list(about.never),
         "jointly_needed": [{"guards": list(b.guards), "without_them": _answer(b.result)} for b in about.together],
         "complete": about.complete,
+        "kept": about.kept,
     }
 
 

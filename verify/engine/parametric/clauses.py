@@ -7,7 +7,7 @@ Coudert and Madre's restriction of a diagram to a care set (1990).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from verify.engine.diagrams import FALSE, TRUE, Node, decide, ite
 from verify.engine.parametric.space import ME, OWN, VIEWED, Cell, Kind, Space, moved
@@ -104,12 +104,18 @@ def _within(of: Space, cell: Cell) -> Expr:
     result: Expr = TRUE
     for slot, var in of.slots.items():
         if (slot.cell, slot.index) == cell and isinstance(var.domain, Range) and slot.name != PC:
-            found = {of.constants[slot]} if slot in of.constants else set(of.codes[slot])
-            every = range(var.domain.lo, var.domain.hi + 1)
-            if found != set(every):
-                said = decide(_place(slot), [(v, TRUE if v in found else FALSE) for v in every])
+            found = sorted({of.constants[slot]} if slot in of.constants else of.codes[slot])
+            never = _ends_of_gaps(found, var.domain)
+            if never:
+                said = decide(_place(slot), [*((v, TRUE) for v in found), *((v, FALSE) for v in never)])
                 result = _both(result, said)
     return result
+
+
+def _ends_of_gaps(found: Sequence[int], domain: Range) -> set[int]:
+    """The first and the last of all values in a row that are not among these, which are in order: a row may be long."""
+    firsts, lasts = [domain.lo, *(v + 1 for v in found)], [*(v - 1 for v in found), domain.hi]
+    return {end for first, last in zip(firsts, lasts, strict=True) if first <= last for end in (first, last)}
 
 
 def _both(one: Expr, other: Expr) -> Expr:
