@@ -148,6 +148,7 @@ def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch
     assert all(claim.run is not None for claim in runs.values())
     assert {claim.name for claim in result.claims if claim.said == "unknown"} == {
         "prove no_traced_kernel_thread", "prove not_dumpable_not_traced", "lock_balanced", "deadlock_free",
+        "writers task.task_dumpable = {kernel_thread, arch_kernel_thread}",
     }  # fmt: skip
     assert exit_code(result) == 3
     lines = "\n".join("".join(text for text, _ in line) for line in tlc_lines(result, 100))

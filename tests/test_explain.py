@@ -423,7 +423,7 @@ def test_the_fix_is_explained_in_few_sentences() -> None:
     options = Options(claims=("prove no_traced_kernel_thread",), tasks=None, budget=600, explain=True)
     claim, *_ = check_file("fix.kc", options).claims
     assert claim.why is not None
-    assert 0 < len(claim.why.sentences) <= 15
+    assert 0 < len(claim.why.sentences) <= 17
     assert claim.why.minimal
     assert claim.invariant_found == claim.why.sentences
     assert any("`is_kernel_thread`" in said and "`ptrace`" in said for said in claim.why.sentences)
