@@ -15,7 +15,7 @@ from verify.instances import exact_tasks
 from verify.judging import Options, Selection, default_system
 from verify.kept import Kept
 from verify.lower import lower
-from verify.lower.claims import BUILT_IN, invariant
+from verify.lower.claims import BUILT_IN
 from verify.lower.comparison import differs_along
 from verify.lower.without import refuse_unbalanced
 from verify.outcome import Judgement, conclude
@@ -32,12 +32,11 @@ from verify.selecting import problem
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl, ClaimKind
 from verify.syntax.program import Program
-from verify.unbounded import close_together
 from verify.workers import Send, can_fork, gather
 
 SETS = frozenset({"check", "lock"})  # of which sets are removed
 TIMES = 4  # the time for a question, for all about one invariant
-Unit = tuple[str, ...]  # ("invariant", its name, and those of others that are near to it) or ("check", the guard)
+Unit = tuple[str, str]  # ("invariant", its name) or ("check", the guard)
 Message = About | GuardRow | InputError | tuple[str, Progress]
 
 
@@ -100,8 +99,7 @@ def answers(
         if known is not None and _asking(known) == asking:
             left.remove(asking)
             yield replace(known, kept=True) if isinstance(known, About) else known
-    units = [("invariant", *near) for near in _near(asked, [unit[1] for unit in left if unit[0] == "invariant"])]
-    units += [unit for unit in left if unit[0] == "check"]
+    units = list(left)
 
     def take() -> Unit | None:
         return units.pop(0) if units and not wrong else None
@@ -154,11 +152,7 @@ def _asking(found: About | GuardRow) -> Unit:
 def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
     voice = Voice(lambda name, progress: send((name, progress)), unit[1])
     try:
-        if unit[0] == "check":
-            send(_row(asked, unit[1], voice))
-            return
-        for about in _about(asked, unit[1:], voice):
-            send(about)
+        send(_row(asked, unit[1], voice) if unit[0] == "check" else _about(asked, unit[1], voice))
     except InputError as error:
         send(error)
 
@@ -186,27 +180,11 @@ def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) ->
     )  # fmt: skip
 
 
-def _near(asked: Study, invariants: Sequence[str]) -> list[list[str]]:
-    """The invariants, those together that hardly need to know more together than alone."""
-    gone = frozenset(asked.options.without)
-    lowered = asked.selection.lower((asked.system, gone, NONE))
-    props = {name: invariant(asked.selection.program, lowered, name) for name in invariants}
-    found: list[list[str]] = []
-    for name in invariants:
-        for near in found:
-            if close_together(lowered.system, [props[other] for other in (*near, name)]):
-                near.append(name)
-                break
-        else:
-            found.append([name])
-    return found
-
-
-def _about(asked: Study, invariants: Sequence[str], voice: Callable[[Progress], None]) -> Iterator[About]:
-    benches = [_bench(asked, claim_about(name, asked.system), voice) for name in invariants]
-    for name, bench, many in zip(invariants, benches, grown(benches, asked.guards), strict=True):
-        bench.deadline = time.monotonic() + TIMES * asked.options.budget
-        yield _one(asked, name, bench, many)
+def _about(asked: Study, name: str, voice: Callable[[Progress], None]) -> About:
+    bench = _bench(asked, claim_about(name, asked.system), voice)
+    (many,) = grown([bench], asked.guards)
+    bench.deadline = time.monotonic() + TIMES * asked.options.budget
+    return _one(asked, name, bench, many)
 
 
 def _one(asked: Study, invariant: str, bench: Bench, many: tuple[Guards, Proved] | None) -> About:
