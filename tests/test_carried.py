@@ -226,7 +226,7 @@ def test_a_run_counts_only_for_sets_that_have_one_like_it(tmp_path: Path, why: s
     guards = [guard.name for guard in made.guards.values() if guard.kind in ("check", "lock")]
     late = time.monotonic() + 60.0
     bench = Bench(made, claim_about(invariant, "system"), None, frozenset(), 30.0, late, lambda _: None)
-    (many,) = grown([bench], guards)
+    many = grown(bench, guards)
     found = explore(bench, guards, singly(bench, guards, many))
     truth = by_search(made, invariant)
     assert set(truth.values()) == {True, False}

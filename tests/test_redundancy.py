@@ -128,7 +128,7 @@ def test_sets_are_those_that_search_finds(seed: int, tmp_path: Path) -> None:
     assert not all(truth.values())
     tried = bench(made)
     live = [g.name for g in made.guards.values() if g.kind in ("check", "lock") and tried.lower().labels.get(g.name)]
-    known = singly(tried, live, grown([tried], live)[0])
+    known = singly(tried, live, grown(tried, live))
     found = explore(tried, live, known)
     assert found.whole
     every = frozenset(live)

@@ -19,7 +19,7 @@ from verify.lower.claims import BUILT_IN
 from verify.lower.comparison import differs_along
 from verify.lower.without import refuse_unbalanced
 from verify.outcome import Judgement, conclude
-from verify.redundancy.bench import NONE, Bench, Guards, claim_about
+from verify.redundancy.bench import NONE, Bench, claim_about
 from verify.redundancy.growing import grown
 from verify.redundancy.keeping import as_json, from_json, whole
 from verify.redundancy.lattice import Lattice, explore
@@ -180,14 +180,10 @@ def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) ->
     )  # fmt: skip
 
 
-def _about(asked: Study, name: str, voice: Callable[[Progress], None]) -> About:
-    bench = _bench(asked, claim_about(name, asked.system), voice)
-    (many,) = grown([bench], asked.guards)
+def _about(asked: Study, invariant: str, voice: Callable[[Progress], None]) -> About:
+    bench = _bench(asked, claim_about(invariant, asked.system), voice)
+    many = grown(bench, asked.guards)
     bench.deadline = time.monotonic() + TIMES * asked.options.budget
-    return _one(asked, name, bench, many)
-
-
-def _one(asked: Study, invariant: str, bench: Bench, many: tuple[Guards, Proved] | None) -> About:
     program = asked.selection.program
     known = singly(bench, asked.guards, many)
     if not isinstance(known.whole, Proved):
