@@ -18,7 +18,8 @@ from verify.resources import specs_root
 
 MANIFEST = specs_root() / "manifest.toml"
 INCLUDED = "ptrace/kernel.kc"  # by others, and nothing alone
-ELSEWHERE = ("mail/", "races/")  # versions of others that are there, and pairs: test_mail.py and test_race_specs.py
+# Versions of others that are there, and pairs: test_mail.py, test_matrix.py and test_race_specs.py.
+ELSEWHERE = ("mail/", "ptrace/matrix/", "races/")
 FILES = sorted(path.relative_to(specs_root()).as_posix() for path in specs_root().rglob("*.kc"))
 SPECS = tuple(name for name in FILES if name != INCLUDED and not name.startswith(ELSEWHERE))
 SIZES = (1, 2, 3)
