@@ -42,6 +42,7 @@ from verify.ir import (
 )
 from verify.lower.compose import is_plain, substitute
 from verify.lower.formulas import Names, formula
+from verify.lower.refusals import CALLER
 from verify.lower.simplify import binary, conj, disj, parts, rebuild, truth
 from verify.lower.visible import Key, key_of
 from verify.semantics import holds
@@ -73,20 +74,30 @@ class Clause:
         return whole
 
 
-def assume(system: System, declared: Iterable[ast.AssumptionDecl], names: Names, labels: Labels) -> System:
-    """The system whose runs keep to these assumptions.
+def assume(
+    system: System, declared: Iterable[ast.AssumptionDecl], names: Names, labels: Labels,
+    watch: ast.AssumptionDecl | None = None,
+) -> System:
+    """The system whose runs keep to these assumptions, and while a call is watched to what `watch` says of it.
 
     Raises InputError where no run begins, and where the initial values of a task cannot be told apart one by one.
     """
     conditions = [decl for decl in declared if decl.cond is not None]
-    if not conditions:
+    every = [*conditions, *([watch] if watch else [])]
+    if not every:
         return system
-    places = dict.fromkeys(label for decl in conditions for label in _labels(decl.cond))
+    places = dict.fromkeys(label for decl in every for label in _labels(decl.cond))
     system = _with_places(system, [(label, labels.get(label, frozenset())) for label in places])
     numbers = {label: frozenset({-number}) for number, label in enumerate(places, start=1)}
     clauses = [c for decl in conditions for c in _clauses(system, decl, names, numbers, list(places))]
-    system = _started(system, clauses)
-    actions = (_kept(action, clauses) for action in system.actions)
+    watched = list(_clauses(system, watch, names, numbers, list(places))) if watch else []
+    system = _started(system, clauses) if clauses else system
+
+    def kept(action: Action) -> Action:
+        after = [*(_after(action, clause) for clause in clauses), *(_still(action, clause) for clause in watched)]
+        return replace(action, guard=conj([action.guard, *after]))
+
+    actions = (kept(action) for action in system.actions)
     return replace(system, actions=tuple(action for action in actions if action.guard != FALSE))
 
 
@@ -203,15 +214,9 @@ def _free(pointer: Expr, binder: Binder) -> Expr:
 # ---- steps ---------------------------------------------------------------------------------------
 
 
-def _kept(action: Action, clauses: Sequence[Clause]) -> Action:
-    """The action where it leads to a state that keeps to all clauses, taken from one that does."""
-    return replace(action, guard=conj([action.guard, *(_after(action, clause) for clause in clauses)]))
-
-
 def _after(action: Action, clause: Clause) -> Expr:
     """Whether the clause holds after the action, if it does before."""
-    reads = {key_of(part) for part in parts(clause.body) if isinstance(part, Global | Field)}
-    reads |= {(b.domain.cls, LIFE) for b in clause.objects if isinstance(b.domain, Ptr)}
+    reads = _reads(clause)
     found = [update for update in action.updates if key_of(update.place) in reads]
     if not found:
         return TRUE
@@ -225,6 +230,33 @@ def _after(action: Action, clause: Clause) -> Expr:
     for binder in reversed(clause.objects):
         after = after if isinstance(after, Const) else Quant("forall", binder, after)
     return after
+
+
+def _still(action: Action, clause: Clause) -> Expr:
+    """Whether the clause holds after the action of a call that is watched then, if it does before of one that is.
+
+    Where the action stores to one object only, the guard asks whether that is what the call is about, and reads no
+    other: so it speaks of few cells.
+    """
+    watched = replace(clause, body=disj([binary("==", Global(CALLER), Const(0)), clause.body]))
+    found = [update for update in action.updates if key_of(update.place) in _reads(watched)]
+    about = {part for part in parts(clause.body) if isinstance(part, Global)}
+    stores = {update.place for update in found}
+    pointers = {place.pointer for place in stores if isinstance(place, Field)}
+    written = {key_of(place) for place in stores}
+    fields = {part for part in parts(clause.body) if isinstance(part, Field) and key_of(part) in written}
+    owners = {part.pointer for part in fields}
+    one = len(pointers) == len(owners) == 1 and owners <= about and not any(update.each for update in found)
+    if not one or not all(isinstance(place, Field) for place in stores):
+        return _after(action, watched)
+    (pointer,), (owner,) = pointers, owners
+    same = replace(clause, body=rebuild(clause.body, lambda part: pointer if part == owner else None))
+    return disj([binary("==", pointer, Const(0)), binary("!=", pointer, owner), _after(action, same)])
+
+
+def _reads(clause: Clause) -> set[Key]:
+    reads = {key_of(part) for part in parts(clause.body) if isinstance(part, Global | Field)}
+    return reads | {(b.domain.cls, LIFE) for b in clause.objects if isinstance(b.domain, Ptr)}
 
 
 def _written(clause: Clause, found: Sequence[Update]) -> list[Expr] | None:
