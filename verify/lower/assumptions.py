@@ -41,6 +41,7 @@ from verify.ir import (
     Var,
 )
 from verify.lower.compose import is_plain, substitute
+from verify.lower.cursors import Cursors, with_cursors
 from verify.lower.formulas import Names, formula
 from verify.lower.refusals import CALLER
 from verify.lower.simplify import binary, conj, disj, parts, rebuild, truth
@@ -92,9 +93,13 @@ def assume(
     clauses = [c for decl in conditions for c in _clauses(system, decl, names, numbers, list(places))]
     watched = list(_clauses(system, watch, names, numbers, list(places))) if watch else []
     system = _started(system, clauses) if clauses else system
+    followed = with_cursors(system, [clause.body for clause in watched])
+    watched = [replace(clause, body=body) for clause, body in zip(watched, followed.conditions, strict=True)]
+    system = followed.system
 
     def kept(action: Action) -> Action:
-        after = [*(_after(action, clause) for clause in clauses), *(_still(action, clause) for clause in watched)]
+        still = (_still(action, clause, followed.cursors) for clause in watched)
+        after = [*(_after(action, clause) for clause in clauses), *still]
         return replace(action, guard=conj([action.guard, *after]))
 
     actions = (kept(action) for action in system.actions)
@@ -232,26 +237,33 @@ def _after(action: Action, clause: Clause) -> Expr:
     return after
 
 
-def _still(action: Action, clause: Clause) -> Expr:
+def _still(action: Action, clause: Clause, cursors: Cursors) -> Expr:
     """Whether the clause holds after the action of a call that is watched then, if it does before of one that is.
 
     Where the action stores to one object only, the guard asks whether that is what the call is about, and reads no
     other: so it speaks of few cells.
     """
     watched = replace(clause, body=disj([binary("==", Global(CALLER), Const(0)), clause.body]))
-    found = [update for update in action.updates if key_of(update.place) in _reads(watched)]
-    about = {part for part in parts(clause.body) if isinstance(part, Global)}
-    stores = {update.place for update in found}
-    pointers = {place.pointer for place in stores if isinstance(place, Field)}
-    written = {key_of(place) for place in stores}
-    fields = {part for part in parts(clause.body) if isinstance(part, Field) and key_of(part) in written}
-    owners = {part.pointer for part in fields}
-    one = len(pointers) == len(owners) == 1 and owners <= about and not any(update.each for update in found)
-    if not one or not all(isinstance(place, Field) for place in stores):
+    reads = _reads(watched)
+    found = [update for update in action.updates if key_of(update.place) in reads]
+    moved = [cursors.get(update.place) for update in found if isinstance(update.place, Global)]
+    stored = {key_of(update.place) for update in found} | {key_of(place) for place in moved if place is not None}
+    stores = [u for u in action.updates if isinstance(u.place, Field) and key_of(u.place) in stored]
+    read = {part for part in parts(clause.body) if isinstance(part, Field) and key_of(part) in stored}
+    owners = {place.pointer for place in (*read, *moved) if place is not None}
+    pointers = {update.place.pointer for update in stores if isinstance(update.place, Field)}
+    if None in moved or any(update.each for update in stores) or not len(owners) == len(pointers) == 1:
         return _after(action, watched)
-    (pointer,), (owner,) = pointers, owners
-    same = replace(clause, body=rebuild(clause.body, lambda part: pointer if part == owner else None))
-    return disj([binary("==", pointer, Const(0)), binary("!=", pointer, owner), _after(action, same)])
+    (owner,), (pointer,) = owners, pointers
+    if not isinstance(owner, Global):
+        return _after(action, watched)
+
+    def same(expr: Expr) -> Expr:
+        return rebuild(expr, lambda part: pointer if part == owner else None)
+
+    updates = tuple(replace(update, value=same(update.value)) for update in action.updates)
+    after = _after(replace(action, updates=updates), replace(clause, body=same(clause.body)))
+    return disj([binary("==", pointer, Const(0)), binary("!=", pointer, owner), after])
 
 
 def _reads(clause: Clause) -> set[Key]:
