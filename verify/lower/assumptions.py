@@ -244,7 +244,7 @@ def _still(action: Action, clause: Clause, cursors: Cursors) -> Expr:
     Where the action stores to one object only, the guard asks whether that is what the call is about, and reads no
     other: so it speaks of few cells.
     """
-    watched = replace(clause, body=disj([binary("==", Global(CALLER), Const(0)), clause.body]))
+    watched = replace(clause, body=disj([binary("==", CALLER, Const(0)), clause.body]))
     reads = _reads(watched)
     found = [update for update in action.updates if key_of(update.place) in reads]
     moved = [cursors.get(update.place) for update in found if isinstance(update.place, Global)]
