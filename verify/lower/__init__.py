@@ -94,9 +94,7 @@ def lower(  # noqa: PLR0913 - what of a program to take
     for together in (guards[0], *([name] for names in guards[1:] for name in names)):
         refuse_unbalanced(program, together)
     program = with_single_steps(without(program, *guards), assumed)
-    condition = None
-    if watch is not None:
-        program, condition = watching(program, watch)
+    program, condition = watching(program, watch) if watch is not None else (program, None)
     declared = program.systems[system]
     statics = _statics(program)
     graph = replace(_graph(program, declared, statics), compared=compare, room=watch is not None)

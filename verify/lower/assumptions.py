@@ -44,7 +44,7 @@ from verify.lower.compose import is_plain, substitute
 from verify.lower.cursors import Cursors, with_cursors
 from verify.lower.formulas import Names, formula
 from verify.lower.refusals import CALLER
-from verify.lower.simplify import binary, conj, disj, parts, rebuild, truth
+from verify.lower.simplify import binary, conj, conjuncts, disj, parts, rebuild, truth
 from verify.lower.visible import Key, key_of
 from verify.semantics import holds
 from verify.syntax import ast
@@ -189,7 +189,8 @@ def _clauses(
         called = {name: f"assumed {number} {name}" for number, (name, _) in enumerate(objects)}
         whole = truth(rebuild(formula(body, names, numbers), told))
         binders = tuple(Binder(called[name], Ptr(cls)) for name, cls in objects)
-        yield Clause(decl, binders, _renamed(whole, called))
+        for part in conjuncts(_renamed(whole, called)):
+            yield Clause(decl, binders, part)
 
 
 def _renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
@@ -243,7 +244,7 @@ def _still(action: Action, clause: Clause, cursors: Cursors) -> Expr:
     Where the action stores to one object only, the guard asks whether that is what the call is about, and reads no
     other: so it speaks of few cells.
     """
-    watched = replace(clause, body=disj([binary("==", Global(CALLER), Const(0)), clause.body]))
+    watched = replace(clause, body=disj([binary("==", CALLER, Const(0)), clause.body]))
     reads = _reads(watched)
     found = [update for update in action.updates if key_of(update.place) in reads]
     moved = [cursors.get(update.place) for update in found if isinstance(update.place, Global)]

@@ -22,9 +22,9 @@ from verify.syntax.program import Program
 from verify.syntax.types import INT, Bool, Int, Pointer, Struct, Type
 
 T = TypeVar("T")
-CALLER: Final = "#caller"
+CALLER: Final = Global("#caller")
 REFUSED: Final = "#refused"  # begins the names of labels where a watched call is about to return that it is refused
-UNWATCHED: Final = Binary("==", Global(CALLER), Const(0))  # a property: no call is watched
+UNWATCHED: Final = Binary("==", CALLER, Const(0))  # a property: no call is watched
 AT_ONCE = ast.Atomic | ast.Assume | ast.Assert | ast.Foreach  # what is one step
 
 
@@ -42,7 +42,7 @@ def watching(program: Program, claim: ast.ClaimDecl) -> tuple[Program, ast.Assum
         raise InputError([Diagnostic("KC152", message, claim.span, notes=notes)])
     assert claim.cond is not None  # noqa: S101 - the grammar wants one
     given = {f"#{p.name}": p for p in function.params if _speaks_of(claim.cond, p.name)}
-    types: dict[str, Type] = {CALLER: _pointer(program.thread)} | {name: p.declared for name, p in given.items()}
+    types: dict[str, Type] = {CALLER.name: _pointer(program.thread)} | {name: p.declared for name, p in given.items()}
     decls = {name: ast.GlobalDecl(name, type_, None) for name, type_ in types.items()}
     changed = replace(function, body=_watched(function, types, given))
     cond = ast.AssumptionDecl(claim.name, _said(claim.cond, types), span=claim.span)
@@ -89,7 +89,7 @@ def _said(node: T, types: Mapping[str, Type]) -> T:
         case tuple():
             return tuple(_said(item, types) for item in node)  # type: ignore[return-value] # a tuple again
         case ast.Name("current", "bound" | "local"):
-            return _variable(CALLER, types, node)  # type: ignore[return-value] # an expression again
+            return _variable(CALLER.name, types, node)  # type: ignore[return-value] # an expression again
         case ast.Name(name, "bound") if f"#{name}" in types:
             return _variable(f"#{name}", types, node)  # type: ignore[return-value] # the same
         case ast.Node():
@@ -110,7 +110,7 @@ def _variable(name: str, types: Mapping[str, Type], like: ast.Node) -> ast.Name:
 def _watched(function: ast.FunctionDecl, types: Mapping[str, Type], given: Mapping[str, ast.Param]) -> ast.Block:
     """The body, with what is watched when it begins and when it returns."""
     assert function.body is not None  # noqa: S101 - the checker wants one
-    span, who = function.span, types[CALLER]
+    span, who = function.span, types[CALLER.name]
     current = ast.Name("current", "local", "current", type=who, span=span)
 
     def store(name: str, value: ast.Expr) -> ast.Stmt:
@@ -118,8 +118,8 @@ def _watched(function: ast.FunctionDecl, types: Mapping[str, Type], given: Mappi
         return ast.Do(ast.Assign(target, value, type=types[name], span=span), span=span)
 
     arguments = {name: ast.Name(p.name, "local", p.name, type=p.declared, span=span) for name, p in given.items()}
-    nobody = ast.Unary("!", _variable(CALLER, types, function), type=INT, span=span)
-    stores = [store(CALLER, current), *(store(name, value) for name, value in arguments.items())]
+    nobody = ast.Unary("!", _variable(CALLER.name, types, function), type=INT, span=span)
+    stores = [store(CALLER.name, current), *(store(name, value) for name, value in arguments.items())]
     watch = ast.Block((ast.Assume(nobody, span=span), *stores), span=span)
     perhaps = ast.If(ast.Nondet(type=Bool(), span=span), watch, None, span=span)
     begin = ast.Atomic(ast.Block((perhaps,), span=span), span=span)
@@ -136,7 +136,7 @@ def _watched(function: ast.FunctionDecl, types: Mapping[str, Type], given: Mappi
         none = ast.Number(0, type=INT, span=at)
         nothing = [replace(store(name, ast.Number(0, type=type_)), span=at) for name, type_ in types.items()]
         forget = ast.Atomic(ast.Block(tuple(nothing), span=at), span=at)
-        mine = ast.Binary("==", _variable(CALLER, types, stmt), current, type=INT, span=at)
+        mine = ast.Binary("==", _variable(CALLER.name, types, stmt), current, type=INT, span=at)
         refused = (
             ast.Binary("<", result, none, type=INT, span=at) if isinstance(function.result, Int)
             else ast.Unary("!", result, type=INT, span=at)
