@@ -22,7 +22,7 @@ from verify.workers import Send, gather
 
 FOLDER = specs_root() / "ptrace" / "matrix"
 LETTERS = {"proved": "P", "refuted": "R"}  # what any other verdict is, is not known
-UNKNOWN = "?"
+UNKNOWN, NONE = "?", "-"  # a verdict that is none; no claim
 BUDGET = 300.0  # seconds for a claim, by the clock: both cores are busy
 
 
@@ -93,7 +93,9 @@ def cell(row: Row, version: str, results: Sequence[ClaimResult], differences: Se
     want = row.expected.get(version, "")
     known = next((one for one in differences if (one.row, one.version) == (row.name, version)), None)
     if not results:
-        return Cell("-", f"{want} is expected, and nothing is claimed" if want else "")
+        if known is not None and known.found == NONE:
+            return Cell(f"{NONE} ≠", "", known)
+        return Cell(NONE, f"{want} is expected, and nothing is claimed" if want else "")
     if len(results) > 1:
         return Cell(UNKNOWN, "several claims decide it")
     letter, shown = LETTERS.get(results[0].verdict, UNKNOWN), text(results[0]) + "*" * want.endswith("*")
