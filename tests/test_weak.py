@@ -159,6 +159,9 @@ def test_only_another_file_takes_an_invariant_away(folder: Path) -> None:
     (folder / "kernel.kc").write_text(KERNEL)
     (error,) = errors(file(folder, '#include "kernel.kc"\n' + SET + late))
     assert (error.code, error.span.line) == ("KC161", 6)
+    file(folder, '#include "kernel.kc"\n' + SET, "version.kc")
+    (error,) = errors(file(folder, '#include "version.kc"\n' + late))
+    assert (error.code, error.span.line) == ("KC161", 2)
 
 
 def test_an_assumption_does_not_go_silently(folder: Path) -> None:
