@@ -1,7 +1,8 @@
 """The versions of the kmod/ptrace fix by the properties they are asked: `make matrix`.
 
 Decides the claims of specs/ptrace/matrix/column_*.kc and compares them with expected.toml beside these: `python -m
-tests.matrix [--markdown] [VERSION]...`. Exit code 1 if a cell is not what is expected and no difference says so.
+tests.matrix [--markdown] [--recorded] [VERSION]...`. Exit code 1 if a cell is not what is expected and no difference says
+so. `--recorded` decides nothing, and prints what expected.toml says that would be found.
 """
 
 from __future__ import annotations
@@ -126,6 +127,17 @@ def compared(expected: Expected, versions: Sequence[str], found: Found) -> dict[
     }
 
 
+def recorded(expected: Expected, versions: Sequence[str]) -> dict[tuple[str, str], Cell]:
+    """The cells that are right: what is expected or, where that differs, what is said to be found."""
+    known = {(one.row, one.version): one for one in expected.differences}
+    cells = dict[tuple[str, str], Cell]()
+    for row in expected.rows:
+        for version in versions:
+            want, differs = row.expected.get(version, NONE), known.get((row.name, version))
+            cells[row.name, version] = Cell(want) if differs is None else Cell(f"{differs.found} ≠", "", differs)
+    return cells
+
+
 def columns() -> dict[str, Path]:
     """The file of each version."""
     return {path.stem.removeprefix("column_").upper(): path for path in sorted(FOLDER.glob("column_*.kc"))}
@@ -199,20 +211,29 @@ def notes(cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
 def main(words: Sequence[str]) -> int:
     """Print the matrix, or the columns that are named. 1 if something is not as expected."""
     expected = read((FOLDER / "expected.toml").read_text())
-    asked = [word for word in words if word != "--markdown"]
-    files = {version: path for version, path in columns().items() if version in (asked or columns())}
-    start, found = time.monotonic(), dict[tuple[str, str], list[ClaimResult]]()
+    asked = [word for word in words if not word.startswith("--")] or [*columns()]
+    files = {version: path for version, path in columns().items() if version in asked}
+    start = time.monotonic()
+    if "--recorded" in words:
+        cells = recorded(expected, [*files])
+    else:
+        cells = compared(expected, [*files], _found(expected, files))
+    lines = [*(markdown if "--markdown" in words else table)(expected, [*files], cells), "", *notes(cells)]
+    if "--recorded" not in words:
+        lines += ["", f"{len(cells)} cells in {time.monotonic() - start:.0f} s"]
+    faults = [f"{row} {version}: {one.text}, but {one.fault}" for (row, version), one in cells.items() if one.fault]
+    sys.stdout.write("\n".join([*lines, *faults, ""]))
+    return int(bool(faults))
+
+
+def _found(expected: Expected, files: Mapping[str, Path]) -> Found:
+    """Decide the claims of the files, and say so on the way."""
+    found = dict[tuple[str, str], list[ClaimResult]]()
     for version, result in decided(files, at_once=cores()):
         sys.stderr.write(f"{version} {result.name}: {text(result)}\n")
         for row, one in placed(expected, version, [result]):
             found.setdefault((row, version), []).append(one)
-    versions = list(files)
-    cells = compared(expected, versions, found)
-    lines = [*(markdown if "--markdown" in words else table)(expected, versions, cells), "", *notes(cells)]
-    faults = [f"{row} {version}: {one.text}, but {one.fault}" for (row, version), one in cells.items() if one.fault]
-    lines += ["", f"{len(cells)} cells in {time.monotonic() - start:.0f} s", *faults]
-    sys.stdout.write("\n".join([*lines, ""]))
-    return int(bool(faults))
+    return found
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from tests.matrix import (
     notes,
     placed,
     read,
+    recorded,
     table,
     text,
 )
@@ -95,6 +96,12 @@ def test_the_table_shows_every_cell_and_why_one_differs() -> None:
         r"| A: nobody | R 73/3 | R 73/3\* ≠ |",
     ]
     assert [*notes(cells)][-1] == "  A V1: because"
+
+
+def test_what_is_recorded_is_what_would_be_right() -> None:
+    cells = recorded(Expected([ROW], [DIFFERS]), ["V0", "V1", "V2"])
+    assert [one.text for one in cells.values()] == ["R", "R ≠", "-"]
+    assert cells["A", "V1"].differs == DIFFERS
 
 
 def test_every_claim_has_its_cell_and_every_expected_cell_its_claim() -> None:
