@@ -1,8 +1,8 @@
 """The versions of the kmod/ptrace fix by the properties they are asked: `make matrix`.
 
 Decides the claims of specs/ptrace/matrix/column_*.kc and compares them with expected.toml beside these: `python -m
-tests.matrix [--markdown] [--recorded] [VERSION]...`. Exit code 1 if a cell is not what is expected and no difference says
-so. `--recorded` decides nothing, and prints what expected.toml says that would be found.
+tests.matrix [--markdown] [--recorded] [VERSION]...`. Exit code 1 if a cell is not what is expected and no difference
+says so. `--recorded` decides nothing, and prints what expected.toml says that would be found.
 """
 
 from __future__ import annotations
