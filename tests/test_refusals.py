@@ -46,6 +46,7 @@ STEPS = (
     "current->mm->ok = !current->mm->ok;",
 )  # fmt: skip
 TESTS = ("g", "current->a", "!t->b", "t == current", "current->mm->ok", "!t->mm->ok")
+LINES = (*STEPS, *(f"if ({test}) return 0;" for test in TESTS[::2]), *(f"if ({test}) -> -1;" for test in TESTS[1::2]))
 
 
 class Entitled(NamedTuple):
@@ -76,10 +77,10 @@ CONDITIONS = (
 
 @st.composite
 def functions(draw: st.DrawFn) -> str:
-    """A function with refusals: each has a label."""
-    parts = draw(st.lists(st.one_of(st.sampled_from(STEPS), st.sampled_from(TESTS)), min_size=1, max_size=3))
-    lines = [f"if ({part}) r{n}: return -1;" if part in TESTS else part for n, part in enumerate(parts)]
-    return "int f(struct task *t) { start: ; " + " ".join(lines) + " return 0; }"
+    """A function that stores and tests, and grants or refuses: each refusal has a label."""
+    lines = draw(st.lists(st.sampled_from(LINES), min_size=1, max_size=2))
+    named = (line.replace("-> ", f"r{number}: return ") for number, line in enumerate(lines))
+    return "int f(struct task *t) { start: ; " + " ".join(named) + " rest: return -1; }"
 
 
 def text_of(function: str, condition: Entitled, step: str) -> str:
@@ -114,7 +115,7 @@ def refused_by_definition(path: Path, condition: Entitled) -> bool:
     return False
 
 
-@settings(max_examples=60, deadline=None, phases=(Phase.generate,), derandomize=True)
+@settings(max_examples=90, deadline=None, phases=(Phase.generate,), derandomize=True)
 @given(function=functions(), condition=st.sampled_from(CONDITIONS), step=st.sampled_from(STEPS))
 def test_the_system_of_a_claim_is_the_definition(
     tmp_path_factory: pytest.TempPathFactory, function: str, condition: Entitled, step: str
