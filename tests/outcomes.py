@@ -18,8 +18,8 @@ from verify.resources import specs_root
 
 MANIFEST = specs_root() / "manifest.toml"
 INCLUDED = "ptrace/kernel.kc"  # by others, and nothing alone
-# Versions of others that are there, and pairs: test_mail.py, test_matrix.py and test_race_specs.py.
-ELSEWHERE = ("mail/", "ptrace/matrix/", "races/")
+# Decided by test_mail.py, test_matrix.py, test_race_specs.py and test_refusals.py.
+ELSEWHERE = ("mail/", "ptrace/matrix/", "races/", "refusal/")
 FILES = sorted(path.relative_to(specs_root()).as_posix() for path in specs_root().rglob("*.kc"))
 SPECS = tuple(name for name in FILES if name != INCLUDED and not name.startswith(ELSEWHERE))
 SIZES = (1, 2, 3)
@@ -28,7 +28,7 @@ HEAD = """\
 # What each spec comes to with 1, 2 and 3 tasks, as far as it has at most a million states: `states` in all, `initial`
 # ones, `depth` in states, and the properties that the claims about the system ask for: those that hold in all states,
 # and those that are broken, by a shortest run of so many steps. Those in mail/ are versions that are here already;
-# those in races/ are decided by tests/test_race_specs.py.
+# those in races/ are decided by tests/test_race_specs.py, those in refusal/ by tests/test_refusals.py.
 # Written by `make manifest`, kept true by tests/test_manifest.py.
 """
 
