@@ -19,6 +19,7 @@ from textwrap import wrap
 from verify.api import ClaimResult, Options, Selection, cores, default_system, judgements, select
 from verify.resources import specs_root
 from verify.schedule import units
+from verify.syntax.ast import ClaimDecl
 from verify.workers import Send, gather
 
 FOLDER = specs_root() / "ptrace" / "matrix"
@@ -157,8 +158,14 @@ def _parts(files: Mapping[str, Path]) -> Iterator[tuple[str, Selection]]:
     """The claims that share a proof, of one version after the other; a file is read when its turn has come."""
     for version, path in files.items():
         selection = select(str(path), Options())
-        for places in units(selection.claims, default_system(selection.program)):
-            yield version, replace(selection, claims=tuple(selection.claims[place] for place in places))
+        claims = cells_of(selection)
+        for places in units(claims, default_system(selection.program)):
+            yield version, replace(selection, claims=tuple(claims[place] for place in places))
+
+
+def cells_of(selection: Selection) -> Sequence[ClaimDecl]:
+    """The claims of a column that are cells of the matrix."""
+    return [claim for claim in selection.claims if claim.kind != "reach"]
 
 
 def _decide(part: tuple[str, Selection], send: Send[tuple[str, ClaimResult]]) -> None:
