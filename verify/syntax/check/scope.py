@@ -42,6 +42,7 @@ class File:
     thread: str
     errors: list[Diagnostic]
     broken: set[str]  # names and "struct.field" whose declaration is wrong: their uses are no further errors
+    lost: Mapping[str, str] = field(default_factory=dict)  # invariants without one of their labels, and that label
 
     def error(  # noqa: PLR0913 - the parts of a Diagnostic
         self, code: str, message: str, span: Span, *, label: str = "", hint: str = "",
@@ -79,11 +80,11 @@ def closest(name: str, known: Iterable[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else ""
 
 
-def once(file: File, seen: dict[str, Span], name: str, span: Span, what: str) -> bool:
+def once(file: File, seen: dict[str, Span], name: str, span: Span, what: str, hint: str = "") -> bool:  # noqa: PLR0913, PLR0917 - the parts of an error
     """Whether `name` is new in `seen`, to which it is added; reports the second declaration."""
     if name in seen:
         note = (f"`{name}` is first declared here", seen[name])
-        file.error("KC105", f"{what} `{name}` is declared twice", span, notes=(note,))
+        file.error("KC105", f"{what} `{name}` is declared twice", span, notes=(note,), hint=hint)
         return False
     seen[name] = span
     return True
