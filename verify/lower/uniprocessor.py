@@ -38,6 +38,14 @@ def gives_way(system: System) -> bool:
     )
 
 
+def kept_cpu(system: System) -> frozenset[tuple[str, str]]:
+    """The variable that says who has the processor, where nobody is preempted: with it, the steps of a thread are few.
+
+    With preemption a proof seldom needs it: what holds on many processors holds on one.
+    """
+    return frozenset() if any(var.name == QUIET for var in system.locals) else frozenset({("", CPU.name)})
+
+
 def keeps_cpu(action: Action) -> bool:
     """Whether its thread has the processor after the action, and may not lose it."""
     stores = [update for update in action.updates if update.place == CPU]
