@@ -25,10 +25,10 @@ SIZES = (1, 2, 3)
 MOST_STATES = 1_000_000
 MOST_OF = {"races/": 160_000, "uniprocessor/": 100_000}  # there are many of them
 HEAD = """\
-# What each spec comes to with 1, 2 and 3 tasks, as far as it has at most a million states (in races/ 160,000,
-# in uniprocessor/ a hundred thousand): `states` in all, `initial` ones, `depth` in states, and the properties that the claims about the
-# system ask for: those that hold in all states, and those that are broken, by a shortest run of so many steps. Those in
-# mail/ are versions that are here already.
+# What each spec comes to with 1, 2 and 3 tasks, as far as it has at most a million states (in races/ 160,000, in
+# uniprocessor/ a hundred thousand): `states` in all, `initial` ones, `depth` in states, and the properties that the
+# claims about the system ask for: those that hold in all states, and those that are broken, by a shortest run of so
+# many steps. Those in mail/ are versions that are here already.
 # Written by `make manifest`, kept true by tests/test_manifest.py.
 """
 
