@@ -10,9 +10,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from tests.outcomes import FILES, chosen
+from tests.outcomes import FILES, chosen, least
 from verify.api import Options, check_file, cores, tlc_file
-from verify.instances import least_tasks
 from verify.syntax.ast import ClaimDecl
 
 PARTS = ("/common.kc", "ptrace/kernel.kc", "ptrace/root_helper.kc", "mail/threats.kc")  # included, and claim nothing
@@ -50,7 +49,7 @@ def _wrong_by_tlc(spec: str, claims: Sequence[ClaimDecl]) -> Iterator[str]:
     if not claims:
         return
     (system,) = {chosen(spec).system(claim) for claim in claims}
-    tasks = max(PAIR, least_tasks(chosen(spec).lower((system, frozenset(), frozenset())).system))
+    tasks = max(PAIR, least(spec, system))
     options = Options(claims=tuple(claim.name for claim in claims), tasks=tasks, budget=SECONDS)
     found = {claim.name: claim.holds for claim in tlc_file(spec, options).claims}
     for claim in claims:

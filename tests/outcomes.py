@@ -59,11 +59,15 @@ def systems(spec: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(selection.system(claim) for claim in selection.claims))
 
 
+def least(spec: str, system: str) -> int:
+    """How many tasks a system starts with."""
+    return least_tasks(chosen(spec).lower((system, frozenset(), frozenset())).system)
+
+
 def outcomes(spec: str) -> Iterator[Outcome]:
     """The outcomes of a spec, for all its systems, by size."""
     for system in systems(spec):
-        least = least_tasks(chosen(spec).lower((system, frozenset(), frozenset())).system)
-        for tasks in SIZES[least - 1 :]:
+        for tasks in SIZES[least(spec, system) - 1 :]:
             found = outcome(spec, system, tasks)
             if found is None:
                 break
