@@ -45,7 +45,7 @@ def test_specs_come_to_what_it_says(spec: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", [spec for spec in PINNED if not spec.endswith("/fixed.kc")])  # where runs are short
+@pytest.mark.parametrize("spec", [spec for spec in PINNED if not spec.startswith("races/")])  # of which there are many
 def test_z3_finds_runs_of_the_same_lengths(spec: str) -> None:
     """Its unrolling begins with no steps, so that a run that it finds is a shortest one."""
     for one in PINNED[spec]:
