@@ -25,7 +25,7 @@ from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
-from verify.selecting import problem, select, tasks_from
+from verify.selecting import included_claims, problem, select, tasks_from
 from verify.source import Source, Span
 from verify.tlc.errors import ToolError
 from verify.workers import cores
@@ -102,10 +102,11 @@ def check_file(
     start = time.perf_counter()
     known: Known = {}
     claims: Sequence[ClaimDecl] = ()
+    included: Mapping[str, int] = {}
     interrupted = False
     try:
         selection = select(path, options)
-        claims = selection.claims
+        claims, included = selection.claims, {} if options.claims else included_claims(selection.program)
         with closing(judgements(selection, options, hear=hear, at_once=at_once, known=known)) as results:
             for result in results:
                 if each:
@@ -115,7 +116,7 @@ def check_file(
     except KeyboardInterrupt:
         interrupted = True
     answers = tuple(_answers(known, claims))
-    return FileResult(path, versions(), (), answers, interrupted, time.perf_counter() - start)
+    return FileResult(path, versions(), (), answers, interrupted, included, time.perf_counter() - start)
 
 
 def _answers(known: Known, claims: Sequence[ClaimDecl]) -> Iterator[ClaimResult]:

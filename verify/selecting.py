@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,10 +33,23 @@ def select(path: str, options: Options) -> Selection:
     for name in options.claims:
         if not any(matches(claim, name) for claim in program.claims):
             names = [claim.name for claim in program.claims]
-            raise InputError([problem("KC901", f"no claim is called `{name}`", path, name, names)])
+            message = f"no claim is called `{name}`{_elsewhere(name, program)}"
+            raise InputError([problem("KC901", message, path, name, names)])
     if options.claims and not claims:
         raise InputError([problem("KC901", f"no such claim is about `{options.system}`", path)])
     return Selection(path, program, tuple(adapted(claim, options.system, options.without) for claim in claims))
+
+
+def included_claims(program: Program) -> Mapping[str, int]:
+    """How many claims each included file has: they are claims of that file, and nobody decides them here."""
+    return Counter(claim.span.source.path for claim in program.included)
+
+
+def _elsewhere(name: str, program: Program) -> str:
+    """Which included file has the claim, if one has."""
+    files = (claim.span.source.path for claim in program.included if matches(claim, name))
+    found = next(files, None)
+    return "" if found is None else f"; `{found.rsplit('/', 1)[-1]}`, which is included, has one"
 
 
 def matches(claim: ClaimDecl, name: str) -> bool:

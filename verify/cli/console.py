@@ -34,14 +34,14 @@ def show_claim(show: Show, result: ClaimResult, names: Sequence[str], *, chosen:
 
 def show_rest(show: Show, result: FileResult, done: int, *, chosen: bool) -> None:
     """Print what comes after the claims: errors, or those an interrupt left over and the count."""
-    from verify.report.text import error_lines, summary  # noqa: PLC0415 - `--help` must be quick
+    from verify.report.text import error_lines, included, summary  # noqa: PLC0415 - `--help` must be quick
 
     if result.errors:
         printer(sys.stderr)(error_lines(result.errors))
         return
     for claim in result.claims[done:]:
         show_claim(show, claim, [c.name for c in result.claims], chosen=chosen)
-    show([summary(result)])
+    show([summary(result), *included(result, width())])
 
 
 def write_json(result: FileResult) -> None:

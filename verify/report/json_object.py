@@ -41,6 +41,7 @@ def file_object(result: FileResult) -> dict[str, Json]:
         "versions": dict(result.versions),
         "errors": [error_object(error) for error in result.errors],
         "claims": [claim_object(claim) for claim in result.claims],
+        "included": [{"file": file, "claims": count} for file, count in result.included.items()],
     }
 
 

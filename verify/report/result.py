@@ -84,6 +84,7 @@ class FileResult:
     errors: tuple[Diagnostic, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
     interrupted: bool = False
+    included: Mapping[str, int] = field(default_factory=dict, hash=False)  # claims of included files, not decided here
     seconds: float = field(default=0.0, compare=False)  # less than those of the claims, where some had a core each
 
 

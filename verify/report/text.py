@@ -10,6 +10,7 @@ from verify.diagnostics import Diagnostic
 from verify.report.cti import cti_rows
 from verify.report.result import ClaimResult, Explanation, FileResult
 from verify.report.run import Styled, run
+from verify.source import clean
 
 MARKS = {True: ("✓", "holds", "green"), False: ("✗", "fails", "bold red"), None: ("?", "unknown", "yellow")}
 FINITE_RUNS = frozenset({"refute"})  # claims whose run is shown although they hold
@@ -122,6 +123,14 @@ def summary(result: FileResult) -> Styled:
     total = len(result.claims)
     style = MARKS[False if counts[False] else None if counts[None] else True][2]
     return ((f"{total} claim{'s' * (total != 1)}: {', '.join(parts)}", style), (f"   {seconds(result.seconds)}", "dim"))
+
+
+def included(result: FileResult, width: int) -> Iterator[Styled]:
+    """What is said of the claims that included files have: nothing if they have none."""
+    files = [f"{count} of {clean(file.rsplit('/', 1)[-1])}" for file, count in result.included.items()]
+    said = f"claims of included files, not decided here: {', '.join(files)}" if files else ""
+    for row in textwrap.wrap(said, max(NARROW, width), subsequent_indent="  "):
+        yield ((row, "dim"),)
 
 
 def error_lines(errors: Sequence[Diagnostic]) -> Iterator[Styled]:

@@ -10,7 +10,7 @@ from typing import cast
 from verify.diagnostics import Diagnostic, InputError
 from verify.resources import specs_root
 from verify.source import Source, Span
-from verify.syntax.ast import Decl, Unit
+from verify.syntax.ast import ClaimDecl, Decl, Unit
 from verify.syntax.check import check
 from verify.syntax.files import checked, read
 from verify.syntax.limits import MAX_ERRORS, Budget
@@ -62,7 +62,13 @@ def _unit(
     declarations, errors = parse(run.output, Span(source, length, length), "unit")
     if run.errors or errors or declarations is None:
         raise InputError(_ordered([*run.errors, *errors], run.sources)[:MAX_ERRORS])
-    return Unit(source.path, cast("tuple[Decl, ...]", declarations), tuple(run.sources))
+    own, included = list[Decl](), list[ClaimDecl]()
+    for decl in cast("tuple[Decl, ...]", declarations):
+        if isinstance(decl, ClaimDecl) and decl.span.source is not source:
+            included.append(decl)
+        else:
+            own.append(decl)
+    return Unit(source.path, tuple(own), tuple(included), tuple(run.sources))
 
 
 def _ordered(errors: list[Diagnostic], sources: Sequence[Source]) -> list[Diagnostic]:

@@ -371,12 +371,13 @@ class Param(Node):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDecl(Node):
-    """A function; `body` is None for a prototype."""
+    """A function; `body` is None for a prototype. A later definition replaces one that is `weak`."""
 
     name: str
     result: Type
     params: tuple[Param, ...]
     body: Block | None
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,8 +458,9 @@ Decl = StructDecl | EnumDecl | GlobalDecl | FunctionDecl | SystemDecl | Assumpti
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A parsed file with everything it includes, in order."""
+    """A parsed file with everything it includes, in order, but for the claims of included files."""
 
     path: str
     declarations: tuple[Decl, ...]
+    included: tuple[ClaimDecl, ...] = ()  # what the included files claim of themselves
     sources: tuple[Source, ...] = field(default=(), repr=False)  # the files that were read, itself first

@@ -24,7 +24,7 @@ _STATEMENT = _EXPRESSION | {
     "foreach", "assume", "assert",
 }
 _ITEM = _TYPE | {
-    "GHOST", "system", "assume", "invariant", "CLAIM_INVARIANT", "CLAIM_GUARD", "CLAIM_PLACE", "CLAIM_SYSTEM",
+    "GHOST", "WEAK", "system", "assume", "invariant", "CLAIM_INVARIANT", "CLAIM_GUARD", "CLAIM_PLACE", "CLAIM_SYSTEM",
     "minimal", "race_free", "no_starvation", "atomic_sections", "writers",
 }
 

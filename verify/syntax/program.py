@@ -50,4 +50,5 @@ class Program:
     guards: Mapping[str, Guard]
     assumptions: Mapping[str, AssumptionDecl]
     thread: str  # the struct whose objects are threads of control
+    included: tuple[ClaimDecl, ...] = field(default=(), repr=False, compare=False)  # of included files, unchecked
     sources: tuple[Source, ...] = field(default=(), repr=False, compare=False)  # the files that were read, main first

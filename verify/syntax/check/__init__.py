@@ -9,6 +9,7 @@ written out in invariants and `foreach`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from verify.diagnostics import Diagnostic, InputError
 from verify.syntax.ast import ClaimDecl, Decl, EnumDecl, FunctionDecl, StructDecl, Unit
@@ -25,6 +26,7 @@ from verify.syntax.check.recursion import call_graph, recursion
 from verify.syntax.check.scope import File
 from verify.syntax.check.statements import function
 from verify.syntax.check.walk import expressions
+from verify.syntax.check.weak import settled
 from verify.syntax.program import Program
 
 __all__ = ["check"]
@@ -36,13 +38,13 @@ def check(unit: Unit) -> Program:
     Raises InputError with every error of the file, in the order of the source.
     """
     errors: list[Diagnostic] = []
-    declarations = unit.declarations
-    file = collect(declarations, errors)
+    declarations, replaced, lost = settled(unit.declarations)
+    file = replace(collect(declarations, errors), lost=lost)
     checked = {name: function(decl, file) for name, decl in file.functions.items()}
     checked = {name: expand_broadcasts(decl, file, checked) for name, decl in checked.items()}
     calls = call_graph(checked, file)
     cycles = recursion(calls, file)
-    for decl in checked.values():
+    for decl in (*checked.values(), *(function(decl, file) for decl in replaced)):
         check_flow(decl, graph(decl), file)
     named = specification.systems(declarations, file)
     known = specification.invariants(declarations, file, checked)
@@ -70,6 +72,7 @@ def check(unit: Unit) -> Program:
         guards=labels,
         assumptions=assumed,
         thread=file.thread,
+        included=unit.included,
         sources=unit.sources,
     )
 

@@ -161,7 +161,8 @@ def _function(decl: FunctionDecl, scope: Scope, names: dict[str, Span], function
     if earlier is None and not _new_name(scope.file, names, decl.name, decl.span, "function"):
         return
     if earlier is not None and earlier.body is not None and decl.body is not None:
-        once(scope.file, names, decl.name, decl.span, "function")
+        hint = "a definition that is `__weak` is replaced by a later one"
+        once(scope.file, names, decl.name, decl.span, "function", hint)
         return
     if earlier is not None:
         types = [(f.result, *(p.declared for p in f.params)) for f in (earlier, decl)]

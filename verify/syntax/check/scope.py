@@ -10,14 +10,14 @@ from typing import Literal
 from verify.diagnostics import Diagnostic
 from verify.source import Span
 from verify.syntax.ast import FieldDecl, FunctionDecl, GlobalDecl, NameKind
-from verify.syntax.primitives import PRIMITIVES
+from verify.syntax.primitives import BIG_LOCK, PRIMITIVES
 from verify.syntax.types import Type
 
 CURRENT = "current"
 TASK_LOCKS: Mapping[str, str] = {"task_lock": "spin_lock", "task_unlock": "spin_unlock"}
 ALLOC_LOCK = "alloc_lock"
 READS = ("atomic_read", "READ_ONCE", "test_bit")  # primitives that change nothing
-BUILT_IN = frozenset({*PRIMITIVES, *TASK_LOCKS, CURRENT})
+BUILT_IN = frozenset({*PRIMITIVES, *TASK_LOCKS, CURRENT, BIG_LOCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class File:
     thread: str
     errors: list[Diagnostic]
     broken: set[str]  # names and "struct.field" whose declaration is wrong: their uses are no further errors
+    lost: Mapping[str, str] = field(default_factory=dict)  # invariants without one of their labels, and that label
 
     def error(  # noqa: PLR0913 - the parts of a Diagnostic
         self, code: str, message: str, span: Span, *, label: str = "", hint: str = "",
@@ -81,11 +82,11 @@ def closest(name: str, known: Iterable[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else ""
 
 
-def once(file: File, seen: dict[str, Span], name: str, span: Span, what: str) -> bool:
+def once(file: File, seen: dict[str, Span], name: str, span: Span, what: str, hint: str = "") -> bool:  # noqa: PLR0913, PLR0917 - the parts of an error
     """Whether `name` is new in `seen`, to which it is added; reports the second declaration."""
     if name in seen:
         note = (f"`{name}` is first declared here", seen[name])
-        file.error("KC105", f"{what} `{name}` is declared twice", span, notes=(note,))
+        file.error("KC105", f"{what} `{name}` is declared twice", span, notes=(note,), hint=hint)
         return False
     seen[name] = span
     return True

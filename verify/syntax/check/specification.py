@@ -123,7 +123,9 @@ def claim(  # noqa: PLR0913, PLR0917 - all that a claim can name
 ) -> ClaimDecl:
     """Return the claim with bare field names made `struct.field`; reports names that mean nothing."""
     if decl.invariant is not None and decl.invariant not in known and decl.invariant not in BUILT_IN_INVARIANTS:
-        hint = closest(decl.invariant, [*known, *BUILT_IN_INVARIANTS])
+        gone = file.lost.get(decl.invariant)
+        near = closest(decl.invariant, [*known, *BUILT_IN_INVARIANTS])
+        hint = near if gone is None else f"the one there was speaks of `{gone}`, which went with its `__weak` function"
         file.error("KC160", f"unknown invariant `{decl.invariant}`", decl.span, hint=hint)
     targets = decl.targets
     match decl.kind:

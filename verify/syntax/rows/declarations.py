@@ -199,8 +199,10 @@ def function_param(at: Place, spec: Spec, name: Word, *params: Param | None) -> 
     return Param(name.text, Function(spec.type), span=at.span)
 
 
-def function(at: Place, spec: Spec, name: Declarator, *rest: Param | Block | None) -> FunctionDecl:
-    """`int f(struct task *t) { ... }`, or the same without a body."""
+def function(
+    at: Place, before: Word | None, spec: Spec, after: Word | None, name: Declarator, *rest: Param | Block | None
+) -> FunctionDecl:
+    """`int __weak f(struct task *t) { ... }`, or the same without a body."""
     result = _declared(at, spec, name.stars, "result", name.span)
     bodies = only(Block, rest)
     params = _taken(only(Param, rest))
@@ -209,7 +211,11 @@ def function(at: Place, spec: Spec, name: Declarator, *rest: Param | Block | Non
             at.refuse("KC039", "a parameter of type `void`", span=p.span)
         elif bodies and not p.name:
             at.refuse("KC040", "the parameter has no name", span=p.span)
-    return FunctionDecl(name.name, result, params, bodies[0] if bodies else None, span=at.span)
+    weak = before or after
+    if weak and not bodies:
+        hint = "write `__weak` where the body is"
+        at.refuse("KC035", "a weak declaration is not part of the language", hint, weak.span)
+    return FunctionDecl(name.name, result, params, bodies[0] if bodies else None, weak is not None, span=at.span)
 
 
 def _taken(params: tuple[Param | None, ...]) -> tuple[Param, ...]:
