@@ -470,6 +470,15 @@ def test_recursion_names_the_whole_cycle() -> None:
     assert [span.text for _, span in error.notes] == ["g()", "h()", "f()"]
 
 
+def test_what_the_kernel_has_and_the_file_has_not_is_to_be_written() -> None:
+    errors = found("int f(void) { if (get_user(mode)) return -EFAULT; return foo; }")
+    assert [(error.code, error.hint) for error in errors] == [
+        ("KC102", "write what it does to the fields of this file; `nondet()` is a result that may be anything"),
+        ("KC100", "no constant is predefined: write `#define EFAULT` and its value"),
+        ("KC100", ""),
+    ]
+
+
 def test_helpers_that_call_what_they_are_given_are_no_recursion() -> None:
     text = "void with(void (*fn)(void)) { fn(); } void one(void) { mode = 1; } void two(void) { with(one); }"
     assert codes(text + "void three(void) { with(one); with(one); two(); }") == []

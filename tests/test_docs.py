@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,25 +22,63 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGE = ROOT / "docs" / "language.md"
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN = ("verify", "pytest", "echo")  # the commands that are run; `echo` is of `$?`, the code of the one before
 ANYTHING = "..."  # a line that stands for any number of lines
 
 
-def blocks(kind: str) -> Iterator[tuple[str, str]]:
-    """The fenced blocks of that kind, each with its place."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block, its place, and the files that the blocks before it in the document have made."""
+
+    place: str
+    kind: str
+    text: str
+    files: Mapping[str, str]
+
+
+def blocks() -> Iterator[Block]:
+    """All fenced blocks. ```` ```c NAME.kc ```` is the text of a file, ```` ```diff NAME.kc ```` a change to it."""
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
+        files: dict[str, str] = {}
         for found in BLOCK.finditer(text):
-            if found[1].strip() == kind:
-                yield f"{path.relative_to(ROOT)}:{text[: found.start()].count(chr(10)) + 1}", found[2]
+            kind, body = found[1].strip(), found[2]
+            yield Block(f"{path.relative_to(ROOT)}:{text[: found.start()].count(chr(10)) + 1}", kind, body, {**files})
+            match kind.split():
+                case ["c", name] if name.endswith(".kc"):
+                    files[name] = body
+                case ["diff", name]:
+                    files[name] = patched(files[name], body)
+                case _:
+                    pass
 
 
-def commands() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """The `verify` commands of each console block that have output, with its place."""
-    for place, block in blocks("console"):
-        parts = [part.partition("\n") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-        found = [(_run(command.partition("  #")[0].strip()), output) for command, _, output in parts if output.strip()]
-        if any(command.startswith("verify ") for command, _ in found):
-            yield place, [(command, output) for command, output in found if command.startswith("verify ")]
+def patched(text: str, diff: str) -> str:
+    """The text with a unified diff applied to it, each hunk where it says, as `patch -F 0` does."""
+    lines, made, at = text.splitlines(), list[str](), 0
+    for hunk in re.split(r"^(?=@@ )", diff, flags=re.MULTILINE)[1:]:
+        head, *body = hunk.splitlines()
+        found = re.fullmatch(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@.*", head)
+        assert found, head
+        first, before, now, after = (int(number or 1) for number in found.groups())
+        assert {line[:1] for line in body} <= {" ", "-", "+"}, hunk
+        old, new = ([line[1:] for line in body if line[0] in kept] for kept in (" -", " +"))
+        made += lines[at : first - 1]
+        assert (lines[first - 1 : first - 1 + before], len(new), len(made)) == (old, after, now - 1), hunk
+        made += new
+        at = first - 1 + before
+    return "\n".join([*made, *lines[at:], ""])
+
+
+def commands() -> Iterator[tuple[Block, list[tuple[str, str]]]]:
+    """The console blocks with commands that are run and have output, and these commands."""
+    for block in blocks():
+        if block.kind == "console":
+            parts = [part.partition("\n") for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]]
+            found = [(_run(command.partition("  #")[0].strip()), out) for command, _, out in parts if out.strip()]
+            found = [(command, out) for command, out in found if command.split()[0] in RUN]
+            if found:
+                yield block, found
 
 
 def _run(command: str) -> str:
@@ -48,13 +89,13 @@ def _run(command: str) -> str:
 
 def programs() -> Iterator[tuple[str, str]]:
     """The programs that are whole, with their claims; `c` has GitHub colour them."""
-    yield from blocks("kc runnable")
-    yield from blocks("c runnable")
+    yield from ((block.place, block.text) for block in blocks() if block.kind in {"kc runnable", "c runnable"})
 
 
 def masked(text: str) -> str:
     """The text without times and without the blanks at the ends of lines."""
-    return re.sub(r" *\d+(\.\d+)? s$", " T s", re.sub(r" +$", "", text, flags=re.MULTILINE), flags=re.MULTILINE).strip()
+    ends = re.sub(r" +$", "", text, flags=re.MULTILINE)
+    return re.sub(r" *\d+(\.\d+)? ?s$", " T s", ends, flags=re.MULTILINE).strip()
 
 
 def pattern(expected: str) -> str:
@@ -64,16 +105,35 @@ def pattern(expected: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [pytest.param(block, id=f"{place} {block[0][0]}") for place, block in commands()])
+@pytest.mark.parametrize(
+    ("block", "shown"), [pytest.param(*found, id=f"{found[0].place} {found[1][0][0]}") for found in commands()]
+)
 def test_commands_print_what_the_documents_say(
-    block: list[tuple[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    block: Block,
+    shown: list[tuple[str, str]],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
-    for command, output in block:
-        main(shlex.split(command)[1:])
-        shown = masked(capsys.readouterr().out)
-        assert re.fullmatch(pattern(output), f"{shown}\n"), shown
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
+    for name, text in block.files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    code = 0
+    for command, expected in shown:
+        name, *words = shlex.split(command)
+        args = [arg for word in words for arg in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
+        match name:
+            case "verify":
+                code = main(args)
+            case "pytest":
+                code = subprocess.run([sys.executable, "-m", "pytest", *args], check=False, timeout=300).returncode
+            case _:
+                print(code, flush=True)  # noqa: T201 - `echo $?`
+        captured = capfd.readouterr()
+        printed = masked(captured.out or captured.err)  # errors stand alone, on stderr
+        assert re.fullmatch(pattern(expected), f"{printed}\n"), printed
 
 
 @pytest.mark.slow
@@ -93,6 +153,15 @@ def test_masks_and_dots() -> None:
     for expected, same in (("...\n", True), ("b\nc\n", True), ("", False), ("b\n", False)):
         found = re.fullmatch(pattern(f"a   bfs   9.99 s\n{expected}d  77 s\n"), masked(shown) + "\n")
         assert bool(found) is same
+
+
+def test_diffs_are_applied_where_they_say_and_nowhere_else() -> None:
+    text = "a\nb\nc\nd\ne\n"
+    assert patched(text, "@@ -1,2 +1,3 @@\n a\n-b\n+B\n+C\n@@ -5 +6 @@ of e\n-e\n+E\n") == "a\nB\nC\nc\nd\nE\n"
+    assert patched(text, "--- a/x\n+++ b/x\n@@ -2,2 +2 @@\n b\n-c\n") == "a\nb\nd\ne\n"
+    for wrong in ("@@ -2 +2 @@\n-a\n+A\n", "@@ -1 +1,2 @@\n-a\n+A\n", "@@ -1 +2 @@\n-a\n+A\n", "@@ 1 @@\n-a\n"):
+        with pytest.raises(AssertionError):
+            patched(text, wrong)
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

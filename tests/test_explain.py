@@ -20,7 +20,7 @@ from verify.explain.outline import topics
 from verify.explain.places import places
 from verify.explain.words import sentences
 from verify.instances import Slot
-from verify.ir import FALSE, TRUE, Binary, Bound, Const, Expr, Field, Local, System, Unary
+from verify.ir import FALSE, TRUE, Binary, Bound, Const, Expr, Field, Global, Local, System, Unary
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import with_history
@@ -341,6 +341,31 @@ def word(body: Expr, *, thread: bool = False, cls: str = "task") -> str:
 )
 def test_what_is_said_of_every_object(body: Expr, said: str) -> None:
     assert word(body) == said
+
+
+DEVICES = """\
+struct dev { spinlock_t l; bool busy; };
+struct task { bool idle; };
+struct dev one;
+void user(void) { struct dev *d = any(struct dev); for (;;) { d->busy = true; one.busy = true; } }
+system { task user[*] runs user; }
+"""
+
+
+def test_what_is_said_of_a_thread_and_an_object_of_another_kind() -> None:
+    system = lower(load_text(DEVICES), "system").system
+    lock, busy = (Field(Bound(OBJECT), "dev", name) for name in ("l", "busy"))
+    body = Binary("||", Binary("!=", lock, Bound(THREAD)), Binary("==", busy, Const(0)))
+    (said,) = sentences(system, [Clause(True, "dev", None, body)], {})
+    assert said == "every task: if there is a dev and it holds that dev's `l`, that dev's `busy` is 0"
+
+
+@pytest.mark.parametrize(("variable", "said"), [("one.#before_store.busy", "one.busy"), ("#before_store.n", "n")])
+def test_who_stands_before_an_access_of_what_is_there_once(variable: str, said: str) -> None:
+    system = lower(load_text(DEVICES), "system").system
+    body = Unary("!", Binary("has", Global(variable), Bound(THREAD)))
+    (sentence,) = sentences(system, [Clause(True, "", None, body)], {})
+    assert sentence == f"every task: it does not stand before a store of `{said}`"
 
 
 def test_what_is_said_of_a_thread_and_another_object() -> None:

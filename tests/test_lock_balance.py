@@ -525,11 +525,33 @@ GOOD = {
         " t->pid -= 1; }"
         " task_unlock(t); return 0; }"
     ),
+    "what nobody stores to is the same under the lock": (
+        "int f(struct task *t) { if (t->dead) return 1; task_lock(t); if (t->dead) return 2; task_unlock(t);"
+        " return 0; }"
+    ),
+    "a pointer to the lock, tested and stored to": (
+        "void g(struct task *t) { t->mm = NULL; } void f(struct task *t) { if (!t->mm) return;"
+        " spin_lock(&t->mm->page_lock); task_lock(t); t->pid = 1; task_unlock(t); spin_unlock(&t->mm->page_lock); }"
+    ),
+    "the same test around both, with another lock between": (
+        "void g(struct task *t) { t->dead = true; } void f(struct task *t) { if (t->dead) task_lock(t);"
+        " spin_lock(&big); mode = 1; spin_unlock(&big); if (t->dead) task_unlock(t); }"
+    ),
     "unlock depends on another function's answer": (
         "static int begin(struct task *t) { if (look()) { task_lock(t); return 1; } return 0; }"
         "void f(struct task *t) { int x = begin(t); mode = 3; if (x) task_unlock(t); }"
     ),
 }
+
+
+def test_what_was_tested_before_the_lock_may_have_changed_under_it() -> None:
+    text = (
+        "void g(struct task *t) { t->dead = true; } int f(struct task *t) { if (t->dead) return 1; task_lock(t);"
+        " if (t->dead) return 2; task_unlock(t); return 0; }"
+    )
+    assert codes(text) == [("KC170", "return 2;")]
+    attempt = text.replace("task_lock(t);", "if (!spin_trylock(&t->alloc_lock)) return 3;")
+    assert codes(attempt) == [("KC170", "return 2;")]
 
 
 @pytest.mark.parametrize("name", GOOD)

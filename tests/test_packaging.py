@@ -55,12 +55,13 @@ def test_the_wheel_ships_grammar_specs_and_schema(unpacked: Path) -> None:
 @pytest.mark.slow
 def test_the_wheel_works_on_its_own(unpacked: Path, tmp_path: Path) -> None:
     code = (
-        "import verify.api as api; print(api.__file__); "
+        "import verify.api as api; print(api.__file__); api.new_file('ring'); "
         "print(*(c.name for c in api.select('fix.kc', api.Options()).claims), sep='\\n')"
     )
     place, *claims = run([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(unpacked)).splitlines()
     assert Path(place) == unpacked / "verify" / "api.py"
     assert "prove no_traced_kernel_thread" in claims
+    assert (tmp_path / "ring.kc").read_text() == (ROOT / "specs" / "skeleton.kc").read_text()
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests import handmade
 from tests.strategies import Space as Explored
 from tests.strategies import properties, spaces
-from verify.engine import diagrams as diagrams_module
-from verify.engine import refinement
+from verify.engine import bdd, refinement
+from verify.engine.bdd import Node
 from verify.engine.blocks import (
     Block,
     Freedom,
@@ -29,7 +29,7 @@ from verify.engine.blocks import (
     stabilizer,
 )
 from verify.engine.creators import with_makers
-from verify.engine.diagrams import Node, Space, space
+from verify.engine.diagrams import Space, space
 from verify.engine.fixpoint import Closure, close, steps_of
 from verify.engine.localize import distances, least
 from verify.engine.relations import Relations, Shape, every_block, initial, relation
@@ -382,7 +382,7 @@ def test_python_diagrams_do_where_cudd_is_missing(monkeypatch: pytest.MonkeyPatc
             raise ImportError(name)
         return real(name)
 
-    monkeypatch.setattr(diagrams_module, "import_module", without_cudd)
+    monkeypatch.setattr(bdd, "import_module", without_cudd)
     inst = instance(making(), 2)
     found = find_invariant(inst, never_at(1))
     assert found.invariant is not None

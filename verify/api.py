@@ -65,6 +65,7 @@ __all__ = [
     "judge_of",
     "judged",
     "judgements",
+    "new_file",
     "quiet",
     "redundant_file",
     "select",
@@ -176,6 +177,22 @@ def _system_of(selection: Selection, options: Options) -> str:
         return options.system or default_system(selection.program)
     message = "which system is meant is not clear" if known else "the file has no system"
     raise InputError([problem("KC902", message, selection.file, "", known)])
+
+
+# ---- files to start from ---------------------------------------------------------------------------
+
+
+def new_file(name: str) -> Exported:
+    """Write a small commented system to a file that is not there yet; that it cannot be written is part of the answer.
+
+    Raises ValueError for what is no name of a file.
+    """
+    from verify.skeleton import write_skeleton  # noqa: PLC0415 - only with that command
+
+    try:
+        return Exported((str(write_skeleton(name)),))
+    except InputError as error:
+        return Exported((), errors=error.diagnostics)
 
 
 # ---- exports -------------------------------------------------------------------------------------

@@ -110,6 +110,6 @@ CODES: Mapping[str, str] = {
     "KC903": "no guard or assumption of that name can be removed",
     "KC904": "certificates cannot be written",
     "KC905": "an export that another tool could not work with",
-    "KC906": "an export or a run cannot be written",
+    "KC906": "an export, a run or a new file cannot be written",
     "KC970": "an internal error",
 }

@@ -105,6 +105,7 @@ def quiet(_: Progress) -> None:
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file."""
+    from verify.lower.absent import absent  # noqa: PLC0415 - who only selects needs none of it
     from verify.lower.stores import idle_writers  # noqa: PLC0415 - who only selects needs none of it
     from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
     from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
@@ -134,7 +135,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         found = decided(claim)
         return found._replace(
             unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
-            idle=idle_writers(claim, selection.program),
+            idle=idle_writers(claim, selection.program), absent=absent(selection.program, selection.system(claim)),
         )  # fmt: skip
 
     def decided(claim: ClaimDecl) -> Judgement:

@@ -35,13 +35,14 @@ class Judgement(NamedTuple):
     spare: tuple[str, ...] = ()  # of guards that are enough together: those that can go alone
     lacking: tuple[str, ...] = ()  # of guards that are not: the others, all removed
     idle: tuple[str, ...] = ()  # the functions that a claim lists as writers, without a store in their text
+    absent: tuple[str, ...] = ()  # structs that `any` names, of which there is never an object
 
 
 def conclude(
     claim: ClaimDecl, judgement: Judgement, *, seconds: float, any_asked: bool = False, fault: str = ""
 ) -> ClaimResult:
     """What the verdict on its property means for the claim."""
-    verdict, prop, exact, _, why, unreached, toothless, difference, spare, lacking, idle = judgement
+    verdict, prop, exact, _, why, unreached, toothless, difference, spare, lacking, idle, absent = judgement
     result = ClaimResult(
         claim.name, claim.kind, claim.invariant, ", ".join(claim.targets) or None, claim.system, "unknown", holds=None,
         scope=None, engine=verdict.engine, seconds=seconds, removed=removed(claim), expected=expectation(claim),
@@ -59,6 +60,7 @@ def conclude(
             good = None if short else wants(claim) == "proved" and not spare
             reason = f"asked for any number of tasks, proved for {scope.tasks}" if short else ""
             reason = f"not minimal: `{', '.join(spare)}` can go" if spare else reason
+            reason = never_found(absent) if absent and claim.kind == "reach" else reason
             return replace(
                 result, verdict="proved", holds=good, scope=scope, invariant_found=found, reason=reason, why=why,
                 cti=cti if short else None, toothless=toothless,
@@ -85,6 +87,11 @@ def no_store(claim: ClaimDecl, idle: Sequence[str]) -> str:
 def no_call(claim: ClaimDecl) -> str:
     """Why a claim about calls fails of which none is watched."""
     return f"no call of `{', '.join(claim.targets)}` begins while `{claim.said}`"
+
+
+def never_found(structs: Sequence[str]) -> str:
+    """Why a program may do nothing."""
+    return "; ".join(f"`any(struct {name})` waits for ever: no `struct {name}` is ever published" for name in structs)
 
 
 def to_first_violation(trace: Trace, prop: Expr | None) -> Trace:

@@ -23,6 +23,11 @@ def automaton_path() -> Path:
     return _folder("grammar") / "kc.json"
 
 
+def skeleton() -> str:
+    """Return the text of a new `.kc` file: one of the bundled specs, so it is tested like them."""
+    return (specs_root() / "skeleton.kc").read_text(encoding="utf-8")
+
+
 def specs_root() -> Path:
     """Return the folder of the bundled specs."""
     return _folder("specs")

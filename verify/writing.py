@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+Place = Callable[[str, Path], None]  # gives a file that is written its name
 
 
 def prepare(folder: Path) -> None:
@@ -17,6 +20,16 @@ def prepare(folder: Path) -> None:
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file at once: who reads it finds all of it, or what was there before."""
+    _write(path, text, os.replace)
+
+
+def create_file(path: Path, text: str) -> None:
+    """Write a file at once where there is none. Raises FileExistsError where there is something, if only a link."""
+    _write(path, text, os.link)
+
+
+def _write(path: Path, text: str, place: Place) -> None:
+    """Write the text to a file beside the path, and place it there. Raises OSError, and then leaves nothing behind."""
     handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
@@ -24,8 +37,7 @@ def replace_file(path: Path, text: str) -> None:
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)
-        os.replace(name, path)  # noqa: PTH105 - said so
-    except BaseException:
-        with suppress(OSError):
+        place(name, path)
+    finally:
+        with suppress(OSError):  # it may have moved
             Path(name).unlink()
-        raise

@@ -15,6 +15,7 @@ from verify.cli.check import check
 from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
 from verify.cli.diff import diff
 from verify.cli.export import export
+from verify.cli.new import new
 from verify.cli.prove import prove
 from verify.cli.redundant import redundant
 from verify.cli.teeth import teeth
@@ -54,6 +55,7 @@ TLC_EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 TLC or Java is absent or broken, 70 internal error or the two disagree, 130 interrupted."
 )
+NEW_EPILOG = "Exit codes: 0 the file is written, 2 it is there already or cannot be written, 70 internal error."
 WRITERS_EPILOG = "Exit codes: 0 here they are, 2 usage, syntax or type error, 70 internal error."
 
 app = typer.Typer(
@@ -64,6 +66,7 @@ app.command(epilog=EPILOG)(prove)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=DIFF_EPILOG)(diff)
 app.command(epilog=EXPORT_EPILOG)(export)
+app.command(epilog=NEW_EPILOG)(new)
 app.command(epilog=REDUNDANT_EPILOG)(redundant)
 app.command(epilog=TEETH_EPILOG)(teeth)
 app.command(epilog=TLC_EPILOG)(tlc)

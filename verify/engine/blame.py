@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from verify.engine.bdd import Node
 from verify.engine.blocks import Block, Permutation, move, move_slot
 from verify.engine.derivation import Bits, Derived, frame
-from verify.engine.diagrams import Node, Space
+from verify.engine.diagrams import Space
 from verify.engine.fixpoint import Growth, Steps, cases_at
 from verify.engine.images import Rule, block_slots, rules, unprime
 from verify.engine.localize import least

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from verify.engine.bdd import Node
 from verify.engine.creators import HISTORY, makers
-from verify.engine.diagrams import FALSE, TRUE, Node, Space, expression, place_of
+from verify.engine.diagrams import FALSE, TRUE, Space, expression, place_of
 from verify.engine.relations import Relations, every_block, relation
 from verify.ir import Binary, Const, Expr
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from verify.engine.diagrams import SHARED, Cell, Node, cell_of
+from verify.engine.bdd import Node
+from verify.engine.diagrams import SHARED, Cell, cell_of
 from verify.engine.images import block_slots
 from verify.engine.relations import Relations, every_block, relation
 from verify.instances import THREAD, Instance, Slot
@@ -100,4 +101,4 @@ def _tells(of: Relations, history: Slot, thread: int) -> Node | None:
     named, others = (space.manager.exist(bits, node & part) for part in (test, ~test))
     if named & others != space.false:
         return None
-    return named if named == space.false else space.simplify(named, named | others)
+    return named if named == space.false else space.manager.simplify(named, named | others)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from verify.engine.bdd import Node
 from verify.engine.blocks import Block, Permutation, inverse, move
-from verify.engine.diagrams import Node, Space
+from verify.engine.diagrams import Space
 from verify.engine.fixpoint import Closure, Growth
 from verify.engine.images import block_slots
 from verify.engine.relations import Relations, place, relation, renaming
@@ -39,7 +40,7 @@ def one_of(of: Relations, node: Node, family: Sequence[Block]) -> list[Goal]:
         if node == of.space.false:
             return []
     bits = set().union(*(_bits(of.space, block) for block in family), node.support)
-    state = of.space.manager.pick(node, care_vars=bits)
+    state = of.space.manager.pick(node, bits)
     return [_goal(of, block, state) for block in family]
 
 
@@ -123,7 +124,7 @@ def _around(of: Relations, how: Growth, known: Bits) -> Bits:
     for factor in how.factors:
         node &= manager.let(plain, factor)
     bits = set().union(*(_bits(of.space, block) for block in how.family), node.support) - set(known)
-    return {**manager.pick(node, care_vars=bits), **known}
+    return {**manager.pick(node, bits), **known}
 
 
 def _gathered(run: Closure, how: Growth, around: Bits) -> tuple[Growth, Bits]:

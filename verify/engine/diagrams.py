@@ -7,24 +7,18 @@ variable that can hold one value only has no bits. Each bit has a primed twin be
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib import import_module
-from logging import ERROR, getLogger
 from types import MappingProxyType
-from typing import Any
 
+from verify.engine.bdd import Manager, Node, manager
 from verify.engine.valuesets import Key, Sets
 from verify.instances import THREAD, Instance, Slot
 from verify.ir import LIFE, PC, Binary, Const, Domain, Expr, Field, Global, Ite, Local, Ptr, Range, Threads, Unary, Var
 
-Node = Any  # a diagram of `dd`, which ships no types
 Cell = tuple[str, int]
 SHARED: Cell = ("", 0)  # what every block speaks of: the globals, and which objects are alive
-MEMORY = 3 << 30  # bytes
 
 
 def cell_of(slot: Slot) -> Cell:
@@ -38,7 +32,7 @@ class Space:
 
     instance: Instance
     slots: Mapping[Slot, Var] = field(repr=False)
-    manager: Any = field(repr=False)
+    manager: Manager = field(repr=False)
     bits: Mapping[Slot, tuple[str, ...]] = field(repr=False)
     cells: Mapping[Cell, frozenset[Slot]] = field(repr=False)  # the tracked slots of each
     owner: Mapping[str, Slot] = field(repr=False)  # of each bit, primed ones too
@@ -46,8 +40,6 @@ class Space:
     tests: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # "this slot has that value"
     primed: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # the same after the step
     constants: Mapping[Slot, int] = field(repr=False)
-    product: Callable[[Node, Node, Iterable[str]], Node] = field(repr=False)  # both, whatever these bits are
-    simplify: Callable[[Node, Node], Node] = field(repr=False)  # a set that is the first within the second
 
     @property
     def true(self) -> Node:
@@ -92,7 +84,7 @@ def space(inst: Instance, sets: Sets) -> Space:
             constants[slot] = min(values)
         else:
             bits[slot] = tuple(f"{slot}:{k}" for k in range(_width(inst, slots[slot].domain, len(values))))
-    found, product, simplify = manager()
+    found = manager()
     for names in bits.values():
         for bit in names:
             found.declare(bit, bit + "'")
@@ -110,35 +102,8 @@ def space(inst: Instance, sets: Sets) -> Space:
         for slot, table in codes.items()
     }
     owner |= {f"{bit}'": slot for bit, slot in owner.items()}
-    whole = Space(inst, slots, found, bits, {}, owner, codes, tests, primed, constants, product, simplify)
+    whole = Space(inst, slots, found, bits, {}, owner, codes, tests, primed, constants)
     return whole.tracking({(slot.cell, slot.name) for slot in bits})
-
-
-def manager() -> tuple[Any, Callable[[Node, Node, Iterable[str]], Node], Callable[[Node, Node], Node]]:
-    """An empty set of diagrams: CUDD's where the library was built with it, else Python's."""
-    try:
-        with _unwanted("networkx"):
-            cudd = import_module("dd.cudd")
-    except ImportError:
-        plain = import_module("dd.autoref").BDD()
-        return plain, lambda left, right, bits: plain.exist(bits, left & right), lambda node, _: node
-    getLogger("dd").setLevel(ERROR)  # it warns of renaming nothing, on stderr
-    found = cudd.BDD()
-    found.configure(reordering=False, max_memory=MEMORY)
-    return found, cudd.and_exists, cudd.restrict
-
-
-@contextmanager
-def _unwanted(name: str) -> Iterator[None]:
-    """Let no module be imported that a library can do without: this one takes longer than all the rest of it."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment] # what makes an import fail
-    try:
-        yield
-    finally:
-        del sys.modules[name]
 
 
 def _rank(inst: Instance) -> Callable[[Slot], tuple[int, ...]]:

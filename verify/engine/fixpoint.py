@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from verify.engine.bdd import Node
 from verify.engine.blocks import Block, Permutation, blocks, move, move_slot
-from verify.engine.diagrams import Cell, Node, Space
+from verify.engine.diagrams import Cell, Space
 from verify.engine.images import Case, Rule, block_slots, cases, crowded, plan, rules, unprime
 from verify.engine.relations import Relations, place, relation, rename
 from verify.instances import THREAD, Instance, Slot
@@ -227,7 +228,7 @@ def _multiply(of: Relations, node: Node, factors: list[Node], forget: list[list[
     for factor, bits in zip(factors, forget, strict=True):
         if node == of.space.false:
             break
-        node = of.space.product(node, factor, bits)
+        node = of.space.manager.product(node, factor, bits)
     return node
 
 

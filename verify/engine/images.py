@@ -11,8 +11,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import product
 
+from verify.engine.bdd import Node
 from verify.engine.blocks import Block
-from verify.engine.diagrams import SHARED, Cell, Node, Space, cell_of
+from verify.engine.diagrams import SHARED, Cell, Space, cell_of
 from verify.engine.symbolic import Reading, SplitError, Values, merge, places, read, truth, values
 from verify.instances import THREAD, Slot
 from verify.ir import (

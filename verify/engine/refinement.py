@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
+from verify.engine.bdd import Node
 from verify.engine.blame import Replay, missing
 from verify.engine.blocks import Block, Freedom, freedom
 from verify.engine.creators import HISTORY
 from verify.engine.derivation import Goal, actions_of, derivation, one_of
-from verify.engine.diagrams import SHARED, Node, Space, cell_of, space
+from verify.engine.diagrams import SHARED, Space, cell_of, space
 from verify.engine.fixpoint import Closure, Steps, close, steps_of
 from verify.engine.localize import distances
 from verify.engine.relations import Relations, Shape, initial

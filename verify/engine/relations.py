@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from verify.engine.bdd import Node
 from verify.engine.blocks import (
     Block,
     Freedom,
@@ -20,7 +21,7 @@ from verify.engine.blocks import (
     move_slot,
     stabilizer,
 )
-from verify.engine.diagrams import Node, Space
+from verify.engine.diagrams import Space
 from verify.engine.images import block_slots
 from verify.instances import THREAD, Slot, starts
 from verify.ir import PC, Ptr, Threads

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import assert_never
 
-from verify.engine.diagrams import Node, Space
+from verify.engine.bdd import Node
+from verify.engine.diagrams import Space
 from verify.engine.valuesets import WIDEST_OPERAND, TooWideError
 from verify.instances import THREAD, Slot
 from verify.ir import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from verify.engine.bdd import Node
 from verify.engine.blocks import Block
-from verify.engine.diagrams import Node, Space, cell_of
+from verify.engine.diagrams import Space, cell_of
 from verify.engine.images import plan
 from verify.engine.relations import Relations, every_block, relation
 from verify.engine.symbolic import Reading, truth
@@ -35,7 +36,7 @@ def witnesses(of: Relations, node: Node) -> list[Block]:
     objects = {cell for cell in cells if cell[0] not in ("", THREAD)}
     family = [b for b in every_block(of) if objects <= set(b.objects) or objects >= set(b.objects)]
     for block, forget in zip(family, plan(of.space, family, set()), strict=True):
-        node = of.space.product(node, relation(of, block), forget)
+        node = of.space.manager.product(node, relation(of, block), forget)
         if node == of.space.false:
             return []
     return family

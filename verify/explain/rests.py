@@ -14,7 +14,7 @@ def rests_on(system: System, clauses: Sequence[Clause], keys: frozenset[tuple[st
     said |= {("", p.name) for c in clauses for p in parts(c.body) if isinstance(p, Global)}
     variables = {(cls, var.name): var for cls, found in system.classes.items() for var in found.fields}
     variables |= {("", var.name): var for var in system.globals}
-    known = [key for key in sorted(keys | said) if key in variables and not key[1].startswith("#")]
+    known = [key for key in sorted(keys | said) if key in variables and "#" not in key[1]]
     locks = [key for key in known if variables[key].lock or key[1].endswith(".readers")]
     for what, some in (("locks", locks), ("variables", [key for key in known if key not in locks])):
         if some:

@@ -119,7 +119,8 @@ def _sentence(wording: Wording, clause: Clause, shared: Expr | None) -> Said:
         return _if(wording, subject, tests, here, {THREAD: "its own "})
     pointer, other = _pointer(clause), "another" if clause.cls == system.thread else "a"
     if pointer is None:
-        said = _if(wording, subject, tests, here, {THREAD: "its own ", OBJECT: "the other's "})
+        whose = "the other's " if clause.cls == system.thread else f"that {clause.cls}'s "
+        said = _if(wording, subject, tests, here, {THREAD: "its own ", OBJECT: whose})
         return said._replace(conditions=(f"there is {other} {clause.cls}", *said.conditions))
     tie = Binary("!=", Local(pointer, Bound(THREAD)), Bound(OBJECT))
     rest = [test for test in tests if test != tie]
@@ -235,6 +236,10 @@ def _among(left: Expr, wording: Wording, here: frozenset[int], owners: Owners, r
             how, _, field = name.removeprefix(BEFORE).partition(".")
             place = _place(wording, Field(pointer, cls, field), here, owners)
             return f"{stands} before a {how.replace('_', ' ')} of {place}"
+        case Global(name) if BEFORE in name:  # of a global, or of a field of an object that is there from the start
+            owner, _, rest = name.partition(BEFORE)
+            how, _, field = rest.partition(".")
+            return f"{stands} before a {how.replace('_', ' ')} of `{owner}{field}`"
         case _:
             return f"{reads} among the readers of {_place(wording, left, here, owners)}"
 

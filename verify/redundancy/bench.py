@@ -53,14 +53,15 @@ class Bench:
         return self.lowered[key]
 
     def question(
-        self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE, *, hunt: bool = False
-    ) -> Question:
+        self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE, *, hunt: bool = False,
+        part: float = 1.0,
+    ) -> Question:  # fmt: skip
         """The question behind the claim, of that system."""
         lowered = self.lower(removed, optional, switched)
         tasks = self.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
         return Question(
-            lowered.system, property_of(self.claim, self.program, lowered), tasks, self.until(), "auto", self.report,
-            reduce=True, slice=True, memory=self.memory, tools=self.tools, hunt=hunt,
+            lowered.system, property_of(self.claim, self.program, lowered), tasks, self.until(part), "auto",
+            self.report, reduce=True, slice=True, memory=self.memory, tools=self.tools, hunt=hunt,
         )  # fmt: skip
 
     def until(self, part: float = 1.0) -> float:
@@ -71,10 +72,10 @@ class Bench:
         """Whether there is no time left."""
         return time.monotonic() >= self.deadline
 
-    def decide(self, removed: Guards = NONE, *, hunt: bool = False) -> Verdict:
-        """What holds of the program without these guards."""
+    def decide(self, removed: Guards = NONE, *, hunt: bool = False, part: float = 1.0) -> Verdict:
+        """What holds of the program without these guards, asked for this part of the time for a question."""
         if removed not in self.asked:
-            self.asked[removed] = decide(self.question(removed, hunt=hunt))
+            self.asked[removed] = decide(self.question(removed, hunt=hunt, part=part))
         return self.asked[removed]
 
     def together(self, optional: Guards, removed: Guards = NONE) -> Proved | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
-from verify.redundancy.bench import Bench, Guards
+from verify.redundancy.bench import NONE, Bench, Guards
 from verify.redundancy.carried import hinges
 from verify.redundancy.singly import Singly, look
 from verify.smt.subsets import largest_outside
@@ -79,9 +79,9 @@ def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
     """Decide the invariant for every set of removed guards, beginning with what is known of each alone."""
     found = Lattice(universe)
     every = frozenset(universe)
-    if known.proof is not None:
-        found.add(frozenset(), every - known.together, known.proof)
-    elif isinstance(known.whole, Proved):
+    for together, proof in known.together:
+        found.add(frozenset(), every - together, proof)
+    if not known.together and isinstance(known.whole, Proved):
         found.add(frozenset(), every, known.whole)
     for guard in universe:
         verdict = known.verdicts.get(guard)
@@ -100,7 +100,7 @@ def _ask(bench: Bench, removed: Guards, known: Singly, found: Lattice) -> None:
     every = frozenset(found.universe)
     refuted = look(bench, removed)
     if refuted is None:
-        apart = removed - known.together
+        apart = removed - max((one for one, _ in known.together), key=lambda one: len(one & removed), default=NONE)
         proof = bench.together(removed - apart, apart)
         if proof is not None:
             found.add(apart, every - removed, proof)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from verify.engine.verdict import Proved, Refuted, Verdict
-from verify.redundancy.bench import NONE, Bench, Guards
+from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
+from verify.redundancy.bench import Bench, Guards
+from verify.redundancy.growing import Together, growths
 from verify.strategy import GLANCE, hunt
 
-GLIMPSE = 0.25  # of the time of a question, for a first look
-FURTHER = 30  # scenarios that are searched for a guard that growing put back
+GLIMPSE = 0.25  # of the time of a question, for a look
+FURTHER = 30  # scenarios that are searched for a guard of which there is no proof
 
 
 @dataclass(slots=True)
@@ -19,30 +20,41 @@ class Singly:
 
     whole: Verdict  # with all guards
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    together: Guards = NONE  # those that may be there or not, all at once
-    proof: Proved | None = None  # of that
+    together: list[Together] = field(default_factory=list)  # guards that may be there or not, all at once
 
     def needed(self) -> Guards:
         """The guards without which some run breaks the invariant."""
         return frozenset(guard for guard, verdict in self.verdicts.items() if isinstance(verdict, Refuted))
 
+    def left(self, guards: Sequence[str]) -> list[str]:
+        """Those of which nothing is known."""
+        return [guard for guard in guards if guard not in self.verdicts]
 
-def singly(bench: Bench, guards: Sequence[str], many: tuple[Guards, Proved] | None) -> Singly:
-    """Decide the invariant with all of these guards and, if it holds, without each of them.
+    def add(self, found: Together) -> None:
+        """Take in a proof for many."""
+        self.together.append(found)
+        self.whole = found[1]
+        for guard in found[0]:
+            self.verdicts.setdefault(guard, found[1])
 
-    `many` are guards that a proof says may be there or not, all at once, if there is one.
-    """
-    if many is None:
-        found = Singly(bench.decide())
+
+def singly(bench: Bench, guards: Sequence[str]) -> Singly:
+    """Decide the invariant with all of these guards and, if it holds, without each of them."""
+    found = Singly(Unknown("out of time", "nothing", ""))
+    for together in growths(bench, guards, lambda: found.left(guards)):
+        first = not found.together
+        found.add(together)
+        for guard in found.left(guards) if first else ():
+            run = look(bench, frozenset({guard}))
+            if run is not None:
+                found.verdicts[guard] = run
+    if not found.together:
+        found.whole = bench.decide()
         if not isinstance(found.whole, Proved):
             return found
-    else:
-        found = Singly(many[1], dict.fromkeys(many[0], many[1]), *many)
-    for guard in guards:
-        if guard not in found.verdicts:
-            removed = frozenset({guard})
-            run = look(bench, removed) or look(bench, removed, FURTHER)
-            found.verdicts[guard] = run or bench.together(NONE, removed) or bench.decide(removed)
+    for guard in found.left(guards):
+        removed = frozenset({guard})
+        found.verdicts[guard] = look(bench, removed, FURTHER) or bench.decide(removed, part=GLIMPSE)
     return found
 
 

@@ -128,6 +128,20 @@ REFUSED: Mapping[str, tuple[str, str]] = {
 }
 
 
+ANNOTATIONS = frozenset({
+    "__acquires", "__always_inline", "__cacheline_aligned", "__cold", "__exit", "__force", "__init", "__iomem",
+    "__kernel", "__maybe_unused", "__must_check", "__must_hold", "__noreturn", "__percpu", "__rcu", "__read_mostly",
+    "__releases", "__sched", "__unused", "__used", "__user", "asmlinkage", "noinline",
+})  # fmt: skip
+
+
+def _annotation(spot: Spot) -> Diagnostic | None:
+    for word in (spot.word(), spot.word(-1)):
+        if word.text in ANNOTATIONS:
+            return Diagnostic("KC035", f"`{word.text}` is not part of the language", word.span, hint="leave it out")
+    return None
+
+
 def _refused(spot: Spot) -> Diagnostic | None:
     what, hint = REFUSED.get(spot.word().text, ("", ""))
     return spot.error("KC035", f"{what} is not part of the language", hint) if what else None
@@ -252,6 +266,6 @@ def _unknown_type(spot: Spot) -> Diagnostic | None:
 Reason = Callable[[Spot], Diagnostic | None]
 
 REASONS: tuple[Reason, ...] = (
-    _ends, _refused, _literal, _array, _function_pointer, _nested_function, _initializer, _nested_struct, _comma,
-    _variadic, _declaration, _quantifier, _case, _closing, _unknown_type,
+    _ends, _refused, _annotation, _literal, _array, _function_pointer, _nested_function, _initializer, _nested_struct,
+    _comma, _variadic, _declaration, _quantifier, _case, _closing, _unknown_type,
 )

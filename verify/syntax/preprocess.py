@@ -99,7 +99,8 @@ def _directive(run: Run, file: File, line: list[Word]) -> None:
 
 def _include(run: Run, file: File, name: Word, rest: list[Word]) -> None:
     if len(rest) != 1 or rest[0].kind != "string":
-        run.report("KC020", '`#include` wants one file name: `#include "name.kc"`', extent(name, rest))
+        hint = "leave the kernel's headers out, and write what is used of them" if rest and rest[0].text == "<" else ""
+        run.report("KC020", '`#include` wants one file name: `#include "name.kc"`', extent(name, rest), hint)
         return
     try:
         _included(run, file, rest[0])

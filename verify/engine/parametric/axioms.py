@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from verify.engine.diagrams import Node
+from verify.engine.bdd import Node
 from verify.engine.parametric.reading import Reading, truth
 from verify.engine.parametric.rules import slots_of
 from verify.engine.parametric.space import ME, VIEWED, Kind, Space, view_bits

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from verify.engine.diagrams import FALSE, TRUE, Node, decide, ite
+from verify.engine.bdd import Node
+from verify.engine.diagrams import FALSE, TRUE, decide, ite
 from verify.engine.parametric.space import ME, OWN, VIEWED, Cell, Kind, Space, moved
 from verify.instances import THREAD, Slot
 from verify.ir import PC, Binary, Bound, Const, Expr, Field, Global, Local, Ptr, Range, Threads
@@ -66,7 +67,7 @@ def _by_location(
     for location in sorted(pc):
         here = {kind: of.manager.let(pc[location], node) if pc[location] else node for kind, node in views.items()}
         own = here[OWN]
-        result[True, ""][of.simplify(own, mine) if own != of.false else own].append(location)
+        result[True, ""][of.manager.simplify(own, mine) if own != of.false else own].append(location)
         if own == of.false:
             continue
         rest = _forget(of, own, lambda bit: of.owner[bit].cell == thread)
@@ -76,12 +77,12 @@ def _by_location(
             if of.false in (pair, known):
                 result[True, cls][of.false].append(location)
                 continue
-            said = of.simplify(pair, known)
+            said = of.manager.simplify(pair, known)
             result[True, cls][said].append(location)
             if made is not None:
                 maker = of.manager.var(f"{Slot(cls, VIEWED, MAKER)}:@{ME}")
                 known = pair & own & maker
-                making = of.simplify(made, known) | ~maker if known != of.false else ~maker
+                making = of.manager.simplify(made, known) | ~maker if known != of.false else ~maker
                 result[True, cls][making].append(location)
     return result
 

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from verify.engine.diagrams import Node
-from verify.engine.parametric.prepare import Closure, Prepared, Product, Seen, Written, made_by, move, prepared
+from verify.engine.bdd import Node, Renaming
+from verify.engine.parametric.prepare import (
+    Closure,
+    Prepared,
+    Product,
+    Seen,
+    Written,
+    faced_by,
+    made_by,
+    move,
+    prepared,
+)
 from verify.engine.parametric.space import (
     ME,
     OWN,
@@ -109,7 +119,7 @@ def _multiply(run: Closure, what: Product, source: int) -> Node | None:
     for factor, (kind, cell), bits in zip(now, what.factors, what.forget, strict=True):
         if node == of.false:
             break
-        node = of.product(node, _placed(run, kind, cell, source, factor), bits)
+        node = of.manager.product(node, _placed(run, kind, cell, source, factor), bits)
     if node == what.result:
         return None
     what.result = node
@@ -122,12 +132,12 @@ def _placed(run: Closure, kind: Kind, cell: int, source: int, views: Node) -> No
         return views
     before, found = run.placed.get((kind, cell, source), (None, None))
     if before != views:
-        found = run.space.manager.let(move(run, kind, cell), views)
+        found = run.space.manager.rename(move(run, kind, cell), views)
         run.placed[kind, cell, source] = views, found
     return found
 
 
-def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own: bool) -> bool:
+def _grow(run: Closure, kind: Kind, after: Node, back: Renaming, *, own: bool) -> bool:
     """Add views after a step, as kind of view and as one of an object that is being made; return whether any is new.
 
     With `own`, the views may speak of the thread's own object beside the one in view.
@@ -135,7 +145,7 @@ def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own
     of = run.space
     if after == of.false:
         return False
-    new = of.manager.let(back, after) if back else after
+    new = of.manager.rename(back, after)
     made = Kind(kind.cls, made=True)
     if kind == OWN or made not in run.views:
         return _add(run, kind, new)
@@ -146,11 +156,11 @@ def _grow(run: Closure, kind: Kind, after: Node, back: Mapping[str, str], *, own
     return grown | _add(run, Kind(kind.cls), new)
 
 
-def _beside(run: Closure, kind: Kind) -> Sequence[str]:
+def _beside(run: Closure, kind: Kind) -> tuple[str, ...]:
     """The bits about the thread's own object in a view of an object that it is making."""
     if kind not in run.beside:
         of, made = run.space, Kind(kind.cls, made=True)
-        run.beside[kind] = sorted(view_bits(of, made) - view_bits(of, Kind(kind.cls)))
+        run.beside[kind] = tuple(sorted(view_bits(of, made) - view_bits(of, Kind(kind.cls))))
     return run.beside[kind]
 
 
@@ -171,27 +181,36 @@ def _seen(run: Closure, kind: Kind, written: Written, node: Node) -> Iterator[tu
         return
     me, viewer, viewed = (thread, ME), (thread, VIEWER), (thread, VIEWED)
 
-    def forgetting(found: Node, *cells: Cell) -> Node:
-        bits = [b for b in found.support if b != REFERENCED and of.about[b.removesuffix("'")] in cells]
-        return of.manager.exist(bits, found) if bits else found
-
-    def told(found: Node, moves: Mapping[Cell, Cell]) -> Node:
-        key = (frozenset(found.support), tuple(moves.items()))
-        if key not in run.named:
-            run.named[key] = moved(of, key[0] - {REFERENCED}, moves)
-        return of.manager.let(run.named[key], found) if run.named[key] else found
+    def told(moves: Mapping[Cell, Cell], *unknown: Cell) -> Node:
+        forget, names = _telling(run, kind, moves, unknown)
+        return of.manager.rename(names, of.manager.exist(forget, node))
 
     def place(moves: Mapping[Cell, Cell]) -> Written:
         return tuple(sorted(Slot(*moves.get((s.cell, s.index), (s.cell, s.index)), s.name) for s in written))
 
     if kind == OWN:
         moves = {me: viewed, viewer: me}
-        yield (Kind(thread), place(moves)), told(node, moves)
+        yield (Kind(thread), place(moves)), told(moves)
         return
-    yield (Kind(kind.cls), place({})), told(forgetting(node, me), {viewer: me})
+    yield (Kind(kind.cls), place({})), told({viewer: me}, me)
     if kind.cls == thread:
         moves = {viewed: me}
-        yield (OWN, place(moves)), told(forgetting(node, me, viewer), moves)
+        yield (OWN, place(moves)), told(moves, me, viewer)
+
+
+def _telling(
+    run: Closure, kind: Kind, moves: Mapping[Cell, Cell], unknown: tuple[Cell, ...]
+) -> tuple[tuple[str, ...], Renaming]:
+    """What to forget of an influence on views of a kind that tells which cells are `unknown`, and how cells move."""
+    key = (kind, unknown)
+    if key not in run.told:
+        of = run.space
+        faced = faced_by(of, kind)
+        known = {bit for slot, names in of.bits.items() if (slot.cell, slot.index) in faced for bit in names}
+        bits = {both for bit in known if of.about[bit] not in unknown for both in (bit, f"{bit}'")}
+        forget = {both for bit in known if of.about[bit] in unknown for both in (bit, f"{bit}'")}
+        run.told[key] = tuple(sorted(forget)), of.manager.renaming(moved(of, bits, moves))
+    return run.told[key]
 
 
 def _disturb(run: Closure) -> bool:
@@ -217,13 +236,22 @@ def _disturbed(run: Closure, kind: Kind, key: Seen) -> bool:
         relation &= of.any_of(aside)
     if run.places and kind != OWN and not kind.made:
         relation &= _allowed(run, written)
-    if REFERENCED in relation.support:
-        same = of.manager.apply("equiv", of.manager.var(REFERENCED), _points(run, key[0]))
-        relation = of.manager.exist([REFERENCED], relation & same)
-    own = view_bits(of, kind)
-    back = {f"{bit}'": bit for slot in written for bit in of.bits[slot] if bit in own}
-    gone = sorted((set(relation.support) | own) - (own - set(back.values())) - set(back))
-    return _grow(run, kind, of.product(relation, views, gone), back, own=False)
+    same = of.manager.equal(of.manager.var(REFERENCED), _points(run, key[0]))
+    relation = of.manager.product(relation, same, (REFERENCED,))
+    forget, back = _disturbing(run, kind, written)
+    return _grow(run, kind, of.manager.product(relation, views, forget), back, own=False)
+
+
+def _disturbing(run: Closure, kind: Kind, written: Written) -> tuple[tuple[str, ...], Renaming]:
+    """What to forget of a view and what others do to these variables of it, and how to get back to a view."""
+    key = (kind, written)
+    if key not in run.disturbing:
+        of = run.space
+        own = view_bits(of, kind)
+        back = {f"{bit}'": bit for slot in written for bit in of.bits[slot] if bit in own}
+        forget = of.owner.keys() - (own - set(back.values())) - back.keys()
+        run.disturbing[key] = tuple(sorted(forget)), of.manager.renaming(back)
+    return run.disturbing[key]
 
 
 def _aside(run: Closure, kind: Kind, key: Seen) -> Sequence[Node]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from verify.engine.diagrams import Node
+from verify.engine.bdd import Node
 from verify.engine.parametric.reading import OutsideError
 from verify.engine.parametric.space import ME, OUT, OWN, VIEWED, Kind, Space, view_bits
 from verify.instances import THREAD, spare

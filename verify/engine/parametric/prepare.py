@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from verify.engine.diagrams import Node
+from verify.engine.bdd import Node, Renaming
 from verify.engine.parametric.rules import Rule, rules, slots_of, writes_pointers
 from verify.engine.parametric.space import (
     ME,
@@ -41,7 +41,7 @@ class Product:
 
     relation: Node
     factors: Sequence[Factor]
-    forget: Sequence[Sequence[str]]  # after each factor
+    forget: Sequence[tuple[str, ...]]  # after each factor
     last: list[Node] = field(default_factory=list)
     result: Node = None  # of `last`
 
@@ -51,7 +51,7 @@ class Prepared:
     """A rule's image on its own kind of view, and its influence on the object in view."""
 
     image: Product | None
-    back: Mapping[str, str]  # from the state after to the state before
+    back: Renaming  # from the state after to the state before
     influence: Product | None
     written: Written  # by the influence
 
@@ -70,12 +70,13 @@ class Closure:
     prepared: dict[tuple[Kind, int], list[Prepared]] = field(default_factory=dict)
     stepped: dict[tuple[Kind, int], tuple[Node, ...]] = field(default_factory=dict)  # steps were taken of these
     disturbances: dict[tuple[Kind, Seen], tuple[Node, ...]] = field(default_factory=dict)
-    moves: dict[Factor, Mapping[str, str]] = field(default_factory=dict)
+    moves: dict[Factor, Renaming] = field(default_factory=dict)
     placed: dict[tuple[Kind, int, int], tuple[Node, Node]] = field(default_factory=dict)  # views moved, by location
     distinct: dict[Kind, Node] = field(default_factory=dict)
     pointing: dict[Kind, Node] = field(default_factory=dict)
-    beside: dict[Kind, Sequence[str]] = field(default_factory=dict)
-    named: dict[tuple[frozenset[str], tuple[tuple[Cell, Cell], ...]], Mapping[str, str]] = field(default_factory=dict)
+    beside: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
+    told: dict[tuple[Kind, tuple[Cell, ...]], tuple[tuple[str, ...], Renaming]] = field(default_factory=dict)
+    disturbing: dict[tuple[Kind, Written], tuple[tuple[str, ...], Renaming]] = field(default_factory=dict)
     axioms: Mapping[Kind, Node] = field(default_factory=dict)  # what is known of every view
     places: bool = False  # objects tell where their threads are
     telling: Node = None
@@ -134,7 +135,7 @@ def _products(  # noqa: PLR0913 - a rule, and all that is wanted of it
     image: bool, shows: bool,
 ) -> Prepared:  # fmt: skip
     of = run.space
-    speaks = [{move(run, k, cell).get(bit, bit) for bit in view_bits(of, k)} for k, cell in factors]
+    speaks = [{move(run, k, cell).names.get(bit, bit) for bit in view_bits(of, k)} for k, cell in factors]
     inner = view_bits(of, into)
     cells = set(cells_of(of, into))
     after = {
@@ -146,7 +147,7 @@ def _products(  # noqa: PLR0913 - a rule, and all that is wanted of it
     }
     result = Product(relation, factors, _plan(relation, speaks, inner - set(after.values()) | set(after)))
     thread = of.system.thread
-    faced = _faced(of, into)
+    faced = faced_by(of, into)
     outer = tuple(slot for slot in rule.writes if (slot.cell, slot.index) in faced)
     influence = None
     if shows and outer:
@@ -161,10 +162,10 @@ def _products(  # noqa: PLR0913 - a rule, and all that is wanted of it
         keep = seen | {f"{bit}'" for slot in outer for bit in of.bits[slot] if bit in seen} | {REFERENCED}
         telling = relation & _distinct(run, into)
         influence = Product(telling, factors, _plan(telling, speaks, keep))
-    return Prepared(result if image and after else None, after, influence, outer)
+    return Prepared(result if image and after else None, of.manager.renaming(after), influence, outer)
 
 
-def _faced(of: Space, kind: Kind) -> tuple[Cell, Cell]:
+def faced_by(of: Space, kind: Kind) -> tuple[Cell, Cell]:
     """What others see of a view of a thread: the globals, and the object that is in their view."""
     return (SHARED, (of.system.thread, ME) if kind == OWN else (kind.cls, VIEWED))
 
@@ -175,26 +176,27 @@ def _distinct(run: Closure, kind: Kind) -> Node:
         of, node = run.space, run.space.true
         thread = Ptr(of.system.thread)
         for slot, var in of.slots.items():
-            if var.domain == thread and (slot.cell, slot.index) in _faced(of, kind):
+            if var.domain == thread and (slot.cell, slot.index) in faced_by(of, kind):
                 at = [of.manager.var(f"{slot}:@{i}") for i in (ME, VIEWER, VIEWED)]
                 node &= ~(at[0] & at[1]) & ~(at[1] & at[2]) & ~(at[0] & at[2])
         run.distinct[kind] = node
     return run.distinct[kind]
 
 
-def move(run: Closure, kind: Kind, cell: int) -> Mapping[str, str]:
+def move(run: Closure, kind: Kind, cell: int) -> Renaming:
     """The renaming by which the object in views of a kind is moved to a cell."""
     key = (kind, cell)
     if key not in run.moves:
-        run.moves[key] = moved(run.space, view_bits(run.space, kind), {(kind.cls, VIEWED): (kind.cls, cell)})
+        names = moved(run.space, view_bits(run.space, kind), {(kind.cls, VIEWED): (kind.cls, cell)})
+        run.moves[key] = run.space.manager.renaming(names)
     return run.moves[key]
 
 
-def _plan(relation: Node, speaks: Sequence[AbstractSet[str]], keep: AbstractSet[str]) -> list[list[str]]:
+def _plan(relation: Node, speaks: Sequence[AbstractSet[str]], keep: AbstractSet[str]) -> list[tuple[str, ...]]:
     """The bits to forget after each factor: those not kept that no later factor speaks of."""
-    result: list[list[str]] = []
+    result: list[tuple[str, ...]] = []
     later: set[str] = set()
     for bits in reversed([speaks[0] | set(relation.support), *speaks[1:]]):
-        result.append(sorted(bits - later - keep))
+        result.append(tuple(sorted(bits - later - keep)))
         later |= bits
     return result[::-1]

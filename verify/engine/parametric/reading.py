@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import assert_never
 
-from verify.engine.diagrams import Node
+from verify.engine.bdd import Node
 from verify.engine.parametric.space import ME, OUT, REFERENCED, VIEWED, Cell, Space
 from verify.engine.valuesets import WIDEST_OPERAND, TooWideError
 from verify.instances import THREAD, Slot

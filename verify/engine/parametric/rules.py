@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from verify.engine.diagrams import Node
+from verify.engine.bdd import Node
 from verify.engine.parametric.reading import (
     OutsideError,
     Reading,

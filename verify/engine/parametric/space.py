@@ -8,11 +8,11 @@ leaves a cell out is had by forgetting the bits about it, and a change of number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from verify.engine.diagrams import Node, manager
+from verify.engine.bdd import Manager, Node, manager
 from verify.engine.valuesets import Sets
 from verify.instances import THREAD, Slot
 from verify.ir import PC, Ptr, Range, System, Threads, Var
@@ -32,7 +32,7 @@ class Space:
 
     system: System
     slots: Mapping[Slot, Var] = field(repr=False)
-    manager: Any = field(repr=False)
+    manager: Manager = field(repr=False)
     bits: Mapping[Slot, tuple[str, ...]] = field(repr=False)
     about: Mapping[str, Cell] = field(repr=False)  # the cell whose identity a bit tells; SHARED for none
     owner: Mapping[str, Slot] = field(repr=False)  # of each bit, primed ones too
@@ -40,8 +40,6 @@ class Space:
     tests: Mapping[Slot, Mapping[int, Node]] = field(repr=False)  # "this slot has that value"
     primed: Mapping[Slot, Mapping[int, Node]] = field(repr=False)
     constants: Mapping[Slot, int] = field(repr=False)
-    product: Callable[[Node, Node, Iterable[str]], Node] = field(repr=False)
-    simplify: Callable[[Node, Node], Node] = field(repr=False)  # a set that is the first within the second
     spoken: dict[Kind, frozenset[str]] = field(default_factory=dict, repr=False)  # by views of a kind, once asked
 
     @property
@@ -94,7 +92,7 @@ def space(system: System, sets: Sets) -> Space:
             case Threads():
                 codes[slot] = _set(system, slot, about)
     bits = {slot: tuple(next(iter(table.values()))) for slot, table in codes.items()}
-    found, product, simplify = manager()
+    found = manager()
     for slot in sorted(bits, key=lambda s: _rank(slots, s)):
         for bit in bits[slot]:
             found.declare(bit, bit + "'")
@@ -106,7 +104,7 @@ def space(system: System, sets: Sets) -> Space:
         for slot, table in codes.items()
     }
     owner |= {f"{bit}'": slot for bit, slot in owner.items()}
-    return Space(system, slots, found, bits, about, owner, codes, tests, primed, constants, product, simplify)
+    return Space(system, slots, found, bits, about, owner, codes, tests, primed, constants)
 
 
 def _slots(system: System) -> Mapping[Slot, Var]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verify.engine.diagrams import Node
+from verify.engine.bdd import Node
 from verify.engine.parametric.reading import OutsideError, Reading, SplitError, truth
 from verify.engine.parametric.rules import slots_of
 from verify.engine.parametric.space import ME, OWN, VIEWED, Kind, Space, view_bits

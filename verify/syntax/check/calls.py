@@ -64,7 +64,9 @@ def _callee(call: Call, scope: Scope) -> Signature | None:
     if name in PRIMITIVES:
         primitive = PRIMITIVES[name]
         return Signature("primitive", primitive.params, primitive.type, primitive)
-    scope.unknown("KC102", "function", name, call.span, [*file.functions, *PRIMITIVES, *TASK_LOCKS, *scope.locals])
+    known = [*file.functions, *PRIMITIVES, *TASK_LOCKS, *scope.locals]
+    hint = "write what it does to the fields of this file; `nondet()` is a result that may be anything"
+    scope.unknown("KC102", "function", name, call.span, known, hint)
     return None
 
 

@@ -29,7 +29,8 @@ def name(expr: Name, scope: Scope) -> Name:
     if spelled in file.broken:
         return expr
     known = [*scope.locals, CURRENT, *file.enumerators, *file.globals, *file.functions]
-    scope.unknown("KC100", "name", spelled, expr.span, known)
+    hint = f"no constant is predefined: write `#define {spelled}` and its value" if spelled.isupper() else ""
+    scope.unknown("KC100", "name", spelled, expr.span, known, hint)
     return expr
 
 

@@ -66,12 +66,14 @@ class Scope:
     counts: dict[str, int] = field(default_factory=dict)  # locals of each name so far
     reported: set[str] = field(default_factory=set)  # unknown names already reported: one error for each
 
-    def unknown(self, code: str, what: str, name: str, span: Span, known: Iterable[str]) -> None:
-        """Report an unknown name, once for each function."""
+    def unknown(  # noqa: PLR0913, PLR0917 - the parts of a Diagnostic
+        self, code: str, what: str, name: str, span: Span, known: Iterable[str], hint: str = ""
+    ) -> None:
+        """Report an unknown name, once for each function; the hint is for one that none of the known is close to."""
         if (what + name) in self.reported:
             return
         self.reported.add(what + name)
-        self.file.error(code, f"unknown {what} `{name}`", span, hint=closest(name, known))
+        self.file.error(code, f"unknown {what} `{name}`", span, hint=closest(name, known) or hint)
 
 
 def closest(name: str, known: Iterable[str]) -> str:

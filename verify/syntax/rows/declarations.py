@@ -120,7 +120,8 @@ def _declared(at: Place, spec: Spec, stars: int, where: Where, span: Span) -> Ty
             pass
         case _ if stars and where != "parameter":
             what = "a pointer" if stars > 1 else "this type"
-            at.refuse("KC038", f"a {where} cannot be a pointer to {what}", "only a parameter can", span)
+            instead = "" if where == "cast" else "; write a `bool` if all that matters is whether it is NULL"
+            at.refuse("KC038", f"a {where} cannot be a pointer to {what}", f"only a parameter can{instead}", span)
     for _ in range(stars):
         base = Pointer(base)
     return base

@@ -18,7 +18,7 @@ from verify.syntax.ast import Call, FunctionDecl, Name
 from verify.syntax.check.cfg import graph as flow_graph
 from verify.syntax.check.locks.apply import apply
 from verify.syntax.check.locks.correlation import certain
-from verify.syntax.check.locks.effects import Effects, effects
+from verify.syntax.check.locks.effects import Effects, effects, shared
 from verify.syntax.check.locks.explore import explore
 from verify.syntax.check.locks.run import Exit, Run, Trouble, calls, kept
 from verify.syntax.check.locks.state import Escape, State, Status, Trail, events, field_of
@@ -42,6 +42,7 @@ class _Work:
     effects: Mapping[str, Effects]
     locking: frozenset[str]  # functions that lead to a lock primitive
     called: frozenset[Context]
+    shared: frozenset[str]  # fields and globals that may change while a thread waits
     summaries: dict[Context, Summary] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     budget: list[int] = field(default_factory=lambda: [MAX_STEPS])
@@ -56,7 +57,8 @@ def check_balance(
     if not locking:
         return
     inner = frozenset(edge.to for edges in graph.values() for edge in edges)
-    work = _Work(file, functions, graph, effects(functions, graph, file), locking, inner)
+    changes = effects(functions, graph, file)
+    work = _Work(file, functions, graph, changes, locking, inner, shared(changes, file))
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:
@@ -140,7 +142,7 @@ def _followed(context: Context, work: _Work) -> Summary:
             return [fresh(state, call, reader)]
         return apply(call, state, reader, run, work.summaries[to], work.effects[to.function])
 
-    reader = Reader(work.file, calls(run, functions), work.numbers)
+    reader = Reader(work.file, calls(run, functions), work.numbers, work.shared)
     if context.function not in work.locking:
         complete = explore(run, State(), reader, work.budget, enough=_result_is_known)
         return summarize(run, complete=complete) if complete else unlocking(run)

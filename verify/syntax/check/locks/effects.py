@@ -22,7 +22,7 @@ from verify.syntax.check.recursion import Graph
 from verify.syntax.check.scope import File
 from verify.syntax.check.walk import expressions
 from verify.syntax.primitives import PRIMITIVES
-from verify.syntax.types import Pointer, Struct
+from verify.syntax.types import Pointer, Struct, Type
 
 ANYTHING = "*"  # a store through a reference: to what the caller passed
 
@@ -49,6 +49,22 @@ def effects(functions: Mapping[str, FunctionDecl], graph: Graph, file: File) -> 
             fixed = fixed and done[callee].fixed
         done[name] = Effects(frozenset(stores), fixed)
     return done
+
+
+def shared(known: Mapping[str, Effects], file: File) -> frozenset[str]:
+    """Return the fields and globals that some function stores to, and that hold no pointer.
+
+    What they held before a thread waited for a lock may be so no more. Of a pointer that would be as true, but then it
+    would not be known either that the lock behind it, which is released later, is the one that was taken.
+    """
+    names = frozenset(name for one in known.values() for name in one.stores) - {ANYTHING}
+    return frozenset(name for name in names if not isinstance(_type_of(name, file), Pointer))
+
+
+def _type_of(name: str, file: File) -> Type | None:
+    struct, _, field = name.rpartition(".")
+    found = file.structs.get(struct, {}).get(field) if struct else file.globals.get(name)
+    return None if found is None else found.declared
 
 
 def _callees_first(calls: Mapping[str, set[str]]) -> Iterator[str]:

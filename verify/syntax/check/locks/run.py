@@ -20,7 +20,7 @@ from verify.syntax.check.locks.state import (
     noted,
 )
 from verify.syntax.check.locks.symbols import KERNEL, Sym, Value, subterms
-from verify.syntax.check.locks.values import Paths, Reader, paths, primitive
+from verify.syntax.check.locks.values import Paths, Reader, forget, paths, primitive
 from verify.syntax.check.locks.words import lock_name
 from verify.syntax.check.recursion import Context
 from verify.syntax.primitives import PRIMITIVES
@@ -163,7 +163,7 @@ def _taken(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader) -> S
         status = replace(before, count=count)
     else:
         status = Status(count, mode, (reader.number(call),), lock_name(call), taken)
-    return state._replace(locks={**state.locks, lock: status})
+    return forget(state._replace(locks={**state.locks, lock: status}), reader.shared, reader.number(call))
 
 
 def release(call: Call, state: State, lock: Sym, mode: Mode, run: Run) -> State:

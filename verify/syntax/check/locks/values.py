@@ -52,6 +52,7 @@ class Reader:
     file: File
     call: Callable[[Call, State, Reader], Paths]
     numbers: dict[int, int] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()  # what others may have stored to while the thread waited
 
     def number(self, place: object) -> int:
         """Return a number of its own for each expression or statement, from 1."""
