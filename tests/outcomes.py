@@ -18,8 +18,8 @@ from verify.resources import specs_root
 
 MANIFEST = specs_root() / "manifest.toml"
 INCLUDED = ("ptrace/kernel.kc", "/common.kc")  # by others, and nothing alone
-# Versions of others that are there: test_mail.py, test_versions.py.
-ELSEWHERE = ("mail/", "ptrace/v1.kc", "ptrace/linux_2_4_27.kc")
+# Versions of others that are there: test_mail.py, test_versions.py, test_refusals.py.
+ELSEWHERE = ("mail/", "refusal/", "ptrace/v1.kc", "ptrace/linux_2_4_27.kc")
 FILES = sorted(path.relative_to(specs_root()).as_posix() for path in specs_root().rglob("*.kc"))
 SPECS = tuple(name for name in FILES if not name.endswith(INCLUDED) and not name.startswith(ELSEWHERE))
 SIZES = (1, 2, 3)
@@ -29,8 +29,8 @@ HEAD = """\
 # What each spec comes to with 1, 2 and 3 tasks, as far as it has at most a million states (in races/ 160,000, in
 # uniprocessor/ a hundred thousand): `states` in all, `initial` ones, `depth` in states, and the properties that the
 # claims about the system ask for: those that hold in all states, and those that are broken, by a shortest run of so
-# many steps. Those in mail/, ptrace/v1.kc and ptrace/linux_2_4_27.kc are versions that are here already, the last but
-# for its helper.
+# many steps. Those in mail/, refusal/, ptrace/v1.kc and ptrace/linux_2_4_27.kc are versions that are here already, the
+# last but for its helper.
 # Written by `make manifest`, kept true by tests/test_manifest.py.
 """
 

@@ -170,7 +170,7 @@ def test_the_default_system(kc: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "proved_holds"), [
     ("prove", True), ("dead", True), ("redundant", True), ("lock_balanced", True), ("deadlock_free", True),
-    ("refute", False), ("reach", False), ("necessary", False),
+    ("refute", False), ("reach", False), ("necessary", False), ("never_refused", True), ("refused", False),
 ])
 def test_what_a_verdict_means_for_a_claim(kind: ClaimKind, proved_holds: bool) -> None:  # noqa: FBT001 - parameter
     claim = ClaimDecl(kind, "inv", ("f.g",))
@@ -217,6 +217,7 @@ def test_every_kind_has_a_sentence() -> None:
     kinds: tuple[ClaimKind, ...] = (
         "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
         "race_free", "writers", "eventually", "no_starvation", "atomic_sections", "same_outcome",
+        "never_refused", "refused",
     )
     said = {expectation(ClaimDecl(kind, "inv", ("f.g",), ("f",))) for kind in kinds}
     assert len(said) == len(kinds)

@@ -107,6 +107,7 @@ def plain(value: object) -> object:
         "writers x = { f , g } ; necessary f . a for i in s ; deadlock_free ;",
         "eventually f . a in s ; no_starvation k ; no_starvation s . k without f . a ;",
         "same_outcome f . a ; same_outcome f . a in s without f . b ;",
+        "never_refused f while x && y ; refused f while forall ( struct s * p ) p -> x in s without f . a ;",
         "atomic_sections k ; atomic_sections s . k , k in s without f . a ;",
     ],
 )

@@ -275,6 +275,7 @@ def test_words_of_the_language_are_names_where_c_has_names() -> None:
         "necessary", "reach", "dead", "lock_balanced", "deadlock_free", "choose", "atomic", "foreach", "assume",
         "assert", "where", "system", "runs", "with", "cpus", "preempt", "unless", "invariant", "minimal", "race_free",
         "writers", "in", "without", "eventually", "no_starvation", "atomic_sections", "same_outcome",
+        "never_refused", "refused",
     )
     for word in words:
         text = f"struct {word} *{word}; x->{word} = {word} + f({word}); {word} = 1; goto {word}; {word}: {word}++;"
@@ -541,6 +542,10 @@ CLAIMS = {
     "atomic_sections big": ClaimDecl("atomic_sections", targets=("big",)),
     "atomic_sections task.lock, big in s": ClaimDecl("atomic_sections", targets=("task.lock", "big"), system="s"),
     "same_outcome f.l in s without f.k": ClaimDecl("same_outcome", targets=("f.l",), system="s", without=("f.k",)),
+    "never_refused f while x": ClaimDecl("never_refused", targets=("f",), cond=Name("x"), said="x"),
+    "refused f while x->x in s without f.l": ClaimDecl(
+        "refused", targets=("f",), system="s", without=("f.l",), cond=Member(Name("x"), "x", arrow=True), said="x->x",
+    ),
     "writers task.ptrace = {f, g}": ClaimDecl("writers", targets=("task.ptrace",), functions=("f", "g")),
 }
 

@@ -77,6 +77,7 @@ CODES: Mapping[str, str] = {
     "KC141": "a group of threads that cannot be",
     "KC150": "an invariant or `foreach` with side effects, choices or calls that cannot be written out",
     "KC151": "a word for invariants stands in code",
+    "KC152": "`never_refused` or `refused` of a function of which no call can be",
     "KC160": "an unknown invariant",
     "KC161": "an unknown label or guard",
     "KC162": "a guard that cannot be removed",
@@ -93,7 +94,7 @@ CODES: Mapping[str, str] = {
     "KC172": "a lock is taken that is already held",
     "KC173": "a lock is kept from one round of a loop to the next",
     # Assumptions.
-    "KC180": "an assumption that is no condition on every state",
+    "KC180": "an assumption, or what holds while a call is not refused, that is no condition on every state",
     "KC181": "`atomic` of a statement that cannot be one step",
     # Lowering.
     "KC201": "a free choice from too many values",

@@ -63,6 +63,11 @@ class Var:
         return (self.default,)
 
 
+def refers(name: str, domain: Domain, cls: str) -> bool:
+    """Whether a variable that points to an object of a class refers to it: `#` begins what no program can tell."""
+    return domain == Ptr(cls) and not name.startswith("#")
+
+
 LIFE = "#life"  # the first field of every class
 FREE, PRIVATE, PUBLISHED = 0, 1, 2
 PC = "#pc"  # the first local
@@ -186,8 +191,8 @@ class Quant:
 class Referenced:
     """Whether anything but Me's own locals and the object's own fields points to the object of class `cls`.
 
-    That is a global, a field of another object (Me's own object's only if `mine`), or a local of another thread.
-    False of NULL.
+    That is a global, a field of another object (Me's own object's only if `mine`), or a local of another thread, but
+    for those that no program has, see `refers`. False of NULL.
     """
 
     pointer: Expr

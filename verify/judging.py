@@ -18,7 +18,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Refuted, Report, Scope, Unknown, Verdict
 from verify.instances import exact_tasks, least_tasks
 from verify.ir import Expr
-from verify.outcome import BY_TLC, Judgement, compared, named, removed, subjects, wants
+from verify.outcome import BY_TLC, Judgement, aside, named, removed, subjects, wants
 from verify.schedule import WITHOUT_GUARDS, Unit, provable_together, unit
 
 if TYPE_CHECKING:
@@ -66,22 +66,29 @@ class Selection:
     lowered: dict[tuple[Variant, tuple[ClaimDecl, ...]], Lowered] = field(
         default_factory=dict, compare=False, repr=False
     )  # as far as it was needed
-    comparing: dict[tuple[Variant, str], Lowered] = field(default_factory=dict, compare=False, repr=False)  # the same
+    aside: dict[tuple[Variant, str, ClaimDecl | None], Lowered] = field(
+        default_factory=dict, compare=False, repr=False
+    )  # the same, of systems that are those of one claim
 
     def system(self, claim: ClaimDecl) -> str:
         """The name of the system that a claim is about."""
         return claim.system or default_system(self.program)
 
-    def lower(self, variant: Variant, compare: str = "") -> Lowered:
-        """A system, lowered once; with the outcomes of a check compared. Raises InputError if it cannot be."""
+    def lower(self, variant: Variant, compare: str = "", watch: ClaimDecl | None = None) -> Lowered:
+        """A system, lowered once; with the outcomes of a check compared, or with calls watched.
+
+        Raises InputError if it cannot be.
+        """
         from verify.lower import lower  # noqa: PLC0415 - who only selects needs none of it
 
         name, gone, optional = variant
-        if compare:
-            key = variant, compare
-            if key not in self.comparing:
-                self.comparing[key] = lower(self.program, name, removed=gone, optional=optional, compare=compare)
-            return self.comparing[key]
+        if compare or watch:
+            key = variant, compare, watch
+            if key not in self.aside:
+                self.aside[key] = lower(
+                    self.program, name, removed=gone, optional=optional, compare=compare, watch=watch
+                )
+            return self.aside[key]
         besides = tuple(claim for claim in self.claims if claim.kind in SEEN and claim not in self.program.claims)
         if (variant, besides) not in self.lowered:
             program = replace(self.program, claims=(*self.program.claims, *besides)) if besides else self.program
@@ -239,12 +246,19 @@ class _Bench:
 
     def lowered(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Lowered:
         """The system that a claim is about, without some guards and with others there or not."""
-        return self.selection.lower((self.selection.system(claim), gone, optional), compared(claim))
+        return self.selection.lower((self.selection.system(claim), gone, optional), *aside(claim))
 
     def unreached(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
-        """The guards that a claim that is proved is about, if no run of the system with them comes to any."""
-        from verify.vacuity import never_reached  # noqa: PLC0415 - it imports the solver
+        """The guards that a claim that is proved is about, if no run of the system with them comes to any.
 
+        Of a claim about calls it is their function, if no call is watched.
+        """
+        from verify.lower.refusals import UNWATCHED  # noqa: PLC0415 - who only selects needs none of it
+        from verify.vacuity import never, never_reached  # noqa: PLC0415 - it imports the solver
+
+        if claim.cond is not None:
+            question = self.question(claim, frozenset(removed(claim)))
+            return claim.targets if isinstance(verdict, Proved) and never(question, UNWATCHED) else ()
         guards = named(claim, self.options.without)
         if not guards or not isinstance(verdict, Proved):
             return ()
@@ -294,7 +308,7 @@ def question_of(  # noqa: PLR0913 - what is asked, and what is known
     from verify.lower.claims import property_of  # noqa: PLC0415 - as above
     from verify.question import Question  # noqa: PLC0415 - as above
 
-    lowered = selection.lower((selection.system(claim), gone, optional), compared(claim))
+    lowered = selection.lower((selection.system(claim), gone, optional), *aside(claim))
     tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
     return Question(
         lowered.system, property_of(claim, selection.program, lowered), tasks, time.monotonic() + options.budget,
@@ -326,7 +340,7 @@ def lower_ahead(
 def _variants(selection: Selection, options: Options, places: Sequence[int]) -> list[Variant]:
     """The systems that a unit of claims cannot do without."""
     claims = [claim for claim in map(selection.claims.__getitem__, places) if claim.kind not in UNDECIDED]
-    claims = [claim for claim in claims if not compared(claim)]  # their systems are nobody else's
+    claims = [claim for claim in claims if not any(aside(claim))]  # their systems are nobody else's
     gone = [frozenset(removed(claim)) for claim in claims]
     if not claims:
         return []

@@ -50,7 +50,7 @@ def conclude(
     )
     match verdict:
         case Proved(scope) if unreached:
-            reason = f"no run comes to `{', '.join(unreached)}`"
+            reason = no_call(claim) if claim.said else f"no run comes to `{', '.join(unreached)}`"
             return replace(result, verdict="vacuous", holds=False, scope=scope, reason=reason)
         case Proved(scope) if idle:
             return replace(result, verdict="vacuous", holds=False, scope=scope, reason=no_store(claim, idle))
@@ -84,6 +84,11 @@ def no_store(claim: ClaimDecl, idle: Sequence[str]) -> str:
     return f"`{', '.join(idle)}` has no store to `{', '.join(claim.targets)}`"
 
 
+def no_call(claim: ClaimDecl) -> str:
+    """Why a claim about calls fails of which none is watched."""
+    return f"no call of `{', '.join(claim.targets)}` begins while `{claim.said}`"
+
+
 def never_found(structs: Sequence[str]) -> str:
     """Why a program may do nothing."""
     return "; ".join(f"`any(struct {name})` waits for ever: no `struct {name}` is ever published" for name in structs)
@@ -99,7 +104,7 @@ def to_first_violation(trace: Trace, prop: Expr | None) -> Trace:
 
 def wants(claim: ClaimDecl) -> Literal["proved", "refuted"]:
     """The verdict on its property with which the claim holds."""
-    return "refuted" if claim.kind in ("refute", "reach", "necessary") else "proved"
+    return "refuted" if claim.kind in ("refute", "reach", "necessary", "refused") else "proved"
 
 
 def adapted(claim: ClaimDecl, system: str | None, without: Sequence[str]) -> ClaimDecl:
@@ -121,6 +126,18 @@ def removed(claim: ClaimDecl) -> tuple[str, ...]:
 def compared(claim: ClaimDecl) -> str:
     """The check whose outcomes the claim compares; empty for other claims."""
     return claim.targets[0] if claim.kind == "same_outcome" else ""
+
+
+def watched(claim: ClaimDecl) -> ClaimDecl | None:
+    """What calls a claim has watched, alike for claims about the same calls; None for other claims."""
+    if claim.cond is None:
+        return None
+    return replace(claim, kind="never_refused", system=None, without=())
+
+
+def aside(claim: ClaimDecl) -> tuple[str, ClaimDecl | None]:
+    """What makes the system of a claim its own: a check whose outcomes are compared, or calls that are watched."""
+    return compared(claim), watched(claim)
 
 
 def named(claim: ClaimDecl, besides: Sequence[str]) -> tuple[str, ...]:
@@ -186,6 +203,10 @@ def expectation(claim: ClaimDecl) -> str:
             said = f"only {', '.join(f'`{name}`' for name in claim.functions)} store to `{targets}`"
         case "same_outcome":
             said = f"no caller can tell whether `{targets}` is there"
+        case "never_refused":
+            said = f"no call of `{targets}` is refused while `{claim.said}`"
+        case "refused":
+            said = f"some call of `{targets}` is refused although `{claim.said}`, all the while"
         case _:
             assert_never(claim.kind)
     return said + without

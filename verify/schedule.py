@@ -66,9 +66,9 @@ def unit(claim: ClaimDecl, claims: Sequence[ClaimDecl], system: str) -> Unit:
         same = (c for c in claims if c.kind in WITHOUT_GUARDS and c.invariant == claim.invariant)
         varied = any(removed(other) for other in same if (other.system or system) == name)
         return Unit(wants(claim), name, ("invariants", "varied" if varied else "plain"), frozenset())
-    if wants(claim) == "refuted":
+    if wants(claim) == "refuted" and claim.cond is None:
         return Unit(wants(claim), name, (), frozenset(removed(claim)))
-    what = (claim.invariant,) if claim.invariant else (claim.kind, *claim.targets)
+    what = (claim.invariant,) if claim.invariant else (claim.kind, *claim.targets, claim.said)
     return Unit(wants(claim), name, what, frozenset())
 
 

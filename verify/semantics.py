@@ -26,11 +26,11 @@ from verify.ir import (
     Local,
     Me,
     Place,
-    Ptr,
     Quant,
     Referenced,
     Unary,
     Wrap,
+    refers,
 )
 
 SHIFT_MAX = 63
@@ -167,7 +167,7 @@ def _referenced(index: int, cls: str, at: Context, *, mine: bool) -> bool:
             return False
         return mine or slot.cell != system.thread or slot.index != at.me
 
-    pointers = (slot for slot, var in at.instance.slots().items() if var.domain == Ptr(cls))
+    pointers = (slot for slot, var in at.instance.slots().items() if refers(slot.name, var.domain, cls))
     return index > 0 and any(at.state[slot] == index and counts(slot) for slot in pointers)
 
 

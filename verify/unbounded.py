@@ -26,6 +26,7 @@ from verify.lower.localize import (
     compared_with,
     decisive,
     first_keys,
+    of_watched_calls,
     often_tested,
     plain_locks,
     shared_keys,
@@ -204,14 +205,19 @@ def proof_by(  # noqa: PLR0913 - who finds what of which system, and how far to 
 
 
 def guesses(system: System, prop: Expr) -> Iterator[Guess]:
-    """What to know of the system: growing sets of shared variables, none twice; those from the fourth on are large."""
+    """What to know of the system: growing sets of shared variables, none twice; those from the fourth on are large.
+
+    Where calls are watched, what is known of these comes first.
+    """
     every, first = shared_keys(system), first_keys(system, prop)
     near = closely_read(system, prop) | plain_locks(system)
     plain = frozenset(key for key in every if _is_plain(system, key))
     way = tested_on_the_way(system, first)
     often = often_tested(system, prop)
     lean = first | often | (way & changed_by_others(system)) | plain_locks(system)
+    watched = of_watched_calls(system)
     found = (
+        *([Guess(first | watched)] if watched else []),
         Guess(first),
         Guess(first | decisive(system, prop)),
         Guess(first | often | compared_with(system, prop, often - first)),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from verify.any_number import any_number
-from verify.ir import TRUE
+from verify.ir import TRUE, Expr
 from verify.lower import Lowered
 from verify.lower.claims import never_at
 from verify.question import Question, share
@@ -22,7 +22,11 @@ def never_reached(question: Question, lowered: Lowered, guards: Sequence[str]) -
     `question` is about `lowered`, where they are; its property does not matter.
     """
     here = frozenset[int]().union(*(lowered.labels.get(guard, frozenset()) for guard in guards))
-    prop = never_at(lowered.system, here)
+    return never(question, never_at(lowered.system, here))
+
+
+def never(question: Question, prop: Expr) -> bool:
+    """Whether a property of the system of a question, whose own does not matter, can be proved soon."""
     if prop == TRUE:
         return True
     asked = replace(question, prop=prop, deadlock=False)

@@ -42,7 +42,7 @@ from verify.engine.verdict import Counterexample
 from verify.explain.induction import counterexample
 from verify.judging import UNDECIDED, default_system
 from verify.lower.small import Guess, Passes, Small
-from verify.outcome import adapted, compared, removed
+from verify.outcome import adapted, aside, removed
 from verify.report.checked import Checked
 from verify.schedule import WITHOUT_GUARDS
 from verify.smt.ask import SOLVERS, Bench, Solver
@@ -215,7 +215,8 @@ def _small(found: Certificate, program: Program, about: Sequence[ClaimDecl]) -> 
     from verify.lower.localize import shared_keys  # noqa: PLC0415 - the same
 
     gone, optional = frozenset(found.statement.removed), frozenset(found.statement.optional)
-    lowered = lower(program, found.claim.system, removed=gone, optional=optional, compare=compared(about[0]))
+    compare, watch = aside(about[0])
+    lowered = lower(program, found.claim.system, removed=gone, optional=optional, compare=compare, watch=watch)
     basis = found.basis
     if not frozenset(basis.keys) <= shared_keys(lowered.system):
         raise BadCertificateError("it rests on variables that the system has not")

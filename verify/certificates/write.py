@@ -25,7 +25,7 @@ from verify.certificates.form import (
 from verify.certificates.statement import claimed, is_bundled, proved, source_files, statement
 from verify.engine.verdict import Basis, Proved, Unknown
 from verify.lower.small import Guess, Passes
-from verify.outcome import Judgement, compared
+from verify.outcome import Judgement, aside
 from verify.resources import specs_root
 from verify.writing import replace_file
 
@@ -114,7 +114,7 @@ def _rests(selection: Selection, claim: ClaimDecl, judgement: Judgement, basis: 
     key = (selection.system(claim), about, guess, passes)
     if key not in known:
         variant = selection.system(claim), frozenset(about.removed), frozenset(about.optional)
-        lowered = selection.lower(variant, compared(claim))
+        lowered = selection.lower(variant, *aside(claim))
         told = proved(selection.program, lowered, claims, guess, passes).told()
         known[key] = system_hash(told.system, told.prop)
     return Rests(

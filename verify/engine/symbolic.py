@@ -27,11 +27,11 @@ from verify.ir import (
     Local,
     Me,
     Place,
-    Ptr,
     Quant,
     Referenced,
     Unary,
     Wrap,
+    refers,
 )
 from verify.semantics import operate, wrap
 
@@ -213,5 +213,5 @@ def _referenced(index: int, cls: str, at: Reading, *, mine: bool) -> Node:
             return False
         return mine or slot.cell != space.instance.system.thread or slot.index != at.me
 
-    slots = (slot for slot, var in space.slots.items() if var.domain == Ptr(cls) and counts(slot))
+    slots = (slot for slot, var in space.slots.items() if refers(slot.name, var.domain, cls) and counts(slot))
     return space.any_of(read(slot, everywhere).get(index, space.false) for slot in slots)

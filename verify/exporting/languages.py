@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, assert_never
+from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 from verify.exporting.c import export_c
 from verify.exporting.dot import export_dot
@@ -15,8 +15,11 @@ from verify.exporting.smt2 import Tell, obligations
 from verify.exporting.subject import Asked, Subject, subject
 from verify.exporting.tla import export_tla, with_manifest
 from verify.judging import Options, Selection
-from verify.outcome import compared
+from verify.outcome import compared, watched
 from verify.schedule import Voice
+
+if TYPE_CHECKING:
+    from verify.syntax.ast import ClaimDecl
 
 Language = Literal["c", "dot", "pluscal", "promela", "smt2", "tla"]
 Files = Iterable[tuple[str, str]]  # the name of each, in a folder or not, and its text; in the order of writing
@@ -65,6 +68,12 @@ def files(  # noqa: PLR0913, PLR0917 - what is exported, and whom to tell of it
     *, proofs: bool = False,
 ) -> Files:  # fmt: skip
     """The files of an export, those of proofs as they are found. Raises InputError for what the language cannot say."""
+    def tell_aside(claim: ClaimDecl) -> None:
+        if compared(claim):
+            tell(claim.name, "outcomes are compared in a system of their own; `--to smt2` has its proof")
+        elif watched(claim):
+            tell(claim.name, "calls are watched in a system of their own; `--claim` exports that")
+
     match LANGUAGES[language]:
         case OfSystem(made, says, proved):
             of = subject(selection, options, versions["verify"])
@@ -72,8 +81,8 @@ def files(  # noqa: PLR0913, PLR0917 - what is exported, and whom to tell of it
                 if not says(asked):
                     tell(asked.claim.name, f"{language} has no form for it; `--to tla` has")
             for claim in of.left:
-                if compared(claim) and selection.system(claim) == of.lowered.system.name:
-                    tell(claim.name, "outcomes are compared in a system of their own; `--to smt2` has its proof")
+                if selection.system(claim) == of.lowered.system.name:
+                    tell_aside(claim)
             of = of.only(says)
             found = proved(of, options) if proofs and proved else Proofs({}, ())
             for asked, reason in found.missing:

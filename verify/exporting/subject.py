@@ -20,7 +20,7 @@ from verify.judging import UNDECIDED, Options, Selection, default_system
 from verify.lower import Lowered
 from verify.lower.claims import property_of, responses
 from verify.lower.sections import sections
-from verify.outcome import BY_TLC, LIVENESS, assumed, compared, entered, named, removed, wants
+from verify.outcome import BY_TLC, LIVENESS, assumed, compared, entered, named, removed, wants, watched
 from verify.selecting import problem
 from verify.source import where
 from verify.syntax.ast import ClaimDecl
@@ -73,21 +73,27 @@ class Subject:
 
 
 def subject(selection: Selection, options: Options, version: str) -> Subject:
-    """The system that the options name. Raises InputError if there is none, or too few tasks for it."""
+    """The system that the options name, with watched calls if all claims are about the same ones.
+
+    Raises InputError if there is none, or too few tasks for it.
+    """
     program = selection.program
     system = options.system or default_system(program)
     if system not in program.systems:
         raise InputError([problem("KC905", "the file has no system", selection.file)])
     gone = frozenset(options.without)
-    lowered = selection.lower((system, gone, frozenset()))
+    mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
+    mine = [claim for claim in mine if claim.kind not in UNDECIDED or claim.kind in BY_TLC]
+    mine = [claim for claim in mine if not compared(claim)]  # they have a system of their own
+    alike = {watched(claim): claim for claim in mine}
+    watch = next(iter(alike)) if len(alike) == 1 else None
+    mine = [claim for claim in mine if watched(claim) == watch]
+    lowered = selection.lower((system, gone, frozenset()), watch=watch)
     least = least_tasks(lowered.system)
     room = least + (lowered.system.thread in lowered.system.created)  # for a thread that is made
     tasks = options.tasks or exact_tasks(lowered.system) or max(TASKS, room)
     if tasks < least:
         raise InputError([problem("KC905", f"system `{system}` starts with {least} tasks", selection.file)])
-    mine = [c for c in selection.claims if selection.system(c) == system and frozenset(removed(c)) == gone]
-    mine = [claim for claim in mine if claim.kind not in UNDECIDED or claim.kind in BY_TLC]
-    mine = [claim for claim in mine if not compared(claim)]  # they have a system of their own
     wanted = {c: None if c.kind == "deadlock_free" else property_of(c, program, lowered) for c in mine}
     later = {claim: _liveness(claim, lowered) for claim in mine if claim.kind in LIVENESS}
     whole = {claim: _sections(claim, lowered) for claim in mine if claim.kind == "atomic_sections"}
@@ -141,6 +147,8 @@ def _name(claim: ClaimDecl) -> str:
             return f"race_free_{claim.targets[0]}"
         case "writers":
             return f"writers_{claim.targets[0]}_{'_'.join(claim.functions)}"
+        case "never_refused" | "refused":
+            return f"never_refused_{claim.targets[0]}"
         case "atomic_sections":
             return f"never_in_section_of_{'_'.join(claim.targets)}"
         case _:

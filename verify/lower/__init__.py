@@ -44,6 +44,7 @@ from verify.lower.graph import ANY, END, FIXED, Graph, Key, Mark, Store, Unclear
 from verify.lower.known import settle_locals
 from verify.lower.narrow import narrow
 from verify.lower.races import Accesses, accesses, with_sets
+from verify.lower.refusals import watching
 from verify.lower.scope import Scope, walk
 from verify.lower.simplify import binary, conj, negate
 from verify.lower.single import with_single_steps
@@ -78,12 +79,13 @@ class Lowered:
 
 def lower(  # noqa: PLR0913 - what of a program to take
     program: Program, system: str, *, removed: frozenset[str] = frozenset(), optional: frozenset[str] = frozenset(),
-    switched: frozenset[str] = frozenset(), compare: str = "",
+    switched: frozenset[str] = frozenset(), compare: str = "", watch: ast.ClaimDecl | None = None,
 ) -> Lowered:
     """Lower one system of the program, without the removed guards and with the optional ones there or not.
 
     Of each switched guard a rigid global says whether it is there (see `without.switch`). `compare` is a check whose
-    outcomes are compared, see `verify.lower.comparison`.
+    outcomes are compared, see `verify.lower.comparison`, `watch` a claim of which calls are watched, see
+    `verify.lower.refusals`.
 
     Raises InputError for what has no finite meaning.
     """
@@ -92,11 +94,13 @@ def lower(  # noqa: PLR0913 - what of a program to take
     for together in (guards[0], *([name] for names in guards[1:] for name in names)):
         refuse_unbalanced(program, together)
     program = with_single_steps(without(program, *guards), assumed)
+    program, condition = watching(program, watch) if watch is not None else (program, None)
     declared = program.systems[system]
     statics = _statics(program)
-    graph = replace(_graph(program, declared, statics), compared=compare)
-    seen = [] if compare else _asked(program, system, "writers")
-    raced = [] if compare else _asked(program, system, "race_free")
+    graph = replace(_graph(program, declared, statics), compared=compare, room=watch is not None)
+    alone = bool(compare or watch)
+    seen = [] if alone else _asked(program, system, "writers")
+    raced = [] if alone else _asked(program, system, "race_free")
     graph.raced = frozenset(key_of_target(one.targets[0]) for one in raced)
     for function, entry in graph.entries.items():
         _thread(graph, function, entry, statics)
@@ -141,7 +145,7 @@ def lower(  # noqa: PLR0913 - what of a program to take
         whole = on_one_cpu(whole, graph.waits, preempt=declared.preempt)
     met = accesses(whole, graph.raced, graph.marked)
     whole = with_sets(whole, met)  # before loads whose value nobody wants are gone
-    whole = assume(whole, assumed, names, _frozen(graph.labels))
+    whole = assume(whole, assumed, names, _frozen(graph.labels), condition)
     actions = reset_dead(reachable(whole.actions, {*roots, END}), whole.locals[1:])
     whole = replace(whole, actions=tuple(actions))
     places = [_frozen(of) for of in (graph.labels, graph.fires, graph.begins, graph.waiting)]

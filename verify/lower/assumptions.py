@@ -41,8 +41,10 @@ from verify.ir import (
     Var,
 )
 from verify.lower.compose import is_plain, substitute
+from verify.lower.cursors import Cursors, with_cursors
 from verify.lower.formulas import Names, formula
-from verify.lower.simplify import binary, conj, disj, parts, rebuild, truth
+from verify.lower.refusals import CALLER
+from verify.lower.simplify import binary, conj, conjuncts, disj, parts, rebuild, truth
 from verify.lower.visible import Key, key_of
 from verify.semantics import holds
 from verify.syntax import ast
@@ -73,20 +75,34 @@ class Clause:
         return whole
 
 
-def assume(system: System, declared: Iterable[ast.AssumptionDecl], names: Names, labels: Labels) -> System:
-    """The system whose runs keep to these assumptions.
+def assume(
+    system: System, declared: Iterable[ast.AssumptionDecl], names: Names, labels: Labels,
+    watch: ast.AssumptionDecl | None = None,
+) -> System:
+    """The system whose runs keep to these assumptions, and while a call is watched to what `watch` says of it.
 
     Raises InputError where no run begins, and where the initial values of a task cannot be told apart one by one.
     """
     conditions = [decl for decl in declared if decl.cond is not None]
-    if not conditions:
+    every = [*conditions, *([watch] if watch else [])]
+    if not every:
         return system
-    places = dict.fromkeys(label for decl in conditions for label in _labels(decl.cond))
+    places = dict.fromkeys(label for decl in every for label in _labels(decl.cond))
     system = _with_places(system, [(label, labels.get(label, frozenset())) for label in places])
     numbers = {label: frozenset({-number}) for number, label in enumerate(places, start=1)}
     clauses = [c for decl in conditions for c in _clauses(system, decl, names, numbers, list(places))]
-    system = _started(system, clauses)
-    actions = (_kept(action, clauses) for action in system.actions)
+    watched = list(_clauses(system, watch, names, numbers, list(places))) if watch else []
+    system = _started(system, clauses) if clauses else system
+    followed = with_cursors(system, [clause.body for clause in watched])
+    watched = [replace(clause, body=body) for clause, body in zip(watched, followed.conditions, strict=True)]
+    system = followed.system
+
+    def kept(action: Action) -> Action:
+        still = (_still(action, clause, followed.cursors) for clause in watched)
+        after = [*(_after(action, clause) for clause in clauses), *still]
+        return replace(action, guard=conj([action.guard, *after]))
+
+    actions = (kept(action) for action in system.actions)
     return replace(system, actions=tuple(action for action in actions if action.guard != FALSE))
 
 
@@ -173,7 +189,8 @@ def _clauses(
         called = {name: f"assumed {number} {name}" for number, (name, _) in enumerate(objects)}
         whole = truth(rebuild(formula(body, names, numbers), told))
         binders = tuple(Binder(called[name], Ptr(cls)) for name, cls in objects)
-        yield Clause(decl, binders, _renamed(whole, called))
+        for part in conjuncts(_renamed(whole, called)):
+            yield Clause(decl, binders, part)
 
 
 def _renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
@@ -203,15 +220,9 @@ def _free(pointer: Expr, binder: Binder) -> Expr:
 # ---- steps ---------------------------------------------------------------------------------------
 
 
-def _kept(action: Action, clauses: Sequence[Clause]) -> Action:
-    """The action where it leads to a state that keeps to all clauses, taken from one that does."""
-    return replace(action, guard=conj([action.guard, *(_after(action, clause) for clause in clauses)]))
-
-
 def _after(action: Action, clause: Clause) -> Expr:
     """Whether the clause holds after the action, if it does before."""
-    reads = {key_of(part) for part in parts(clause.body) if isinstance(part, Global | Field)}
-    reads |= {(b.domain.cls, LIFE) for b in clause.objects if isinstance(b.domain, Ptr)}
+    reads = _reads(clause)
     found = [update for update in action.updates if key_of(update.place) in reads]
     if not found:
         return TRUE
@@ -225,6 +236,40 @@ def _after(action: Action, clause: Clause) -> Expr:
     for binder in reversed(clause.objects):
         after = after if isinstance(after, Const) else Quant("forall", binder, after)
     return after
+
+
+def _still(action: Action, clause: Clause, cursors: Cursors) -> Expr:
+    """Whether the clause holds after the action of a call that is watched then, if it does before of one that is.
+
+    Where the action stores to one object only, the guard asks whether that is what the call is about, and reads no
+    other: so it speaks of few cells.
+    """
+    watched = replace(clause, body=disj([binary("==", CALLER, Const(0)), clause.body]))
+    reads = _reads(watched)
+    found = [update for update in action.updates if key_of(update.place) in reads]
+    moved = [cursors.get(update.place) for update in found if isinstance(update.place, Global)]
+    stored = {key_of(update.place) for update in found} | {key_of(place) for place in moved if place is not None}
+    stores = [u for u in action.updates if isinstance(u.place, Field) and key_of(u.place) in stored]
+    read = {part for part in parts(clause.body) if isinstance(part, Field) and key_of(part) in stored}
+    owners = {place.pointer for place in (*read, *moved) if place is not None}
+    pointers = {update.place.pointer for update in stores if isinstance(update.place, Field)}
+    if None in moved or any(update.each for update in stores) or not len(owners) == len(pointers) == 1:
+        return _after(action, watched)
+    (owner,), (pointer,) = owners, pointers
+    if not isinstance(owner, Global):
+        return _after(action, watched)
+
+    def same(expr: Expr) -> Expr:
+        return rebuild(expr, lambda part: pointer if part == owner else None)
+
+    updates = tuple(replace(update, value=same(update.value)) for update in action.updates)
+    after = _after(replace(action, updates=updates), replace(clause, body=same(clause.body)))
+    return disj([binary("==", pointer, Const(0)), binary("!=", pointer, owner), after])
+
+
+def _reads(clause: Clause) -> set[Key]:
+    reads = {key_of(part) for part in parts(clause.body) if isinstance(part, Global | Field)}
+    return reads | {(b.domain.cls, LIFE) for b in clause.objects if isinstance(b.domain, Ptr)}
 
 
 def _written(clause: Clause, found: Sequence[Update]) -> list[Expr] | None:

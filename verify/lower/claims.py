@@ -25,6 +25,7 @@ from verify.lower import Lowered, claim_subject
 from verify.lower.constants import Statics
 from verify.lower.formulas import at, at_file_level, formula
 from verify.lower.races import race_free
+from verify.lower.refusals import refusals
 from verify.lower.sections import sections
 from verify.lower.simplify import binary, conj, disj, negate, rebuild, truth
 from verify.lower.stores import key_of_target
@@ -54,6 +55,8 @@ def property_of(claim: ast.ClaimDecl, program: Program, lowered: Lowered) -> Exp
         case "same_outcome":
             assert lowered.compared is not None  # noqa: S101 - it is lowered for this claim
             return never_at(lowered.system, lowered.compared.places)
+        case "never_refused" | "refused":
+            return never_at(lowered.system, refusals(lowered.labels, claim.targets[0]))
         case "lock_balanced":
             return balanced(lowered.system)
         case "deadlock_free":

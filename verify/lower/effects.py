@@ -205,7 +205,7 @@ def _put(graph: Graph, pointer: Expr, cls: str) -> None:
 
 
 def create(graph: Graph, cls: str, result: Local) -> None:
-    """`new struct S`: a free cell, private and with its initial values; NULL where there is none."""
+    """`new struct S`: a free cell, private and with its initial values; NULL where there is none, or no step."""
     graph.created.add(cls)
     binder = Binder(graph.fresh("new"), Ptr(cls))
     cell = Bound(binder.name)
@@ -218,7 +218,8 @@ def create(graph: Graph, cls: str, result: Local) -> None:
     taken = binary("!=", Field(Bound(other.name), cls, LIFE), Const(FREE))
     if cls == graph.program.thread:
         taken = disj([taken, binary("!=", Local(PC, Bound(other.name)), Const(IDLE))])
-    graph.action(after, Quant("forall", other, taken), [Update(result, Const(0))])
+    if not graph.room:
+        graph.action(after, Quant("forall", other, taken), [Update(result, Const(0))])
     graph.action(
         after, free, [Update(Field(cell, cls, LIFE), Const(PRIVATE)), *born, Update(result, cell)], (binder,)
     )

@@ -87,6 +87,7 @@ class Graph:
     preemption: bool = False  # whether the system looks at preemption
     tracked: frozenset[str] = frozenset()  # the locks with sections that claims speak of, and ANY if there are some
     compared: str = ""  # the check whose visits are noted
+    room: bool = False  # whether there is always one more object for `new`
     visits: list[Visit] = field(default_factory=list)
     locations: list[Location] = field(default_factory=lambda: [Location(kind, kind) for kind in FIXED])
     actions: list[Action] = field(default_factory=list)

@@ -36,12 +36,13 @@ from verify.ir import (
 )
 from verify.lower.facts import outcomes
 from verify.lower.hidden import closed, reads
+from verify.lower.refusals import CALLER
 from verify.lower.simplify import conj, conjuncts, ite, parts
 from verify.lower.visible import Key, key_of, seen
 
 __all__ = [
     "changed_by_others", "closely_read", "compared_with", "decisive", "first_keys", "localize", "looked_at",
-    "often_tested", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
+    "of_watched_calls", "often_tested", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
 ]
 
 COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
@@ -57,6 +58,15 @@ def first_keys(system: System, prop: Expr) -> frozenset[Key]:
     """What a localization begins with: what the property reads."""
     to = seen(prop)
     return (to.keys | {(cls, LIFE) for cls in to.exists}) & shared_keys(system)
+
+
+def of_watched_calls(system: System) -> frozenset[Key]:
+    """What says which call is watched, and what the condition of that reads; nothing where none is."""
+    begins = [action for action in system.actions if Update(CALLER, Me()) in action.updates]
+    exprs = [expr for action in begins for expr in (action.guard, *(update.value for update in action.updates))]
+    found = {key for expr in exprs for key in reads(system, expr)}
+    found |= {key_of(update.place) for action in begins for update in action.updates}
+    return frozenset(found) & shared_keys(system)
 
 
 def looked_at(system: System, prop: Expr) -> frozenset[Key]:

@@ -74,6 +74,9 @@ def story(claim: ClaimResult) -> str:
     who = cell_name(trace.instance.system, THREAD, last.thread)
     if claim.kind == "reach":
         return f"{who} comes to {claim.guard} after `{last.text}` ({place})."
+    if claim.kind in ("refused", "never_refused"):
+        call = f"{who}'s call of {claim.guard} ends with `{last.text}` ({place})"
+        return f"{call}: it is refused, although the condition held from the call to the return."
     if claim.kind == "writers":
         return f"{who} {_deed(trace, last, last.changes)} ({place}), which the claim does not list."
     touched = [change for change in last.changes if change.slot in {fact.slot for fact in facts}] or last.changes

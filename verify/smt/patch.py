@@ -134,13 +134,6 @@ class PatchReader(Reader):
         found = self._referenced(target, expr.cls, mine=expr.mine)
         return disjunction(self.z, (found, self._elsewhere(target)))
 
-    def _referenced(self, pointer: Num, cls: str, *, mine: bool) -> Num:
-        """See `ir.Referenced`; what a history variable points to, no program can tell."""
-        every, self.variables = self.variables, {s: v for s, v in self.variables.items() if s.name[0] != "#"}
-        found = super()._referenced(pointer, cls, mine=mine)
-        self.variables = every
-        return found
-
     def _elsewhere(self, pointer: Num) -> Num:
         """That a cell which is not here refers to an object."""
         return conjunction(self.z, (binary(self.z, ">", pointer, NO), self.either()))

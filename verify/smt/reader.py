@@ -18,12 +18,12 @@ from verify.ir import (
     Ite,
     Local,
     Me,
-    Ptr,
     Quant,
     Referenced,
     Unary,
     Var,
     Wrap,
+    refers,
 )
 from verify.smt.integers import (
     NO,
@@ -208,7 +208,7 @@ class Reader:
         z, cases = self.z, []
         for slot, var in self.variables.items():
             own = slot.cell == THREAD or (slot.cell == self.inst.system.thread and not mine)
-            if var.domain != Ptr(cls) or (own and slot.index == self.me):
+            if not refers(slot.name, var.domain, cls) or (own and slot.index == self.me):
                 continue
             # An object's own fields do not count.
             other = binary(z, "!=", pointer, constant(slot.index)) if slot.cell == cls else YES

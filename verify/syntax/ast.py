@@ -422,6 +422,7 @@ class AssumptionDecl(Node):
 ClaimKind = Literal[
     "prove", "refute", "reach", "dead", "redundant", "necessary", "minimal", "lock_balanced", "deadlock_free",
     "race_free", "writers", "eventually", "no_starvation", "atomic_sections", "same_outcome",
+    "never_refused", "refused",
 ]
 
 
@@ -431,10 +432,12 @@ class ClaimDecl(Node):
 
     kind: ClaimKind
     invariant: str | None = None  # prove, refute; redundant, necessary, minimal
-    targets: tuple[str, ...] = ()  # guards or labels "function.label"; else "struct.field" or a global
+    targets: tuple[str, ...] = ()  # guards or labels "function.label"; "struct.field" or a global; a function
     functions: tuple[str, ...] = ()  # of writers
     system: str | None = None
     without: tuple[str, ...] = ()  # guards and assumptions
+    cond: Expr | None = None  # of never_refused and refused: what holds from the call to the return
+    said: str = ""  # the text of that
 
     @property
     def name(self) -> str:
@@ -444,6 +447,8 @@ class ClaimDecl(Node):
             words.append(", ".join(self.targets) if self.kind != "minimal" else "{" + ", ".join(self.targets) + "}")
         if self.kind == "writers":
             words.append("= {" + ", ".join(self.functions) + "}")
+        if self.said:
+            words += ["while", self.said]
         if self.invariant:
             words += ["for", self.invariant] if self.targets else [self.invariant]
         if self.system:

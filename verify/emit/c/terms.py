@@ -54,6 +54,7 @@ from verify.ir import (
     Threads,
     Unary,
     Wrap,
+    refers,
 )
 
 LIVES = ("FREE", "PRIVATE", "PUBLISHED")
@@ -363,7 +364,7 @@ class Reader:
         it = Code("p", ATOM, 0, self.instance.sizes[cls])
         parts = list[str]()
         for slot, var in self.instance.slots().items():
-            if var.domain != Ptr(cls):
+            if not refers(slot.name, var.domain, cls):
                 continue
             others = list[str]()
             if slot.cell == THREAD:

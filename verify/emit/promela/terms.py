@@ -35,6 +35,7 @@ from verify.ir import (
     Referenced,
     Unary,
     Wrap,
+    refers,
 )
 
 OR, AND, COMPARED, OPERATED, NEGATED, WORD_LEVEL = range(6)  # how tightly a term binds
@@ -322,7 +323,7 @@ def macros(inst: Instance, names: Names, referenced: Mapping[tuple[str, bool, bo
         tests = list[str]()
         for slot, var in inst.slots().items():
             key = (slot.cell, slot.name)
-            if var.domain != Ptr(cls) or key not in names.variables:
+            if not refers(slot.name, var.domain, cls) or key not in names.variables:
                 continue
             variable = names.variables[key] + (f"[{slot.index}]" if slot.cell else "")
             test = f"{variable} == (object)"

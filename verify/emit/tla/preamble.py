@@ -9,7 +9,7 @@ from verify.emit.tla.layout import item, wrapped
 from verify.emit.tla.names import Names
 from verify.emit.tla.terms import Helpers
 from verify.instances import THREAD
-from verify.ir import Ptr, System
+from verify.ir import System, refers
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "BitOr": ("BitAnd",),
@@ -75,8 +75,8 @@ def _referenced(system: System, names: Names, cls: str, head: str, *, mine: bool
     lines = [f"{head} ==", "    /\\ c # NULL"]
     first = True
     for (cell, local), var in variables(system):
-        if var.domain != Ptr(cls) or (cell, local) not in names.variables or local.startswith("#"):
-            continue  # what a history variable points to, no program can tell
+        if not refers(local, var.domain, cls) or (cell, local) not in names.variables:
+            continue
         variable = names.variables[cell, local]
         if cell == "":
             text = f"{variable} = c"

@@ -42,11 +42,11 @@ from verify.ir import (
     Local,
     Me,
     Place,
-    Ptr,
     Quant,
     Referenced,
     Unary,
     Wrap,
+    refers,
 )
 from verify.semantics import SemanticsError
 
@@ -207,7 +207,7 @@ def _referenced(writer: Writer, expr: Referenced, env: Env, *, wanted: bool) -> 
     def relevant(slot: Slot, me: int) -> bool:
         return not (slot.index == me and (slot.cell == THREAD or (slot.cell == system.thread and not expr.mine)))
 
-    pointers = [slot for slot, var in layout.instance.slots().items() if var.domain == Ptr(expr.cls)]
+    pointers = [slot for slot, var in layout.instance.slots().items() if refers(slot.name, var.domain, expr.cls)]
     columns = zip(*([slot for slot in pointers if relevant(slot, me)] for me in threads), strict=True)
     yes: list[Cond] = []
     for column in columns:

@@ -35,6 +35,7 @@ from verify.ir import (
     Referenced,
     Unary,
     Wrap,
+    refers,
 )
 from verify.semantics import operate, wrap
 
@@ -253,9 +254,9 @@ def _referenced(index: int, cls: str, at: Reading, *, mine: bool) -> Node:
     cells: list[Cell] = [("", 0)]
     cells += [(name, i) for name in of.system.classes for i in at.present(name)]
     for slot, var in of.slots.items():
-        if var.domain != Ptr(cls) or (slot.cell, slot.index) not in cells or (slot.cell, slot.index) == (cls, index):
+        if (slot.cell, slot.index) not in cells or (slot.cell, slot.index) == (cls, index):
             continue
-        if slot.name.startswith("#"):  # no program can tell what a history variable points to
+        if not refers(slot.name, var.domain, cls):
             continue
         if mine or (slot.cell, slot.index) != (of.system.thread, ME):
             either |= read(slot, at).get(index, of.false)

@@ -37,6 +37,7 @@ from verify.ir import (
     Update,
     Var,
     Wrap,
+    refers,
 )
 from verify.smt.horn.arithmetic import NO, YES, Arithmetic, Num, constant
 from verify.smt.widths import EncodingError
@@ -184,11 +185,11 @@ class Reader:
                 assert_never(binder.domain)
 
     def _referenced(self, pointer: Num, cls: str, *, mine: bool) -> Num:
-        """See `ir.Referenced`; what a history variable points to, no program can tell."""
+        """See `ir.Referenced`."""
         z, system, found = self.z, self.cells.system, [self.either()]
         for slot, value in self.cells.values.items():
             own = slot.index == ACTOR and (slot.cell == THREAD or (slot.cell == system.thread and not mine))
-            if slot.name.startswith("#") or own or _domain(system, slot) != Ptr(cls):
+            if own or not refers(slot.name, _domain(system, slot), cls):
                 continue
             other = z.binary("!=", pointer, constant(slot.index)) if slot.cell == cls else YES
             found.append(z.conjunction((other, z.binary("==", value, pointer))))

@@ -51,7 +51,8 @@ def check(unit: Unit) -> Program:
     labels = guards(checked)
     assumed = assumptions(declarations, file, checked, labels)
     claims = tuple(
-        specification.claim(d, file, labels, known, named, assumed) for d in declarations if isinstance(d, ClaimDecl)
+        specification.claim(d, file, labels, known, named, assumed, checked)
+        for d in declarations if isinstance(d, ClaimDecl)
     )
     entries = {group.entry for system in named.values() for group in system.groups}
     if not cycles and not _broken(checked):

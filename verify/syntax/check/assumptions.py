@@ -36,7 +36,7 @@ def assumptions(
         cond = decl.cond
         if cond is not None:
             cond = expand(condition(cond, Scope(file, "invariant")), file, functions)
-            _universal(cond, decl, file, 0)
+            universal(cond, decl.name, file)
         done[decl.name] = AssumptionDecl(decl.name, cond, decl.atomic, span=decl.span)
     return done
 
@@ -52,21 +52,24 @@ def _single(target: str, decl: AssumptionDecl, file: File, guards: Mapping[str, 
         )
 
 
-def _universal(cond: Expr, decl: AssumptionDecl, file: File, objects: int) -> None:
-    """Report a quantifier that is not `forall` outside of all but `&&` and `forall`; `objects` are bound around it."""
+def universal(cond: Expr, name: str, file: File, objects: int = 0) -> None:
+    """Report a quantifier that is not `forall` outside of all but `&&` and `forall`; `objects` are bound around it.
+
+    `name` is what the condition is called.
+    """
     match cond:
         case Binary("&&", left, right):
-            _universal(left, decl, file, objects)
-            _universal(right, decl, file, objects)
+            universal(left, name, file, objects)
+            universal(right, name, file, objects)
         case Quantified("forall", variables, body):
             if objects <= MOST_OBJECTS < objects + len(variables):
-                message = f"`{decl.name}` speaks of more than {MOST_OBJECTS} objects at once"
+                message = f"`{name}` speaks of more than {MOST_OBJECTS} objects at once"
                 file.error("KC180", message, cond.span)
-            _universal(body, decl, file, objects + len(variables))
+            universal(body, name, file, objects + len(variables))
         case _:
             inner = next((e for e in subexpressions(cond) if isinstance(e, Quantified)), None)
             if inner is not None:
                 file.error(
-                    "KC180", f"`{decl.name}` asks more of a state than what holds of its objects one by one",
+                    "KC180", f"`{name}` asks more of a state than what holds of its objects one by one",
                     inner.span, hint="write `forall (...) CONDITION`, or several of these with `&&`",
                 )

@@ -46,9 +46,11 @@ class _Work:
     size: list[int] = field(default_factory=lambda: [0])
 
 
-def expand(expr: Expr, file: File, functions: Mapping[str, FunctionDecl]) -> Expr:
-    """Return a checked expression of an invariant with all calls written out."""
-    return _expand(expr, _Work(file, functions, "an invariant", current=False))
+def expand(
+    expr: Expr, file: File, functions: Mapping[str, FunctionDecl], *, current: bool = False
+) -> Expr:
+    """Return a checked expression of an invariant with all calls written out; `current` is whether it has one."""
+    return _expand(expr, _Work(file, functions, "a condition" if current else "an invariant", current=current))
 
 
 def expand_broadcasts(function: FunctionDecl, file: File, functions: Mapping[str, FunctionDecl]) -> FunctionDecl:

@@ -22,6 +22,7 @@ from verify.syntax.check.expressions import condition
 from verify.syntax.check.initial import start_value
 from verify.syntax.check.names import bind
 from verify.syntax.check.pure import expand
+from verify.syntax.check.refusals import refusal
 from verify.syntax.check.scope import File, Scope, closest, once
 from verify.syntax.primitives import OWNED, WAITED_FOR
 from verify.syntax.program import Guard
@@ -119,7 +120,7 @@ def invariants(
 
 def claim(  # noqa: PLR0913, PLR0917 - all that a claim can name
     decl: ClaimDecl, file: File, guards: Mapping[str, Guard], known: Mapping[str, InvariantDecl],
-    named: Mapping[str, SystemDecl], assumed: Mapping[str, AssumptionDecl],
+    named: Mapping[str, SystemDecl], assumed: Mapping[str, AssumptionDecl], functions: Mapping[str, FunctionDecl],
 ) -> ClaimDecl:
     """Return the claim with bare field names made `struct.field`; reports names that mean nothing."""
     if decl.invariant is not None and decl.invariant not in known and decl.invariant not in BUILT_IN_INVARIANTS:
@@ -141,6 +142,8 @@ def claim(  # noqa: PLR0913, PLR0917 - all that a claim can name
             targets = tuple(_lock(t, decl, file) for t in targets)
         case "atomic_sections":
             targets = tuple(dict.fromkeys(_owned(t, decl, file) for t in targets))
+        case "never_refused" | "refused":
+            decl = refusal(decl, file, functions)
         case "prove" | "refute" | "lock_balanced" | "deadlock_free":
             pass
     for target in decl.without:

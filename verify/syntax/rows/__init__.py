@@ -95,6 +95,7 @@ ROWS: Mapping[str, Callable[..., object]] = {
     "claim_guard": claims.claim_guard,
     "claim_place": claims.claim_place,
     "claim_system": claims.claim_system,
+    "claim_call": claims.claim_call,
     "claim_minimal": claims.claim_minimal,
     "claim_race_free": claims.claim_race_free,
     "claim_no_starvation": claims.claim_no_starvation,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from verify.source import Span
@@ -150,6 +150,11 @@ def claim_place(at: Place, kind: Word, target: str, *options: Option) -> ClaimDe
 def claim_system(at: Place, kind: Word, *options: Option) -> ClaimDecl:
     """`deadlock_free;`."""
     return _claim(at, kind.text, options)
+
+
+def claim_call(at: Place, kind: Word, target: Word, cond: Expr, *options: Option) -> ClaimDecl:
+    """`never_refused open while may_open(file);`."""
+    return replace(_claim(at, kind.text, (target.text, *options)), cond=cond, said=cond.span.text)
 
 
 def claim_minimal(at: Place, *parts: str | Word | Option) -> ClaimDecl:
