@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench manifest matrix clean
+.PHONY: help demo test check bench specs manifest matrix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache \
 	    .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+specs: $(VENV)/installed-test ## decide every claim of every bundled spec, however long it takes
+	$(BIN)/python -m tests.corpus
 
 manifest: $(VENV)/installed-test ## write what the specs come to into specs/manifest.toml
 	$(BIN)/python -m tests.outcomes

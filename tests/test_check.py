@@ -320,6 +320,7 @@ IN_FILE = {
     "ghost struct mm g;": [("KC116", "ghost struct mm g;")],
     "void task_lock(struct task *t) { mode = 1; }": [("KC106", "void task_lock(struct task *t) { mode = 1; }")],
     "int schedule;": [("KC106", "int schedule;")],
+    "int kernel_flag;": [("KC106", "int kernel_flag;")],
     "enum e { A = mode };": [("KC118", "mode")],
     "enum e { A = 0x7fffffff, B };": [("KC118", "enum e { A = 0x7fffffff, B };")],
     "int x = mode;": [("KC118", "mode")],

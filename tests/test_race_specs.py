@@ -13,16 +13,12 @@ from verify.resources import specs_root
 ROOT = specs_root() / "races"
 RACES = sorted(path.name for path in ROOT.iterdir())
 VERSIONS = ("vulnerable", "fixed")
-DECIDED = {"vulnerable": ("refute", "deadlock_free"), "fixed": ("prove", "necessary", "deadlock_free")}
-
 SAID = re.compile(r"^(refute [^;]+);\s*// ?(?:.*\ba run of )?(\d+) steps", re.MULTILINE)
 
 
 def decided(race: str, version: str) -> tuple[ClaimResult, ...]:
-    """What the claims come to that the race is about."""
-    spec = f"races/{race}/{version}.kc"
-    kinds = {claim.kind for claim in select(spec, Options()).claims} & {*DECIDED[version]}
-    result = check_file(spec, Options(claims=tuple(sorted(kinds))))
+    """What the claims come to."""
+    result = check_file(f"races/{race}/{version}.kc", Options(budget=300))
     assert not result.errors
     return result.claims
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from verify.engine.search import search
 from verify.instances import instance
@@ -211,6 +213,47 @@ def test_a_run_of_the_reduced_system_expands_to_one_of_the_whole(name: str) -> N
     assert found.trace is not None
     assert replay(found.trace)
     assert not holds(found.trace.instance, prop, found.trace.states[-1])
+
+
+DONE = (
+    "n = 1;", "n = 0;", "n = (n + 1) & 3;", "current->x = n;", "if (n == 1) bad = true;", "sleep();", "assume(n != 1);",
+    "if (n == 2) { sleep(); n = 0; }", "while (n == 1) sleep();", "down(&sem); n = 2; up(&sem);",
+    "spin_lock(&gl); n = 1; n = 0; spin_unlock(&gl);", "spin_lock(&gl); if (n) bad = true; sleep(); spin_unlock(&gl);",
+    "preempt_disable(); n = 1; n = 0; preempt_enable();", "preempt_disable(); if (n == 3) sleep(); preempt_enable();",
+    "lock_kernel(); n = 3; sleep(); unlock_kernel();", "if (!spin_trylock(&gl)) bad = true; else spin_unlock(&gl);",
+)  # fmt: skip
+SEEN = ("!bad", "n != 2", "n != 1", "forall (struct task *t) t->x != 1", "!held(gl) || n != 1", "!held(gl)")
+FEW = settings(max_examples=15, phases=(Phase.generate,))
+
+
+@FEW
+@given(*[st.lists(st.sampled_from(DONE), min_size=1, max_size=3)] * 2, st.sampled_from(SEEN))
+@pytest.mark.parametrize("cpus", [UP, "cpus 1;"])
+def test_on_one_processor_no_violation_and_no_deadlock_is_lost_or_made(
+    cpus: str, one: list[str], two: list[str], inv: str
+) -> None:
+    system, prop = Case(" ".join(one), " ".join(two), inv, cpus).question()
+    whole, small = (search(instance(each, 2), prop).trace for each in (system, reduce(system, prop)))
+    assert (whole is None) == (small is None)
+    stuck, also = (
+        search(instance(each, 2), None, deadlock=True).deadlock
+        for each in (system, reduce(system, None, deadlocks=True))
+    )
+    assert stuck == also
+
+
+
+def test_what_a_thread_does_with_the_only_processor_is_one_step() -> None:
+    system, prop = Case("n = 1; n = 2; n = 3; n = 0;", "if (n) bad = true;", cpus=UP).question()
+    assert any(len(action.micro) >= 4 for action in reduce(system, prop).actions)
+
+
+@pytest.mark.parametrize("cpus", ["", UP])
+def test_a_variable_called_cpu_is_none_of_the_processor(cpus: str) -> None:
+    text = f"struct task {{ bool x; }}; u8 cpu; void user(void) {{ cpu = 3; }} system {{ {cpus} task t[1] runs user; }}"
+    program = load_text(text + "invariant inv = cpu != 3;")
+    low = lower(program, "system")
+    assert search(instance(low.system, 1), invariant(program, low, "inv")).trace is not None
 
 
 def test_a_critical_section_is_one_step() -> None:

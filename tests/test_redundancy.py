@@ -16,6 +16,7 @@ from verify.judging import quiet
 from verify.kept import Kept
 from verify.redundancy.bench import NONE, Bench, claim_about
 from verify.redundancy.carried import hinges
+from verify.redundancy.growing import grown
 from verify.redundancy.lattice import Cube, Lattice, explore
 from verify.redundancy.singly import singly
 from verify.report.redundancy import About, Answer, RedundancyResult, redundancy_lines, redundancy_text
@@ -127,7 +128,7 @@ def test_sets_are_those_that_search_finds(seed: int, tmp_path: Path) -> None:
     assert not all(truth.values())
     tried = bench(made)
     live = [g.name for g in made.guards.values() if g.kind in ("check", "lock") and tried.lower().labels.get(g.name)]
-    known = singly(tried, live)
+    known = singly(tried, live, grown(tried, live))
     found = explore(tried, live, known)
     assert found.whole
     every = frozenset(live)

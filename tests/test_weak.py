@@ -127,6 +127,7 @@ def test_the_last_one_counts_if_all_before_are_weak(weak: list[bool]) -> None:
         ("int __weak x;\n", [("KC030", 1, "")]),
         ("struct __weak s { int a; };\n", [("KC030", 1, "")]),
         ("void __weak __weak f(void) { }\n", [("KC030", 1, "")]),
+        ("static __weak void f(void) { }\n", [("KC030", 1, "after the type")]),
         ("void __weak f(void) { f(); }\nvoid f(void) { }\n", []),
         ("void __weak f(void) { }\nvoid f(void) { f(); }\n", [("KC130", 2, "")]),
     ],

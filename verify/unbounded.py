@@ -33,6 +33,7 @@ from verify.lower.localize import (
     tested_on_the_way,
 )
 from verify.lower.small import Guess, Passes, Small, Told, small_for_proof
+from verify.lower.uniprocessor import kept_cpu
 from verify.lower.visible import Key
 from verify.semantics import SemanticsError
 from verify.smt.universal import judge_universal
@@ -232,7 +233,8 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
         Guess(every, spins=True, counts="pointers"),
         Guess(every, spins=True, places=True, counts="threads"),
     )
-    yield from dict.fromkeys(replace(guess, keys=guess.keys & every) for guess in found)
+    kept = every & kept_cpu(system)
+    yield from dict.fromkeys(replace(guess, keys=guess.keys & every | kept) for guess in found)
 
 
 def knowing(guess: Guess, names: Iterable[str]) -> Guess:

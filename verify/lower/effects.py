@@ -29,9 +29,10 @@ from verify.ir import (
 )
 from verify.lower.graph import Graph
 from verify.lower.simplify import binary, conj, disj, ite, negate
+from verify.syntax import primitives
 from verify.syntax.primitives import COUNT_MAX, Access, Primitive, Special
 
-BIG_LOCK = Global("kernel_flag")  # the big kernel lock's owner
+BIG_LOCK = Global(primitives.BIG_LOCK)  # the big kernel lock's owner
 DEPTH = "lock_depth"  # how often the thread has taken it
 DEPTH_MAX = 7
 COUNT_RANGE = Range(0, COUNT_MAX)

@@ -3,7 +3,8 @@
 A location may be cut out, each step into it joined with each step out of it, in two cases. Either every step into it
 is a right mover that the property cannot see: whatever other threads do before the next step could as well have been
 done before. Or every step out of it is a left mover that the property cannot see and one of them can always be
-taken: it could as well have been taken at once. No state that the property can tell apart is lost.
+taken: it could as well have been taken at once. No state that the property can tell apart is lost. Where a thread has
+the only processor, every step moves: nobody else takes one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from verify.lower.flow import reachable, reset_dead, spawned
 from verify.lower.graph import END, FIXED
 from verify.lower.movers import Mover, movers
 from verify.lower.simplify import conj, conjuncts, contradictory
+from verify.lower.uniprocessor import gives_way, keeps_cpu, with_cpu
 from verify.lower.visible import is_visible, roots, seen
 
 MOST_GROWTH = 8  # how many actions a cut may add
@@ -45,7 +47,7 @@ def reduce(system: System, prop: Expr | None, *, deadlocks: bool = False) -> Sys
     to = seen(prop)
     found = movers(system, starts)
     steps = [Step(a, found[n], is_visible(a, to)) for n, a in enumerate(system.actions)]
-    steps = _cut_all(steps, kept | to.locations, deadlocks=deadlocks)
+    steps = _cut_all(steps, kept | to.locations, deadlocks=deadlocks, one_cpu=gives_way(system))
     actions = reachable([a for a in (_settled(s.action) for s in steps) if deadlocks or not _idle(a)], [*starts, END])
     return replace(system, actions=tuple(reset_dead(actions, system.locals[1:])))
 
@@ -74,7 +76,7 @@ def _crossed(update: Update, updates: Sequence[Update]) -> bool:
     )
 
 
-def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -> list[Step]:
+def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool, one_cpu: bool) -> list[Step]:
     """Cut out locations until none is left that can go; one that must stay is tried again when its steps change."""
     arriving, leaving = defaultdict[int, list[Step]](list), defaultdict[int, list[Step]](list)
     for step in steps:
@@ -86,7 +88,8 @@ def _cut_all(steps: Sequence[Step], kept: Collection[int], *, deadlocks: bool) -
         del todo[location]
         before, after = arriving[location], leaving[location]
         decided = not deadlocks or all(_is_decided(step, leaving[step.action.source]) for step in before)
-        joined = _joined(before, after, deadlocks=deadlocks, decided=decided)
+        alone = one_cpu and all(keeps_cpu(step.action) for step in before)
+        joined = _joined(before, after, deadlocks=deadlocks, decided=decided, alone=alone)
         if joined is None:
             continue
         fewer = _fewest(joined)
@@ -124,22 +127,24 @@ def _deed(action: Action) -> tuple[object, ...]:
 
 
 def _joined(
-    before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool, decided: bool
+    before: Sequence[Step], after: Sequence[Step], *, deadlocks: bool, decided: bool, alone: bool
 ) -> list[Step] | None:
     """The steps that replace those into and out of a location; None if it must stay.
 
+    Who is `alone` there has the processor, so that what comes between the steps is nothing.
     Of deadlocks more is seen: who waits after a choice has made it, so that the steps before have to be `decided`.
     """
     if not before or not after or any(s.action.source == s.action.target for s in (*before, *after)):
         return None
     if len(before) * len(after) > len(before) + len(after) + MOST_GROWTH:
         return None
-    early = all(s.mover.right and not s.visible for s in before)
-    late = all(s.mover.left and not s.visible for s in after)
+    early = all((alone or s.mover.right) and not s.visible for s in before)
+    late = all((alone or s.mover.left) and not s.visible for s in after)
+    goes_on = always([with_cpu(s.action) if alone else s.action for s in after])
     if deadlocks:
-        waits = not always([s.action for s in after])
+        waits = not goes_on
         early = early and (not waits or (decided and all(_local(s.action) for s in before)))
-    if not early and not (late and always([s.action for s in after])):
+    if not early and not (late and goes_on):
         return None
     result = list[Step]()
     for one, two in product(before, after):

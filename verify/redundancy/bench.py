@@ -25,6 +25,7 @@ Guards = frozenset[str]
 GUESSES = 8  # of what a proof has to know
 MOST = 0.75  # of the time for a question, for these
 NONE: Guards = frozenset()
+SETS = frozenset({"check", "lock"})  # of which sets are removed
 
 
 @dataclass(slots=True)

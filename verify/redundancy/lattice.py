@@ -79,8 +79,8 @@ def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
     """Decide the invariant for every set of removed guards, beginning with what is known of each alone."""
     found = Lattice(universe)
     every = frozenset(universe)
-    for together, proof in known.together:
-        found.add(frozenset(), every - together, proof)
+    for one in known.together:
+        found.add(one.removed, every - one.removed - one.optional, one.proof)
     if not known.together and isinstance(known.whole, Proved):
         found.add(frozenset(), every, known.whole)
     for guard in universe:
@@ -100,7 +100,7 @@ def _ask(bench: Bench, removed: Guards, known: Singly, found: Lattice) -> None:
     every = frozenset(found.universe)
     refuted = look(bench, removed)
     if refuted is None:
-        apart = removed - max((one for one, _ in known.together), key=lambda one: len(one & removed), default=NONE)
+        apart = removed - (known.together[0].optional if known.together else NONE)
         proof = bench.together(removed - apart, apart)
         if proof is not None:
             found.add(apart, every - removed, proof)

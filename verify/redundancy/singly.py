@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
-from verify.redundancy.bench import Bench, Guards
-from verify.redundancy.growing import Together, growths
+from verify.engine.verdict import Proved, Refuted, Verdict
+from verify.redundancy.bench import NONE, SETS, Bench, Guards
 from verify.strategy import GLANCE, hunt
 
 GLIMPSE = 0.25  # of the time of a question, for a look
 FURTHER = 30  # scenarios that are searched for a guard of which there is no proof
+
+
+class Together(NamedTuple):
+    """One proof for all programs without some guards and, of some others, any."""
+
+    removed: Guards
+    optional: Guards
+    proof: Proved
 
 
 @dataclass(slots=True)
@@ -20,42 +28,43 @@ class Singly:
 
     whole: Verdict  # with all guards
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    together: list[Together] = field(default_factory=list)  # guards that may be there or not, all at once
+    together: list[Together] = field(default_factory=list)
 
     def needed(self) -> Guards:
         """The guards without which some run breaks the invariant."""
         return frozenset(guard for guard, verdict in self.verdicts.items() if isinstance(verdict, Refuted))
 
-    def left(self, guards: Sequence[str]) -> list[str]:
-        """Those of which nothing is known."""
-        return [guard for guard in guards if guard not in self.verdicts]
 
-    def add(self, found: Together) -> None:
-        """Take in a proof for many."""
-        self.together.append(found)
-        self.whole = found[1]
-        for guard in found[0]:
-            self.verdicts.setdefault(guard, found[1])
+def singly(bench: Bench, guards: Sequence[str], many: tuple[Guards, Proved] | None) -> Singly:
+    """Decide the invariant with all of these guards and, if it holds, without each of them.
 
-
-def singly(bench: Bench, guards: Sequence[str]) -> Singly:
-    """Decide the invariant with all of these guards and, if it holds, without each of them."""
-    found = Singly(Unknown("out of time", "nothing", ""))
-    for together in growths(bench, guards, lambda: found.left(guards)):
-        first = not found.together
-        found.add(together)
-        for guard in found.left(guards) if first else ():
-            run = look(bench, frozenset({guard}))
-            if run is not None:
-                found.verdicts[guard] = run
-    if not found.together:
-        found.whole = bench.decide()
+    `many` are guards that a proof says may be there or not, all at once, if there is one.
+    """
+    if many is None:
+        found = Singly(bench.decide())
         if not isinstance(found.whole, Proved):
             return found
-    for guard in found.left(guards):
-        removed = frozenset({guard})
-        found.verdicts[guard] = look(bench, removed, FURTHER) or bench.decide(removed, part=GLIMPSE)
+    else:
+        found = Singly(many[1], dict.fromkeys(many[0], many[1]), [Together(NONE, *many)])
+    left = [guard for guard in guards if guard not in found.verdicts]
+    for guard in left:
+        found.verdicts[guard] = _alone(bench, guard, found)
     return found
+
+
+def _alone(bench: Bench, guard: str, found: Singly) -> Verdict:
+    """What holds without one guard; if there is a proof, then for as many of the others removed as that may be of."""
+    removed = frozenset({guard})
+    run = look(bench, removed)
+    if run is not None:
+        return run
+    optional = found.together[0].optional if found.together else NONE
+    for others in dict.fromkeys((frozenset(g for g in optional if bench.program.guards[g].kind in SETS), NONE)):
+        proof = bench.together(others, removed)
+        if proof is not None:
+            found.together.append(Together(removed, others, proof))
+            return proof
+    return look(bench, removed, FURTHER) or bench.decide(removed, part=GLIMPSE)
 
 
 def look(bench: Bench, removed: Guards, most: int = GLANCE) -> Refuted | None:

@@ -19,7 +19,8 @@ from verify.lower.claims import BUILT_IN
 from verify.lower.comparison import differs_along
 from verify.lower.without import refuse_unbalanced
 from verify.outcome import Judgement, conclude
-from verify.redundancy.bench import NONE, Bench, claim_about
+from verify.redundancy.bench import NONE, SETS, Bench, claim_about
+from verify.redundancy.growing import grown
 from verify.redundancy.keeping import as_json, from_json, whole
 from verify.redundancy.lattice import Lattice, explore
 from verify.redundancy.singly import Singly, singly
@@ -33,7 +34,6 @@ from verify.syntax.ast import ClaimDecl, ClaimKind
 from verify.syntax.program import Program
 from verify.workers import Send, can_fork, gather
 
-SETS = frozenset({"check", "lock"})  # of which sets are removed
 TIMES = 4  # the time for a question, for all about one invariant
 Unit = tuple[str, str]  # ("invariant", its name) or ("check", the guard)
 Message = About | GuardRow | InputError | tuple[str, Progress]
@@ -181,8 +181,10 @@ def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) ->
 
 def _about(asked: Study, invariant: str, voice: Callable[[Progress], None]) -> About:
     bench = _bench(asked, claim_about(invariant, asked.system), voice)
+    many = grown(bench, asked.guards)
+    bench.deadline = time.monotonic() + TIMES * asked.options.budget
     program = asked.selection.program
-    known = singly(bench, asked.guards)
+    known = singly(bench, asked.guards, many)
     if not isinstance(known.whole, Proved):
         return About(invariant, _concluded(bench, "prove", (), known.whole))
     universe = tuple(name for name in asked.guards if program.guards[name].kind in SETS)

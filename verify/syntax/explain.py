@@ -263,9 +263,15 @@ def _unknown_type(spot: Spot) -> Diagnostic | None:
     return Diagnostic("KC032", f"unknown type `{_shown(word.text)}`", word.span, hint=hint)
 
 
+def _weak(spot: Spot) -> Diagnostic | None:
+    if spot.word().text != "__weak":
+        return None
+    return spot.error("KC030", "unexpected `__weak`", "it stands first, or after the type: `int __weak f(void)`")
+
+
 Reason = Callable[[Spot], Diagnostic | None]
 
 REASONS: tuple[Reason, ...] = (
-    _ends, _refused, _annotation, _literal, _array, _function_pointer, _nested_function, _initializer, _nested_struct,
-    _comma, _variadic, _declaration, _quantifier, _case, _closing, _unknown_type,
+    _ends, _weak, _refused, _annotation, _literal, _array, _function_pointer, _nested_function, _initializer,
+    _nested_struct, _comma, _variadic, _declaration, _quantifier, _case, _closing, _unknown_type,
 )

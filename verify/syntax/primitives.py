@@ -24,6 +24,8 @@ Special = Literal[
     "unpublish", "spawn", "free", "put", "sole",
 ]
 
+BIG_LOCK = "kernel_flag"  # the variable that `lock_kernel` takes
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

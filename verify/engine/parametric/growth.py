@@ -2,14 +2,14 @@
 
 The views of the system as it is are closed first. Then, switch by switch, what threads do where it is off is added to
 what they do: what was found before holds still, and only what is new has to be followed. A switch that leads to a
-violation, or too far, is left on. Those may still be off without the others: from the same beginning, more can grow.
+violation, or too far, is left on.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import NamedTuple
@@ -23,11 +23,7 @@ from verify.engine.verdict import Report
 from verify.ir import Action, Expr, System
 from verify.universal import Clause
 
-LEAST, FACTOR = 4_000, 0.5  # how far one switch may lead: images, and as a part of those that the system as it is took
-ALONE = 3  # times that, where no other is off
-
-Values = Mapping[str, int]
-Member = Callable[[Action, Values], Action | None]  # the action where rigid globals have these values; None if never
+LEAST, FACTOR = 4_000, 0.5  # how far one switch may lead: images, and as a part of those of the system as it is
 
 
 class Grown(NamedTuple):
@@ -36,7 +32,6 @@ class Grown(NamedTuple):
     clauses: tuple[Clause, ...]
     off: frozenset[str]
     system: System
-    hopeless: frozenset[str]  # switches that were left on though all others were on
 
 
 class _Mark(NamedTuple):
@@ -51,82 +46,56 @@ class _Mark(NamedTuple):
     products: Sequence[tuple[Product, list[Node], Node]]
 
 
-@dataclass(frozen=True, slots=True)
-class Trunk:
-    """The views of a system with all switches on, from which more can grow."""
-
-    system: System
-    switches: Mapping[Action, frozenset[str]]  # that an action reads
-    fixed: Member
-    run: Closure
-    bad: Mapping[Kind, Node]
-    mark: _Mark
-    images: int  # that it took
-    report: Report | None
-
-    @property
-    def names(self) -> list[str]:
-        """All switches."""
-        return [var.name for var in self.system.globals if var.rigid]
+Values = Mapping[str, int]
+Member = Callable[[Action, Values], Action | None]  # the action where rigid globals have these values; None if never
 
 
-def trunk(  # noqa: PLR0913 - what may grow
-    system: System, prop: Expr, switches: Mapping[Action, frozenset[str]], fixed: Member, *, deadline: float,
-    report: Report | None = None,
-) -> Trunk:  # fmt: skip
-    """Return the views of the system with all its rigid globals, its switches, on.
+def grow(  # noqa: PLR0913 - what may grow, and how far
+    system: System, prop: Expr, switches: Mapping[Action, frozenset[str]], order: Sequence[str], fixed: Member, *,
+    deadline: float, report: Report | None = None,
+) -> Grown:  # fmt: skip
+    """Return clauses that imply the property, and the switches of `order` that may be off then; all are on at first.
 
     `switches` are those that an action reads; `fixed` puts in values for them. `deadline` is a value of
-    time.monotonic(). Raises NoViewsError where the property is violated, or that takes longer.
+    time.monotonic(). Raises NoViewsError where the property is violated with all on, or that takes longer.
     """
-    every = frozenset(var.name for var in system.globals if var.rigid)
-    run, bad = begun(_loosened(system, switches, every, fixed), prop, ())
-    run.actions = by_source(_loosened(system, switches, frozenset(), fixed).actions)
-    closed(run, partial(tick, run, bad, deadline, report))
-    return Trunk(system, switches, fixed, run, bad, _mark(run), run.images, report)
+    plain = replace(system, globals=tuple(var for var in system.globals if not var.rigid))
 
+    def loosened(off: frozenset[str]) -> System:
+        return replace(plain, actions=tuple(dict.fromkeys(_loosened(system, switches, off, fixed))))
 
-def grow(of: Trunk, order: Sequence[str], deadline: float) -> Grown:
-    """Return clauses that imply the property, and those switches of `order`, tried so, that may be off then."""
-    run = of.run
-    _restore(run, of.mark)
-    most = max(LEAST, int(FACTOR * of.images))
-    off, hopeless = frozenset[str](), frozenset[str]()
-    now = _loosened(of.system, of.switches, off, of.fixed)
-    mark = of.mark
+    run, bad = begun(loosened(frozenset(order)), prop, ())
+    now = loosened(frozenset())
+    run.actions = by_source(now.actions)
+    look = partial(tick, run, bad, deadline, report)
+    closed(run, look)
+    most = max(LEAST, int(FACTOR * run.images))
+    off = frozenset[str]()
     for name in order:
         if time.monotonic() >= deadline:
             break
-        wider = _loosened(of.system, of.switches, off | {name}, of.fixed)
+        wider = loosened(off | {name})
+        before = _mark(run)
         _let(run, by_source(wider.actions))
         try:
-            closed(run, partial(_look, of, deadline, run.images + (most if off else ALONE * most)))
+            closed(run, partial(_look, run, run.images + most, look))
         except NoViewsError:
-            _restore(run, mark)
-            hopeless |= frozenset() if off else {name}
+            _restore(run, before)
         else:
-            off, now, mark = off | {name}, wider, _mark(run)
-    found = tuple(clauses(run.space, run.views))
-    return Grown(found, off, now, hopeless)
+            off, now = off | {name}, wider
+    return Grown(tuple(clauses(run.space, run.views)), off, now)
 
 
-def _look(of: Trunk, deadline: float, images: int) -> None:
-    if of.run.images > images:
+def _look(run: Closure, images: int, look: Callable[[], None]) -> None:
+    if run.images > images:
         raise NoViewsError("it leads too far")
-    tick(of.run, of.bad, deadline, of.report)
+    look()
 
 
 def _loosened(
     system: System, switches: Mapping[Action, frozenset[str]], off: frozenset[str], fixed: Member
-) -> System:
-    """The system in which these switches are on or off, and all others on."""
-    plain = tuple(var for var in system.globals if not var.rigid)
-    return replace(system, globals=plain, actions=tuple(dict.fromkeys(_members(system, switches, off, fixed))))
-
-
-def _members(
-    system: System, switches: Mapping[Action, frozenset[str]], off: frozenset[str], fixed: Member
 ) -> Iterator[Action]:
+    """The actions with these switches on or off, and all others on."""
     for action in system.actions:
         read = sorted(switches[action])
         for values in product(*([0, 1] if name in off else [1] for name in read)):
@@ -157,8 +126,6 @@ def _restore(run: Closure, mark: _Mark) -> None:
     run.actions, run.views, run.influences = mark.actions, dict(mark.views), dict(mark.influences)
     run.prepared, run.stepped = dict(mark.prepared), dict(mark.stepped)
     run.disturbances = dict(mark.disturbances)
-    for made in _products(run):
-        made.last, made.result = [], None
     for made, last, result in mark.products:
         made.last, made.result = last, result
 

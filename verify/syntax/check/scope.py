@@ -10,14 +10,14 @@ from typing import Literal
 from verify.diagnostics import Diagnostic
 from verify.source import Span
 from verify.syntax.ast import FieldDecl, FunctionDecl, GlobalDecl, NameKind
-from verify.syntax.primitives import PRIMITIVES
+from verify.syntax.primitives import BIG_LOCK, PRIMITIVES
 from verify.syntax.types import Type
 
 CURRENT = "current"
 TASK_LOCKS: Mapping[str, str] = {"task_lock": "spin_lock", "task_unlock": "spin_unlock"}
 ALLOC_LOCK = "alloc_lock"
 READS = ("atomic_read", "READ_ONCE", "test_bit")  # primitives that change nothing
-BUILT_IN = frozenset({*PRIMITIVES, *TASK_LOCKS, CURRENT})
+BUILT_IN = frozenset({*PRIMITIVES, *TASK_LOCKS, CURRENT, BIG_LOCK})
 
 
 @dataclass(frozen=True, slots=True)
