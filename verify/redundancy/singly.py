@@ -10,7 +10,7 @@ from verify.engine.verdict import Proved, Refuted, Verdict
 from verify.redundancy.bench import NONE, SETS, Bench, Guards
 from verify.strategy import GLANCE, hunt
 
-GLIMPSE = 0.25  # of the time of a question, for a look
+GLIMPSE = 0.25  # of the time of a question, for each way to an answer
 FURTHER = 30  # scenarios that are searched for a guard of which there is no proof
 
 
@@ -60,7 +60,7 @@ def _alone(bench: Bench, guard: str, found: Singly) -> Verdict:
         return run
     optional = found.together[0].optional if found.together else NONE
     for others in dict.fromkeys((frozenset(g for g in optional if bench.program.guards[g].kind in SETS), NONE)):
-        proof = bench.together(others, removed)
+        proof = bench.together(others, removed, GLIMPSE)
         if proof is not None:
             found.together.append(Together(removed, others, proof))
             return proof
