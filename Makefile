@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench specs manifest clean
+.PHONY: help demo test check bench specs manifest matrix clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ specs: $(VENV)/installed-test ## decide every claim of every bundled spec, howev
 
 manifest: $(VENV)/installed-test ## write what the specs come to into specs/manifest.toml
 	$(BIN)/python -m tests.outcomes
+
+matrix: $(VENV)/installed-test ## decide the properties of all versions of the fix
+	@$(BIN)/python -m tests.matrix
 
 grammar/kc.json: grammar/kc.lark verify/syntax/automaton.py | $(VENV)/installed
 	@$(BIN)/python -c 'from verify.syntax.automaton import store; store()'

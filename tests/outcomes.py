@@ -18,8 +18,8 @@ from verify.resources import specs_root
 
 MANIFEST = specs_root() / "manifest.toml"
 INCLUDED = ("ptrace/kernel.kc", "/common.kc")  # by others, and nothing alone
-# Versions of others that are there: test_mail.py, test_versions.py, test_refusals.py.
-ELSEWHERE = ("mail/", "refusal/", "ptrace/v1.kc", "ptrace/linux_2_4_27.kc")
+# Versions of others that are there: test_mail.py, test_matrix.py, test_versions.py, test_refusals.py.
+ELSEWHERE = ("mail/", "refusal/", "ptrace/matrix/", "ptrace/v1.kc", "ptrace/linux_2_4_27.kc")
 FILES = sorted(path.relative_to(specs_root()).as_posix() for path in specs_root().rglob("*.kc"))
 SPECS = tuple(name for name in FILES if not name.endswith(INCLUDED) and not name.startswith(ELSEWHERE))
 SIZES = (1, 2, 3)

@@ -111,7 +111,7 @@ def test_every_exception_to_the_linter_has_its_reason() -> None:
 
 def test_make_lists_its_targets() -> None:
     text = run(["make", "-s"], ROOT)
-    targets = ["help", "demo", "test", "check", "bench", "clean", "manifest"]
+    targets = ["help", "demo", "test", "check", "bench", "clean", "specs", "manifest", "matrix"]
     assert [line.split()[1] for line in text.splitlines()] == targets
 
 
