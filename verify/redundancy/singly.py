@@ -10,7 +10,8 @@ from verify.engine.verdict import Proved, Refuted, Verdict
 from verify.redundancy.bench import NONE, SETS, Bench, Guards
 from verify.strategy import GLANCE, hunt
 
-GLIMPSE = 0.25  # of the time of a question, for each way to an answer
+GLIMPSE, HALF = 0.25, 0.5  # of the time of a question, for a look, and for all else
+FEW = 3  # guesses of what a proof has to know
 FURTHER = 30  # scenarios that are searched for a guard of which there is no proof
 
 
@@ -59,12 +60,12 @@ def _alone(bench: Bench, guard: str, found: Singly) -> Verdict:
     if run is not None:
         return run
     optional = found.together[0].optional if found.together else NONE
-    for others in dict.fromkeys((frozenset(g for g in optional if bench.program.guards[g].kind in SETS), NONE)):
-        proof = bench.together(others, removed, GLIMPSE)
-        if proof is not None:
-            found.together.append(Together(removed, others, proof))
-            return proof
-    return look(bench, removed, FURTHER) or bench.decide(removed, part=GLIMPSE)
+    others = frozenset(guard for guard in optional if bench.program.guards[guard].kind in SETS)
+    proof = bench.together(others, removed, FEW)
+    if proof is not None:
+        found.together.append(Together(removed, others, proof))
+        return proof
+    return look(bench, removed, FURTHER) or bench.decide(removed, part=HALF)
 
 
 def look(bench: Bench, removed: Guards, most: int = GLANCE) -> Refuted | None:
