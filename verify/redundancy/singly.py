@@ -60,11 +60,11 @@ def _alone(bench: Bench, guard: str, found: Singly) -> Verdict:
     if run is not None:
         return run
     optional = found.together[0].optional if found.together else NONE
-    others = frozenset(guard for guard in optional if bench.program.guards[guard].kind in SETS)
-    proof = bench.together(others, removed, FEW)
-    if proof is not None:
-        found.together.append(Together(removed, others, proof))
-        return proof
+    for others in dict.fromkeys((frozenset(g for g in optional if bench.program.guards[g].kind in SETS), NONE)):
+        proof = bench.together(others, removed, FEW)
+        if proof is not None:
+            found.together.append(Together(removed, others, proof))
+            return proof
     return look(bench, removed, FURTHER) or bench.decide(removed, part=HALF)
 
 
