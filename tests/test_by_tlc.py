@@ -159,10 +159,10 @@ def test_runs_of_a_system_that_is_too_large_are_found_in_parts_of_it(monkeypatch
 @pytest.mark.slow
 def test_the_attack_on_linux_2_4_20_is_the_same_run_for_both() -> None:
     options = Options(claims=("no_traced_kernel_thread",), budget=900.0)
-    result = tlc_file("v0.kc", options)
+    result = tlc_file("ptrace/v0.kc", options)
     assert result.differences == ()
     assert result.theirs == result.ours
-    (theirs,), (ours,) = result.claims, check_file("v0.kc", options).claims
+    (theirs,), (ours,) = result.claims, check_file("ptrace/v0.kc", options).claims
     assert theirs.run is not None
     assert theirs.run.trace is not None
     assert ours.trace is not None

@@ -89,6 +89,8 @@ def stands(spec: str) -> Iterator[Stand]:
         if claim.kind in SAYS:
             guards = frozenset(claim.targets) if claim.kind in ("redundant", "necessary") else frozenset()
             yield Stand(claim.invariant or "", system, SAYS[claim.kind], without | guards)
+        elif claim.kind in ("never_refused", "refused"):
+            yield Stand(f"{claim.targets[0]} while {claim.said}", system, claim.kind == "never_refused", without)
         elif claim.kind == "minimal":
             yield Stand(claim.invariant or "", system, True, frozenset({"all others"}))
             yield Stand(claim.invariant or "", system, False, frozenset({"all others", *claim.targets}))

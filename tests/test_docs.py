@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from verify.api import Options, check_file
+from tests import matrix
+from verify.api import Options, check_file, select
 from verify.cli import main
 from verify.codes import CODES
 from verify.syntax.primitives import PRIMITIVES
@@ -21,6 +22,7 @@ from verify.syntax.types import VOID
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGE = ROOT / "docs" / "language.md"
+PTRACE = ROOT / "docs" / "ptrace.md"
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RUN = ("verify", "pytest", "echo")  # the commands that are run; `echo` is of `$?`, the code of the one before
 ANYTHING = "..."  # a line that stands for any number of lines
@@ -169,6 +171,32 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         text = path.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_matrix_is_the_one_that_is_recorded() -> None:
+    """Another test decides a part of it, `make matrix` all."""
+    expected = matrix.read((matrix.FOLDER / "expected.toml").read_text(encoding="utf-8"))
+    versions = [*matrix.columns()]
+    lines = [*matrix.markdown(expected, versions, matrix.recorded(expected, versions))]
+    assert "\n".join(["", *lines, ""]) in PTRACE.read_text(encoding="utf-8")
+
+
+def test_the_claims_of_the_mail_are_claims_of_their_files() -> None:
+    """So that what the page says of them is what the specs say."""
+    text = PTRACE.read_text(encoding="utf-8").partition("\n## The sentences\n")[2].partition("\n### ")[0]
+    named = re.findall(r"`([\w/]+\.kc)`: ((?:`[^`]+`(?:; )?)+)", text)
+    claimed = {spec: {claim.name for claim in select(spec, Options()).claims} for spec in {spec for spec, _ in named}}
+    wrong = [(spec, claim) for spec, row in named for claim in re.findall("`(.*?)`", row) if claim not in claimed[spec]]
+    assert len(named) > 15
+    assert wrong == []
+
+
+def test_the_fix_is_shown_as_it_is() -> None:
+    shown = next(block.text for block in blocks() if block.place.startswith("docs/ptrace.md") and block.kind == "c")
+    written = (ROOT / "specs" / "fix.kc").read_text(encoding="utf-8")
+    lines = iter(written.splitlines())
+    assert shown.count("\n") > 40
+    assert [line for line in shown.splitlines() if line.strip() not in ("", ANYTHING) and line not in lines] == []
 
 
 def section(title: str) -> str:

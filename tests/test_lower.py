@@ -348,12 +348,12 @@ def test_a_global_object_of_the_thread_class_is_refused() -> None:
 
 
 def accesses(action: Action) -> set[object]:
-    """The shared variables that a step reads or writes; who is alive and who has the big lock do not count."""
+    """The shared variables that a step reads or writes, but who is alive, who has the big lock, and those of claims."""
     exprs = [action.guard, *(e for u in action.updates for e in (u.value, u.when, u.place))]
     found = {part for e in exprs for part in parts(e) if isinstance(part, Global | Field)}
     named: set[object] = set()
     for place in found:
-        if (isinstance(place, Field) and place.name == LIFE) or place == BIG_LOCK:
+        if place == BIG_LOCK or (isinstance(place, Field) and (place.name == LIFE or place.name.startswith("#"))):
             continue
         named.add(str(place).replace(".readers", ""))
     return named

@@ -299,7 +299,7 @@ def test_exports_are_of_one_condition(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["refusal/v0.kc", "refusal/v1.kc"])
+@pytest.mark.parametrize("spec", ["refusal/by_v0.kc", "refusal/by_v1.kc"])
 def test_who_must_not_be_refused(spec: str) -> None:
     result = check_file(spec, Options())
     assert [(claim.name, claim.verdict) for claim in result.claims if not claim.holds] == []
