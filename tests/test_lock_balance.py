@@ -533,6 +533,17 @@ GOOD = {
         "void g(struct task *t) { t->mm = NULL; } void f(struct task *t) { if (!t->mm) return;"
         " spin_lock(&t->mm->page_lock); task_lock(t); t->pid = 1; task_unlock(t); spin_unlock(&t->mm->page_lock); }"
     ),
+    "what is given to an object when it is made is the same later": (
+        "void g(void) { struct task *p = new struct task; if (p) p->dead = nondet(); } void take(struct task *t)"
+        " { if (t->dead) task_lock(t); } void let(struct task *t) { if (t->dead) task_unlock(t); }"
+        " void f(struct task *t) { take(t); spin_lock(&big); mode = 1; spin_unlock(&big); let(t); }"
+    ),
+    "what is tested under a lock that is held all the while": (
+        "void g(struct task *t) { spin_lock(&big); t->pid = nondet(); spin_unlock(&big); } void f(struct task *t)"
+        " { spin_lock(&big); if (t->pid > 2 && t->dead) task_lock(t);"
+        " spin_lock(&t->mm->page_lock); mode = 1; spin_unlock(&t->mm->page_lock);"
+        " if (t->pid > 2 && t->dead) task_unlock(t); spin_unlock(&big); }"
+    ),
     "the same test around both, with another lock between": (
         "void g(struct task *t) { t->dead = true; } void f(struct task *t) { if (t->dead) task_lock(t);"
         " spin_lock(&big); mode = 1; spin_unlock(&big); if (t->dead) task_unlock(t); }"

@@ -38,12 +38,13 @@ HEAD = """
 struct mm { bool ok; };
 struct task { bool a, b; struct task *last; struct mm *mm; };
 struct mm one, two;
+struct task *who;
 bool g;
 """
 CALLER = "void caller(void) { for (;;) { current->last = any(struct task); f(current->last); } }"
 STEPS = (
     "g = !g;", "current->a = !current->a;", "t->b = !t->b;", "current->mm = &one;", "t->mm = &two;",
-    "current->mm->ok = !current->mm->ok;",
+    "current->mm->ok = !current->mm->ok;", "who = t;", "if (who) who->b = !who->b;",
 )  # fmt: skip
 TESTS = ("g", "current->a", "!t->b", "t == current", "current->mm->ok", "!t->mm->ok")
 LINES = (*STEPS, *(f"if ({test}) return 0;" for test in TESTS[::2]), *(f"if ({test}) -> -1;" for test in TESTS[1::2]))
@@ -69,6 +70,9 @@ CONDITIONS = (
     Entitled("current->mm->ok", lambda s, p, _: ok(s, p)),
     Entitled("t->mm->ok && current->mm != t->mm", lambda s, p, t: (
         ok(s, t) and s[Slot("task", p, "mm")] != s[Slot("task", t, "mm")])),
+    Entitled("who && !who->b", lambda s, _, __: (
+        s[Slot("", 0, "who")] > 0 and not s[Slot("task", s[Slot("", 0, "who")], "b")])),
+    Entitled("who && who->mm->ok", lambda s, _, __: s[Slot("", 0, "who")] > 0 and ok(s, s[Slot("", 0, "who")])),
     Entitled("!t->mm->ok", lambda s, _, t: not ok(s, t)),
     Entitled("forall (struct task *u) u == current || !u->a", lambda s, p, _: (
         all(n == p or not s[Slot("task", n, "a")] for n in (1, 2)))),
@@ -164,6 +168,41 @@ void user(void) { struct node *n; choose { current->n = 2; current->n = 0; } n =
 system { task user[*] runs user; }
 never_refused get while !ask;
 refused get while ask && current->n == 2;
+""",
+    "what no call is about may change while none is watched": TASKS + """
+struct task *who;
+int f(void) { if (current->own) return -1; return 0; }
+void user(void) { who = current; who->n = 1; if (who->n) current->own = true; who->n = 0; f(); }
+system { task user[1] runs user; }
+refused f while who && !who->n;
+""",
+    "an object that is made while a call is watched": TASKS.replace("bool own;", "struct node *own;") + """
+struct node { bool shut = true; };
+bool made;
+int f(struct node *n) { if (made) return -1; return 0; }
+void user(void) { f(current->own); }
+void maker(void) { struct node *n = new struct node; made = true; current->own = n; }
+system { task user[1] runs user with { own = new struct node; }; task maker[1] runs maker; }
+never_refused f while n && (forall (struct node *u) u == n || !n->shut);
+""",
+    "a global object that is what it is from the start": TASKS + """
+struct mm { bool ok; };
+struct dev { struct mm *mm = &m; };
+struct mm m;
+struct dev d;
+struct dev *dev = &d;
+int f(void) { return -1; }
+void user(void) { f(); }
+system { task user[1] runs user; }
+refused f while dev->mm && !dev->mm->ok;
+""",
+    "what a condition goes through is no reference": TASKS.replace("bool own;", "bool own; struct mm *mm;") + """
+struct mm { bool ok; };
+struct task *who;
+int f(void) { return sole(current->mm) ? -1 : 0; }
+void user(void) { who = current; f(); }
+system { task user[1] runs user with { mm = new struct mm; }; }
+refused f while who && !who->mm->ok;
 """,
     "what is watched is no reference": TASKS.replace("bool own;", "bool own; struct mm *mm;") + """
 struct mm { bool ok; };

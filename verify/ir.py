@@ -63,9 +63,14 @@ class Var:
         return (self.default,)
 
 
+def is_auxiliary(name: str) -> bool:
+    """Whether a variable is none of a program, and no program can tell what it is: `#` begins its name."""
+    return name.startswith("#")
+
+
 def refers(name: str, domain: Domain, cls: str) -> bool:
-    """Whether a variable that points to an object of a class refers to it: `#` begins what no program can tell."""
-    return domain == Ptr(cls) and not name.startswith("#")
+    """Whether a variable that points to an object of a class refers to it."""
+    return domain == Ptr(cls) and not is_auxiliary(name)
 
 
 LIFE = "#life"  # the first field of every class

@@ -41,7 +41,7 @@ from verify.ir import (
     Var,
 )
 from verify.lower.compose import is_plain, substitute
-from verify.lower.cursors import Cursors, with_cursors
+from verify.lower.cursors import Cursors, is_of_call, with_cursors
 from verify.lower.formulas import Names, formula
 from verify.lower.refusals import CALLER
 from verify.lower.simplify import binary, conj, conjuncts, disj, parts, rebuild, truth
@@ -242,7 +242,7 @@ def _still(action: Action, clause: Clause, cursors: Cursors) -> Expr:
     """Whether the clause holds after the action of a call that is watched then, if it does before of one that is.
 
     Where the action stores to one object only, the guard asks whether that is what the call is about, and reads no
-    other: so it speaks of few cells.
+    other: so it speaks of few cells. While no call is watched, none is: what a call is about is NULL then.
     """
     watched = replace(clause, body=disj([binary("==", CALLER, Const(0)), clause.body]))
     reads = _reads(watched)
@@ -256,7 +256,7 @@ def _still(action: Action, clause: Clause, cursors: Cursors) -> Expr:
     if None in moved or any(update.each for update in stores) or not len(owners) == len(pointers) == 1:
         return _after(action, watched)
     (owner,), (pointer,) = owners, pointers
-    if not isinstance(owner, Global):
+    if clause.objects or not isinstance(owner, Global) or not is_of_call(owner, cursors):
         return _after(action, watched)
 
     def same(expr: Expr) -> Expr:

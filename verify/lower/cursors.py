@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from verify.ir import Action, Const, Expr, Field, Global, Local, Ptr, System, Update, Var
+from verify.ir import Action, Const, Expr, Field, Global, Local, Ptr, System, Update, Var, is_auxiliary
 from verify.lower.compose import is_plain, value_after
 from verify.lower.simplify import binary, ite, parts, rebuild
 from verify.lower.visible import key_of
@@ -34,11 +34,24 @@ def with_cursors(system: System, conditions: Sequence[Expr]) -> Followed:
     found = tuple(conditions)
     while (through := _through(system, found)) is not None:
         assert isinstance(through.pointer, Global)  # noqa: S101 - that is what it looks for
-        cursor = Global(f"{through.pointer.name}->{through.name}")
+        cursor = Global(_name(through.pointer, through.name))
         cursors[cursor] = through
         system = _following(system, cursor, through)
         found = tuple(_read(cond, cursor, through) for cond in found)
     return Followed(system, found, cursors)
+
+
+def is_of_call(pointer: Global, cursors: Cursors) -> bool:
+    """Whether a pointer is an argument of the call that is watched, its caller, or followed from one of these."""
+    followed = cursors.get(pointer)
+    if followed is None:
+        return is_auxiliary(pointer.name)
+    return isinstance(followed.pointer, Global) and is_of_call(followed.pointer, cursors)
+
+
+def _name(pointer: Global, field: str) -> str:
+    """The name of a cursor, as no program has one: what it points to is no reference."""
+    return f"{pointer.name if is_auxiliary(pointer.name) else f'#of {pointer.name}'}->{field}"
 
 
 def _through(system: System, conditions: Sequence[Expr]) -> Field | None:
@@ -58,9 +71,12 @@ def _read(expr: Expr, cursor: Global, followed: Field) -> Expr:
 
 
 def _following(system: System, cursor: Global, followed: Field) -> System:
-    domain = system.var(followed).domain
+    assert isinstance(followed.pointer, Global)  # noqa: S101 - the caller has looked
+    static = system.var(followed.pointer).default  # what a global points to at the start, if anything
+    begin = system.initial.get((followed.cls, followed.name), 0) if static else 0
+    added = Var(cursor.name, system.var(followed).domain, begin)
     actions = tuple(_kept_up(action, cursor, followed) for action in system.actions)
-    return replace(system, globals=(*system.globals, Var(cursor.name, domain)), actions=actions)
+    return replace(system, globals=(*system.globals, added), actions=actions)
 
 
 def _kept_up(action: Action, cursor: Global, followed: Field) -> Action:

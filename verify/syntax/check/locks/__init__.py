@@ -58,7 +58,7 @@ def check_balance(
         return
     inner = frozenset(edge.to for edges in graph.values() for edge in edges)
     changes = effects(functions, graph, file)
-    work = _Work(file, functions, graph, changes, locking, inner, shared(changes, file))
+    work = _Work(file, functions, graph, changes, locking, inner, shared(functions.values(), file))
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from verify.syntax.ast import (
     AnyOf,
     Assign,
     Call,
+    Declare,
     Expr,
     FunctionDecl,
     Member,
@@ -20,7 +21,7 @@ from verify.syntax.ast import (
 )
 from verify.syntax.check.recursion import Graph
 from verify.syntax.check.scope import File
-from verify.syntax.check.walk import expressions
+from verify.syntax.check.walk import expressions, statements
 from verify.syntax.primitives import PRIMITIVES
 from verify.syntax.types import Pointer, Struct, Type
 
@@ -51,14 +52,30 @@ def effects(functions: Mapping[str, FunctionDecl], graph: Graph, file: File) -> 
     return done
 
 
-def shared(known: Mapping[str, Effects], file: File) -> frozenset[str]:
+def shared(functions: Iterable[FunctionDecl], file: File) -> frozenset[str]:
     """Return the fields and globals that some function stores to, and that hold no pointer.
 
     What they held before a thread waited for a lock may be so no more. Of a pointer that would be as true, but then it
-    would not be known either that the lock behind it, which is released later, is the one that was taken.
+    would not be known either that the lock behind it, which is released later, is the one that was taken. Stores to an
+    object that the function itself has made count for nothing: nobody else knew it, in all likelihood.
     """
-    names = frozenset(name for one in known.values() for name in one.stores) - {ANYTHING}
+    names = frozenset(name for function in functions for name in _stored_to_others(function, file)) - {ANYTHING}
     return frozenset(name for name in names if not isinstance(_type_of(name, file), Pointer))
+
+
+def _stored_to_others(function: FunctionDecl, file: File) -> Iterator[str]:
+    if function.body is None:
+        return
+    made = {s.unique for s in statements(function.body) if isinstance(s, Declare) and isinstance(s.value, New)}
+    found = list(expressions(function.body))
+    made |= {e.target.unique for e in found if isinstance(e, Assign) and isinstance(e.value, New)
+             and isinstance(e.target, Name)}  # fmt: skip
+    for expr in found:
+        match expr:
+            case Assign(Member(Name(unique=unique), arrow=True) | Unary("*", Name(unique=unique))) if unique in made:
+                pass
+            case _:
+                yield from stored(expr, file)
 
 
 def _type_of(name: str, file: File) -> Type | None:

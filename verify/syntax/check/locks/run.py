@@ -154,6 +154,7 @@ def _again(call: Call, state: State, lock: Sym, status: Status, run: Run) -> Non
 
 def _taken(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader) -> State:
     before = state.locks.get(lock)
+    alone = not any(status.count for status in state.locks.values())
     state = noted(state, f"{lock_name(call)} is taken here", call.span)
     taken = state.trail
     if taken is None:
@@ -163,7 +164,9 @@ def _taken(call: Call, state: State, lock: Sym, mode: Mode, reader: Reader) -> S
         status = replace(before, count=count)
     else:
         status = Status(count, mode, (reader.number(call),), lock_name(call), taken)
-    return forget(state._replace(locks={**state.locks, lock: status}), reader.shared, reader.number(call))
+    after = state._replace(locks={**state.locks, lock: status})
+    # what was tested may be protected by a lock that is held all the while
+    return forget(after, reader.shared, reader.number(call)) if alone else after
 
 
 def release(call: Call, state: State, lock: Sym, mode: Mode, run: Run) -> State:
