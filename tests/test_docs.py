@@ -118,7 +118,8 @@ def test_commands_print_what_the_documents_say(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("COLUMNS", raising=False)
+    for name in ("COLUMNS", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
     for name, text in block.files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")

@@ -296,10 +296,3 @@ def test_exports_are_of_one_condition(tmp_path: Path, capsys: pytest.CaptureFixt
         folder = tmp_path / language
         assert main(["export", str(path), "--to", language, "--claim", "never_refused", "-o", str(folder)]) == 0
     assert "NeverRefusedF ==" in (tmp_path / "tla" / "Example.tla").read_text()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("spec", ["refusal/by_v0.kc", "refusal/by_v1.kc"])
-def test_who_must_not_be_refused(spec: str) -> None:
-    result = check_file(spec, Options())
-    assert [(claim.name, claim.verdict) for claim in result.claims if not claim.holds] == []
