@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from itertools import product
 
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from tests import handmade
 from tests.strategies import Space as Explored
 from tests.strategies import properties, spaces
-from verify.engine import bdd, refinement
+from tests.test_bdd import leave_out_cudd
+from verify.engine import refinement
 from verify.engine.bdd import Node
 from verify.engine.blocks import (
     Block,
@@ -375,14 +375,7 @@ def test_progress_is_reported() -> None:
 
 
 def test_python_diagrams_do_where_cudd_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = importlib.import_module
-
-    def without_cudd(name: str) -> object:
-        if name == "dd.cudd":
-            raise ImportError(name)
-        return real(name)
-
-    monkeypatch.setattr(bdd, "import_module", without_cudd)
+    leave_out_cudd(monkeypatch)
     inst = instance(making(), 2)
     found = find_invariant(inst, never_at(1))
     assert found.invariant is not None

@@ -182,7 +182,7 @@ def _seen(run: Closure, kind: Kind, written: Written, node: Node) -> Iterator[tu
     me, viewer, viewed = (thread, ME), (thread, VIEWER), (thread, VIEWED)
 
     def told(moves: Mapping[Cell, Cell], *unknown: Cell) -> Node:
-        forget, names = _telling(run, kind, moves, unknown)
+        forget, names = _naming(run, kind, moves, unknown)
         return of.manager.rename(names, of.manager.exist(forget, node))
 
     def place(moves: Mapping[Cell, Cell]) -> Written:
@@ -198,19 +198,19 @@ def _seen(run: Closure, kind: Kind, written: Written, node: Node) -> Iterator[tu
         yield (OWN, place(moves)), told(moves, me, viewer)
 
 
-def _telling(
+def _naming(
     run: Closure, kind: Kind, moves: Mapping[Cell, Cell], unknown: tuple[Cell, ...]
 ) -> tuple[tuple[str, ...], Renaming]:
     """What to forget of an influence on views of a kind that tells which cells are `unknown`, and how cells move."""
     key = (kind, unknown)
-    if key not in run.told:
+    if key not in run.named:
         of = run.space
         faced = faced_by(of, kind)
         known = {bit for slot, names in of.bits.items() if (slot.cell, slot.index) in faced for bit in names}
         bits = {both for bit in known if of.about[bit] not in unknown for both in (bit, f"{bit}'")}
         forget = {both for bit in known if of.about[bit] in unknown for both in (bit, f"{bit}'")}
-        run.told[key] = tuple(sorted(forget)), of.manager.renaming(moved(of, bits, moves))
-    return run.told[key]
+        run.named[key] = tuple(sorted(forget)), of.manager.renaming(moved(of, bits, moves))
+    return run.named[key]
 
 
 def _disturb(run: Closure) -> bool:

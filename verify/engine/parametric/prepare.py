@@ -75,7 +75,7 @@ class Closure:
     distinct: dict[Kind, Node] = field(default_factory=dict)
     pointing: dict[Kind, Node] = field(default_factory=dict)
     beside: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
-    told: dict[tuple[Kind, tuple[Cell, ...]], tuple[tuple[str, ...], Renaming]] = field(default_factory=dict)
+    named: dict[tuple[Kind, tuple[Cell, ...]], tuple[tuple[str, ...], Renaming]] = field(default_factory=dict)
     disturbing: dict[tuple[Kind, Written], tuple[tuple[str, ...], Renaming]] = field(default_factory=dict)
     axioms: Mapping[Kind, Node] = field(default_factory=dict)  # what is known of every view
     places: bool = False  # objects tell where their threads are
