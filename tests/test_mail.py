@@ -48,6 +48,10 @@ def test_the_lines_as_printed_keep_the_lock() -> None:
     assert result.claims == ()
 
 
+def test_what_takes_no_lock_takes_barriers() -> None:
+    assert fails(check_file("mail/barriers.kc", Options())) == []
+
+
 @pytest.mark.slow
 def test_the_checks_are_not_needed_but_reached() -> None:
     assert fails(check_file("mail/not_needed.kc", Options(budget=300))) == []
