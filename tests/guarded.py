@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +12,9 @@ from verify.engine.search import search
 from verify.instances import exact_tasks, instance
 from verify.lower import lower
 from verify.lower.claims import property_of
-from verify.redundancy.bench import claim_about
+from verify.redundancy.bench import Bench, claim_about
+from verify.redundancy.growing import apart, grown
+from verify.redundancy.singly import Together
 from verify.syntax import load
 from verify.syntax.program import Program
 
@@ -107,3 +109,9 @@ def by_search(made: Program, invariant: str = "safe") -> Mapping[frozenset[str],
 
 
 __all__ = ["by_search", "program"]
+
+
+def grown_apart(bench: Bench, guards: Sequence[str]) -> list[Together]:
+    """The proofs for many guards, as `verify redundant` has them grow: checks and locks, and all others."""
+    growths = (grown([bench], part) for part in apart(bench.program, guards))
+    return [growth.together for growth in growths if growth is not None]

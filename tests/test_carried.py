@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.guarded import by_search
+from tests.guarded import by_search, grown_apart
 from verify.api import Options, redundant_file
 from verify.diagnostics import InputError
 from verify.engine.verdict import Proved, Refuted
 from verify.lower import lower
 from verify.redundancy.bench import Bench, claim_about
-from verify.redundancy.growing import grown
 from verify.redundancy.lattice import explore
 from verify.redundancy.singly import singly
 from verify.syntax import load
@@ -226,7 +225,7 @@ def test_a_run_counts_only_for_sets_that_have_one_like_it(tmp_path: Path, why: s
     guards = [guard.name for guard in made.guards.values() if guard.kind in ("check", "lock")]
     late = time.monotonic() + 60.0
     bench = Bench(made, claim_about(invariant, "system"), None, frozenset(), 30.0, late, lambda _: None)
-    found = explore(bench, guards, singly(bench, guards, grown(bench, guards)))
+    found = explore(bench, guards, singly(bench, guards, grown_apart(bench, guards)))
     truth = by_search(made, invariant)
     assert set(truth.values()) == {True, False}
     assert {removed: isinstance(found.verdict(removed), Proved) for removed in truth} == truth

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guarded import by_search, program
+from tests.guarded import by_search, grown_apart, program
 from verify.api import Options, redundant_file
 from verify.cli import main
 from verify.engine.verdict import Proved, Refuted
@@ -16,7 +16,6 @@ from verify.judging import quiet
 from verify.kept import Kept
 from verify.redundancy.bench import NONE, Bench, claim_about
 from verify.redundancy.carried import hinges
-from verify.redundancy.growing import grown
 from verify.redundancy.lattice import Cube, Lattice, explore
 from verify.redundancy.singly import singly
 from verify.report.redundancy import About, Answer, RedundancyResult, redundancy_lines, redundancy_text
@@ -128,7 +127,7 @@ def test_sets_are_those_that_search_finds(seed: int, tmp_path: Path) -> None:
     assert not all(truth.values())
     tried = bench(made)
     live = [g.name for g in made.guards.values() if g.kind in ("check", "lock") and tried.lower().labels.get(g.name)]
-    known = singly(tried, live, grown(tried, live))
+    known = singly(tried, live, grown_apart(tried, live))
     found = explore(tried, live, known)
     assert found.whole
     every = frozenset(live)

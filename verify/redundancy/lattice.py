@@ -86,7 +86,9 @@ def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
     for guard in universe:
         verdict = known.verdicts.get(guard)
         if isinstance(verdict, Refuted):
-            found.add(frozenset({guard}), _hinges(bench, frozenset({guard}), verdict, every), verdict)
+            hinges = known.hinges.get(guard)
+            without = hinged(bench, frozenset({guard}), verdict, every) if hinges is None else hinges
+            found.add(frozenset({guard}), without & every, verdict)
     rounds = 0
     while (removed := found.undecided()) is not None and rounds < MOST and not bench.over():
         rounds += 1
@@ -100,7 +102,12 @@ def _ask(bench: Bench, removed: Guards, known: Singly, found: Lattice) -> None:
     every = frozenset(found.universe)
     refuted = look(bench, removed)
     if refuted is None:
-        apart = removed - (known.together[0].optional if known.together else NONE)
+        many = [one.optional for one in known.together if not one.removed]
+        apart = removed.difference(*many)
+        unknown = frozenset(name for name in apart if isinstance(known.verdicts.get(name), Unknown))
+        if unknown and many:  # with one of these alone removed, no proof was found either
+            found.add(unknown, NONE, known.verdicts[min(unknown)])
+            return
         proof = bench.together(removed - apart, apart)
         if proof is not None:
             found.add(apart, every - removed, proof)
@@ -113,7 +120,7 @@ def _ask(bench: Bench, removed: Guards, known: Singly, found: Lattice) -> None:
     least, fewest = _fewer(bench, removed, refuted, found)
     for guards, run in {least: fewest, removed: refuted}.items():  # without fewer, the run may hinge on one of these
         if found.verdict(removed) is None:
-            found.add(guards, _hinges(bench, guards, run, every), run)
+            found.add(guards, hinged(bench, guards, run, every), run)
 
 
 def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> tuple[Guards, Refuted]:
@@ -129,7 +136,8 @@ def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> t
     return removed, refuted
 
 
-def _hinges(bench: Bench, removed: Guards, refuted: Refuted, every: Guards) -> Guards:
+def hinged(bench: Bench, removed: Guards, refuted: Refuted, every: Guards) -> Guards:
+    """The guards in `every` that a run without some others may not go without."""
     lowered = bench.lower(removed)
     system = bench.claim.system or ""
     return hinges(refuted.trace, lowered, bench.program, system, bench.property(lowered), every - removed)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
-from verify.engine.verdict import Proved, Refuted, Verdict
+from verify.engine.verdict import Invariant, Proved, Refuted, Verdict
 from verify.redundancy.bench import NONE, SETS, Bench, Guards
 from verify.strategy import GLANCE, hunt
 
 GLIMPSE, HALF = 0.25, 0.5  # of the time of a question, for a look, and for all else
+LESS, LEAST = 0.4, 0.1  # of that time, for a proof and for all else, where many guards have one proof and this has not
 FEW = 3  # guesses of what a proof has to know
-FURTHER = 30  # scenarios that are searched for a guard of which there is no proof
+LARGE = 6  # no guess from this one on, where a smaller one does with all guards
+FURTHER = 12  # scenarios that are searched for a guard of which there is no proof
+T = TypeVar("T", bound=Verdict)
 
 
 class Together(NamedTuple):
@@ -30,42 +33,60 @@ class Singly:
     whole: Verdict  # with all guards
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     together: list[Together] = field(default_factory=list)
+    hinges: dict[str, Guards] = field(default_factory=dict)  # of what the run without one may not go without, if known
 
     def needed(self) -> Guards:
         """The guards without which some run breaks the invariant."""
         return frozenset(guard for guard, verdict in self.verdicts.items() if isinstance(verdict, Refuted))
 
 
-def singly(bench: Bench, guards: Sequence[str], many: tuple[Guards, Proved] | None) -> Singly:
+def singly(bench: Bench, guards: Sequence[str], many: Sequence[Together]) -> Singly:
     """Decide the invariant with all of these guards and, if it holds, without each of them.
 
-    `many` are guards that a proof says may be there or not, all at once, if there is one.
+    `many` are proofs that some of them may be there or not, all at once.
     """
-    if many is None:
-        found = Singly(bench.decide())
-        if not isinstance(found.whole, Proved):
-            return found
-    else:
-        found = Singly(many[1], dict.fromkeys(many[0], many[1]), [Together(NONE, *many)])
-    left = [guard for guard in guards if guard not in found.verdicts]
-    for guard in left:
-        found.verdicts[guard] = _alone(bench, guard, found)
+    found = Singly(many[0].proof if many else bench.decide())
+    if not isinstance(found.whole, Proved):
+        return found
+    found.together += many
+    for one in many:
+        found.verdicts |= dict.fromkeys(one.optional, one.proof)
+    for guard in guards:
+        if guard not in found.verdicts:
+            found.verdicts[guard], more = alone(bench, guard, many)
+            found.together += more
     return found
 
 
-def _alone(bench: Bench, guard: str, found: Singly) -> Verdict:
-    """What holds without one guard; if there is a proof, then for as many of the others removed as that may be of."""
+def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, Sequence[Together]]:
+    """What holds without one guard, and the proof of that.
+
+    If there is one, then of as many of the others removed as it may be of: `many` say of which that is likely.
+    """
     removed = frozenset({guard})
     run = look(bench, removed)
     if run is not None:
-        return run
-    optional = found.together[0].optional if found.together else NONE
-    for others in dict.fromkeys((frozenset(g for g in optional if bench.program.guards[g].kind in SETS), NONE)):
-        proof = bench.together(others, removed, FEW)
-        if proof is not None:
-            found.together.append(Together(removed, others, proof))
-            return proof
-    return look(bench, removed, FURTHER) or bench.decide(removed, part=HALF)
+        return run, ()
+    if not many:
+        proof = bench.together(NONE, removed, FEW)
+        return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())
+    most = max(FEW, LARGE - bench.first) - 1
+    proof = bench.together(NONE, removed, most, LESS)
+    if proof is None:
+        return _at_last(bench, removed, LEAST), ()
+    others = _others(bench, guard, many)
+    wider = bench.together(others, removed, most, LESS) if others else None
+    return proof, (Together(removed, others, wider) if wider else Together(removed, NONE, proof),)
+
+
+def _at_last(bench: Bench, removed: Guards, part: float) -> Verdict:
+    return look(bench, removed, FURTHER) or bench.decide(removed, part=part)
+
+
+def _others(bench: Bench, guard: str, many: Sequence[Together]) -> Guards:
+    """The checks and locks that may be there or not; for one of them alone, since sets are of no other guards."""
+    every, known = frozenset[str]().union(*(one.optional for one in many)), bench.program.guards
+    return frozenset(name for name in every if known[name].kind in SETS) if known[guard].kind in SETS else NONE
 
 
 def look(bench: Bench, removed: Guards, most: int = GLANCE) -> Refuted | None:
@@ -77,3 +98,8 @@ def look(bench: Bench, removed: Guards, most: int = GLANCE) -> Refuted | None:
     if refuted is not None:
         bench.asked[removed] = refuted
     return refuted
+
+
+def lighter(verdict: T) -> T:
+    """The verdict without the invariant of a proof, which is large: what it says of sets of guards is known."""
+    return replace(verdict, invariant=Invariant(()), basis=None) if isinstance(verdict, Proved) else verdict

@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import assert_never
 
 from verify.answering import judgements
 from verify.diagnostics import InputError
-from verify.engine.verdict import Progress, Proved, Refuted, Unknown, Verdict
-from verify.instances import exact_tasks
-from verify.judging import Options, Selection, default_system
+from verify.engine.verdict import Progress, Proved, Refuted, Unknown
+from verify.judging import Options, Selection, default_system, quiet
 from verify.kept import Kept
 from verify.lower import lower
 from verify.lower.claims import BUILT_IN
 from verify.lower.comparison import differs_along
 from verify.lower.without import refuse_unbalanced
-from verify.outcome import Judgement, conclude
+from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Known, Row, Sets, Unit
 from verify.redundancy.bench import NONE, SETS, Bench, claim_about
-from verify.redundancy.growing import grown
+from verify.redundancy.growing import Growth, apart, enough, grown, near
 from verify.redundancy.keeping import as_json, from_json, whole
-from verify.redundancy.lattice import Lattice, explore
-from verify.redundancy.singly import Singly, singly
+from verify.redundancy.lattice import explore, hinged
+from verify.redundancy.singly import alone, lighter, singly
+from verify.redundancy.telling import cell, concluded, jointly
 from verify.report.difference import sentence
-from verify.report.json_object import difference_object, trace_object
-from verify.report.redundancy import About, Answer, Broken, Cell, Fires, GuardRow, Need
+from verify.report.json_object import difference_object
+from verify.report.redundancy import About, Fires, GuardRow
 from verify.schedule import Hear, Voice, silent
 from verify.selecting import problem
 from verify.source import NOWHERE
-from verify.syntax.ast import ClaimDecl, ClaimKind
+from verify.syntax.ast import ClaimDecl
 from verify.syntax.program import Program
 from verify.workers import Send, can_fork, gather
 
 TIMES = 4  # the time for a question, for all about one invariant
-Unit = tuple[str, str]  # ("invariant", its name) or ("check", the guard)
-Message = About | GuardRow | InputError | tuple[str, Progress]
+Part = tuple[str, str]  # of the answer: ("invariant", its name) or ("check", the guard)
+Message = About | GuardRow | Begun | Found | Grew | InputError | tuple[str, Progress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +88,47 @@ def answers(
 
     What is `kept` is not asked again, and what is decided is kept. Raises InputError for what cannot be lowered.
     """
-    program = asked.selection.program
-    left: list[Unit] = [("invariant", name) for name in asked.invariants]
-    left += [("check", name) for name in asked.guards]
+    left: list[Part] = [("invariant", name) for name in asked.invariants]
+    left += [("check", name) for name in asked.guards if asked.selection.program.guards[name].kind == "check"]
     found = list[About | GuardRow]()
     wrong = list[InputError]()
-    for asking in list(left) if kept else ():
-        known = from_json(kept.find(_key(asked, kept, asking))) if kept else None
-        if known is not None and _asking(known) == asking:
-            left.remove(asking)
+    for part in list(left) if kept else ():
+        known = from_json(kept.find(_key(asked, kept, part))) if kept else None
+        if known is not None and _part(known) == part:
+            left.remove(part)
             yield replace(known, kept=True) if isinstance(known, About) else known
-    units = list(left)
+    agenda = _agenda(asked, left)
 
     def take() -> Unit | None:
-        return units.pop(0) if units and not wrong else None
+        return None if wrong else agenda.take()
 
     def heard(message: Message) -> None:
         match message:
             case InputError():
                 wrong.append(message)
+            case Begun():
+                agenda.begun(message)
+            case Grew():
+                agenda.grew(message)
+            case Found():
+                agenda.decided(message)
             case (str(name), Progress() as progress):
                 hear(name, progress)
             case About() | GuardRow():
                 found.append(message)
                 if kept and whole(message):
-                    kept.keep(_key(asked, kept, _asking(message)), as_json(message))
+                    kept.keep(_key(asked, kept, _part(message)), as_json(message))
 
     def ended(unit: Unit, death: str) -> None:
         if death:
-            what = f"the process for `{unit[1]}` ended early ({death})"
-            wrong.append(InputError([problem("KC970", what, program.path)]))
+            what = f"the process for `{_called(unit)}` ended early ({death})"
+            wrong.append(InputError([problem("KC970", what, asked.selection.program.path)]))
 
-    work = partial(_unit, asked=asked)
+    def work(unit: Unit, send: Send[Message]) -> None:
+        _unit(unit, send, asked=asked, agenda=agenda)
+
     if can_fork() and at_once > 1:
-        with closing(gather(take, work, heard, ended, at_once=at_once)) as messages:
+        with closing(gather(take, work, heard, ended, at_once=at_once)) as messages:  # type: ignore[misc] # a unit is of several types
             for _ in messages:
                 while found:
                     yield found.pop(0)
@@ -135,25 +142,71 @@ def answers(
     yield from found
 
 
-def _key(asked: Study, kept: Kept, unit: Unit) -> str:
-    """All that the answer to a unit depends on, but for time."""
+def _agenda(asked: Study, left: Sequence[Part]) -> Agenda:
+    """What to ask first of all that is left to be answered."""
+
+    def together(names: Sequence[str], numbers: Sequence[int]) -> Sequence[Sequence[int]]:
+        return near([_bench(asked, claim_about(name, asked.system), quiet) for name in names], numbers)
+
+    names = [name for kind, name in left if kind == "invariant"]
+    parts = apart(asked.selection.program, asked.guards)
+    agenda = Agenda(names, asked.guards, parts, together, rows=[Row(name) for kind, name in left if kind == "check"])
+    agenda.begin(names)
+    return agenda
+
+
+def _key(asked: Study, kept: Kept, part: Part) -> str:
+    """All that a part of the answer depends on, but for time."""
     program, options = asked.selection.program, asked.options
     return kept.key(
-        *unit, asked.system, *asked.guards, repr(sorted(options.without)), repr(sorted(options.defines.items())),
+        *part, asked.system, *asked.guards, repr(sorted(options.without)), repr(sorted(options.defines.items())),
         repr(options.tasks), *(part for source in program.sources for part in (source.path, source.text)),
     )  # fmt: skip
 
 
-def _asking(found: About | GuardRow) -> Unit:
+def _part(found: About | GuardRow) -> Part:
     return ("invariant", found.invariant) if isinstance(found, About) else ("check", found.name)
 
 
-def _unit(unit: Unit, send: Send[Message], *, asked: Study) -> None:
-    voice = Voice(lambda name, progress: send((name, progress)), unit[1])
+def _called(unit: Unit) -> str:
+    """What the meter calls a unit."""
+    match unit:
+        case Grow(invariants):
+            return invariants[0]
+        case Begin(invariant) | Alone(invariant) | Sets(invariant):
+            return invariant
+        case Row(guard):
+            return guard
+        case _:
+            assert_never(unit)
+
+
+def _unit(unit: Unit, send: Send[Message], *, asked: Study, agenda: Agenda) -> None:
+    voice = Voice(lambda name, progress: send((name, progress)), _called(unit))
     try:
-        send(_row(asked, unit[1], voice) if unit[0] == "check" else _about(asked, unit[1], voice))
+        match unit:
+            case Begin(invariant):
+                send(Begun(unit, enough(_bench(asked, claim_about(invariant, asked.system), voice))))
+            case Grow(invariants, guards, first):
+                benches = [_bench(asked, claim_about(name, asked.system), voice) for name in invariants]
+                send(Grew(unit, _light(grown(benches, guards, first))))
+            case Alone(invariant):
+                send(_alone(asked, unit, agenda.known[invariant], voice))
+            case Sets(invariant):
+                send(_about(asked, invariant, agenda.known[invariant], voice))
+            case Row(guard):
+                send(_row(asked, guard, voice))
+            case _:
+                assert_never(unit)
     except InputError as error:
         send(error)
+
+
+def _light(growth: Growth | None) -> Growth | None:
+    if growth is None:
+        return None
+    together = growth.together
+    return growth._replace(together=together._replace(proof=lighter(together.proof)))
 
 
 def certified(asked: Study, about: About, *, hear: Hear = silent, at_once: int = 1) -> About:
@@ -179,58 +232,35 @@ def _bench(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) ->
     )  # fmt: skip
 
 
-def _about(asked: Study, invariant: str, voice: Callable[[Progress], None]) -> About:
+def _alone(asked: Study, unit: Alone, known: Known, voice: Callable[[Progress], None]) -> Found:
+    bench = _bench(asked, claim_about(unit.invariant, asked.system), voice)
+    bench.first = known.first()
+    verdict, more = alone(bench, unit.guard, known.together())
+    program, hinges = asked.selection.program, None
+    if isinstance(verdict, Refuted) and program.guards[unit.guard].kind in SETS:
+        hinges = hinged(bench, frozenset({unit.guard}), verdict, frozenset(asked.guards) - {unit.guard})
+    light = [one._replace(proof=lighter(one.proof)) for one in more]
+    return Found(unit, cell(bench, verdict, unit.guard), lighter(verdict), light, hinges)
+
+
+def _about(asked: Study, invariant: str, known: Known, voice: Callable[[Progress], None]) -> About:
     bench = _bench(asked, claim_about(invariant, asked.system), voice)
-    many = grown(bench, asked.guards)
-    bench.deadline = time.monotonic() + TIMES * asked.options.budget
+    bench.first = known.first()
+    every = known.singly() or singly(bench, asked.guards, ())
+    whole = concluded(bench, "prove", (), every.whole)
+    if not isinstance(every.whole, Proved):
+        return About(invariant, whole)
     program = asked.selection.program
-    known = singly(bench, asked.guards, many)
-    if not isinstance(known.whole, Proved):
-        return About(invariant, _concluded(bench, "prove", (), known.whole))
     universe = tuple(name for name in asked.guards if program.guards[name].kind in SETS)
-    sets = explore(bench, universe, known)
-    cells = tuple(_cell(bench, known, name) for name in asked.guards)
+    sets = explore(bench, universe, every)
+    cells = {guard: found.cell for guard, found in known.found.items()}
+    for name in asked.guards:
+        if name not in cells:
+            cells[name] = cell(bench, every.verdicts.get(name, Unknown("out of time", "", "")), name)
     return About(
-        invariant, _concluded(bench, "prove", (), known.whole), cells, universe,
+        invariant, whole, tuple(cells[name] for name in asked.guards), universe,
         tuple(tuple(name for name in universe if name in one) for one in sets.sufficient()),
-        tuple(_jointly(bench, known, sets)), sets.whole,
-    )  # fmt: skip
-
-
-def _cell(bench: Bench, known: Singly, guard: str) -> Cell:
-    match known.verdicts.get(guard, Unknown("out of time", "", "")):
-        case Proved() as verdict:
-            return Cell(guard, _short(bench, verdict) or "redundant", _concluded(bench, "redundant", (guard,), verdict))
-        case Refuted() as verdict:
-            return Cell(guard, "necessary", _concluded(bench, "necessary", (guard,), verdict))
-        case verdict:
-            return Cell(guard, "unknown", _concluded(bench, "redundant", (guard,), verdict))
-
-
-def _short(bench: Bench, verdict: Proved) -> Need | None:
-    """That nothing is known, where any number of tasks is asked for and the proof is of fewer."""
-    exact = exact_tasks(bench.lower().system) is not None
-    return "unknown" if verdict.scope.tasks is not None and bench.tasks is None and not exact else None
-
-
-def _jointly(bench: Bench, known: Singly, sets: Lattice) -> Iterator[Broken]:
-    """The smallest sets of guards, each of them redundant alone, without which a run breaks the invariant."""
-    for guards, run in sets.broken():
-        if len(guards) > 1 and guards.isdisjoint(known.needed()):
-            names = tuple(name for name in sets.universe if name in guards)
-            yield Broken(names, _concluded(bench, "necessary", names, run))
-
-
-def _concluded(bench: Bench, kind: ClaimKind, guards: tuple[str, ...], verdict: Verdict) -> Answer:
-    """The answer to the claim that these guards are redundant, or necessary."""
-    claim = replace(bench.claim, kind=kind, targets=guards)
-    lowered = bench.lower(frozenset(guards)) if isinstance(verdict, Refuted) else bench.lower()
-    judgement = Judgement(verdict, bench.property(lowered), exact_tasks(lowered.system) is not None)
-    result = conclude(claim, judgement, seconds=0.0, any_asked=bench.tasks is None)
-    trace = result.trace
-    return Answer(
-        result.verdict, result.scope.tasks if result.scope else None, None if trace is None else len(trace.steps),
-        result.engine, result.reason, None if trace is None else trace_object(trace),
+        tuple(jointly(bench, every, sets)), sets.whole,
     )  # fmt: skip
 
 
@@ -248,11 +278,9 @@ def plain_row(asked: Study, name: str) -> GuardRow:
 def _row(asked: Study, name: str, voice: Callable[[Progress], None]) -> GuardRow:
     """What is to be said of a guard whatever the invariant: of a check, a run in which it fires and what it costs."""
     row = plain_row(asked, name)
-    if row.kind != "check":
-        return row
     bench = _bench(asked, ClaimDecl("dead", targets=(name,), system=asked.system, span=NOWHERE), voice)
     verdict = bench.decide(hunt=True)
-    result = _concluded(bench, "dead", (), verdict)
+    result = concluded(bench, "dead", (), verdict)
     words: dict[str, Fires] = {"proved": "dead", "refuted": "live"}
     told = None
     if isinstance(verdict, Refuted):

@@ -20,10 +20,11 @@ from verify.engine.parametric.finder import NoViewsError, begun, by_source, clos
 from verify.engine.parametric.prepare import Closure, Prepared, Product, Seen
 from verify.engine.parametric.space import Kind
 from verify.engine.verdict import Report
+from verify.instances import Slot
 from verify.ir import Action, Expr, System
 from verify.universal import Clause
 
-LEAST, FACTOR = 4_000, 0.5  # how far one switch may lead: images, and as a part of those of the system as it is
+LEAST = 8_000  # images to which one switch may lead, however few those of the system as it is are
 
 
 class Grown(NamedTuple):
@@ -52,30 +53,37 @@ Member = Callable[[Action, Values], Action | None]  # the action where rigid glo
 
 def grow(  # noqa: PLR0913 - what may grow, and how far
     system: System, prop: Expr, switches: Mapping[Action, frozenset[str]], order: Sequence[str], fixed: Member, *,
-    deadline: float, report: Report | None = None,
+    lasting: frozenset[str] = frozenset(), far: float, deadline: float, report: Report | None = None,
 ) -> Grown:  # fmt: skip
     """Return clauses that imply the property, and the switches of `order` that may be off then; all are on at first.
 
-    `switches` are those that an action reads; `fixed` puts in values for them. `deadline` is a value of
-    time.monotonic(). Raises NoViewsError where the property is violated with all on, or that takes longer.
+    `switches` are those that an action reads; `fixed` puts in values for them. Those that are `lasting` are on or off
+    for all of a run, any other anew at every step. One switch may lead `far` times as far as the system as it is.
+    `deadline` is a value of time.monotonic(). Raises NoViewsError where the property is violated with all on, or that
+    takes longer.
     """
-    plain = replace(system, globals=tuple(var for var in system.globals if not var.rigid))
+    passing = {action: read - lasting for action, read in switches.items()}
+    plain = _keeping(system, lasting)
 
     def loosened(off: frozenset[str]) -> System:
-        return replace(plain, actions=tuple(dict.fromkeys(_loosened(system, switches, off, fixed))))
+        return replace(plain, actions=tuple(dict.fromkeys(_loosened(system, passing, off, fixed))))
 
     run, bad = begun(loosened(frozenset(order)), prop, ())
-    now = loosened(frozenset())
+    first, now = dict(run.views), loosened(frozenset())
+    run.views = _with(run, first, lasting)
     run.actions = by_source(now.actions)
     look = partial(tick, run, bad, deadline, report)
     closed(run, look)
-    most = max(LEAST, int(FACTOR * run.images))
+    most = max(LEAST, int(far * run.images))
     off = frozenset[str]()
     for name in order:
         if time.monotonic() >= deadline:
             break
-        wider = loosened(off | {name})
         before = _mark(run)
+        wider = now if name in lasting else loosened(off | {name})
+        if name in lasting:
+            added = _with(run, first, lasting - off - {name})
+            run.views = {kind: run.views[kind] | added[kind] for kind in run.views}
         _let(run, by_source(wider.actions))
         try:
             closed(run, partial(_look, run, run.images + most, look))
@@ -83,7 +91,30 @@ def grow(  # noqa: PLR0913 - what may grow, and how far
             _restore(run, before)
         else:
             off, now = off | {name}, wider
-    return Grown(tuple(clauses(run.space, run.views)), off, now)
+    return _grown(run, now, off, lasting - off, fixed)
+
+
+def _grown(run: Closure, system: System, off: frozenset[str], on: frozenset[str], fixed: Member) -> Grown:
+    """What the views satisfy, with the lasting switches that are always `on` no longer spoken of."""
+    values = dict.fromkeys(on, 1)
+    code = {bit: True for name in on for bit in run.space.bits.get(Slot("", 0, name), ())}
+    views = {kind: run.space.manager.let(code, node) for kind, node in run.views.items()}
+    actions = dict.fromkeys(found for action in system.actions if (found := fixed(action, values)) is not None)
+    kept = replace(_keeping(system, off), actions=tuple(actions))
+    return Grown(tuple(clauses(run.space, views)), off, kept)
+
+
+def _keeping(system: System, names: frozenset[str]) -> System:
+    """The system without the rigid globals that are none of these."""
+    return replace(system, globals=tuple(var for var in system.globals if not var.rigid or var.name in names))
+
+
+def _with(run: Closure, views: Mapping[Kind, Node], on: frozenset[str]) -> dict[Kind, Node]:
+    """The views in which these switches are on."""
+    here = run.space.true
+    for slot in (Slot("", 0, name) for name in on):
+        here &= run.space.tests[slot][1] if slot in run.space.tests else run.space.true
+    return {kind: node & here for kind, node in views.items()}
 
 
 def _look(run: Closure, images: int, look: Callable[[], None]) -> None:

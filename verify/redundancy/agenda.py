@@ -1,0 +1,196 @@
+"""What to ask of each invariant next, as answers come in: units of work that share nothing but what is known before.
+
+First grow the proofs for many guards, of invariants that are near to each other together; then each guard that is in
+none of them is a unit, and at last all sets. An invariant of which nothing grows is one unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from verify.engine.verdict import Verdict
+from verify.redundancy.bench import Guards
+from verify.redundancy.growing import Growth
+from verify.redundancy.singly import Singly, Together
+from verify.report.redundancy import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """To find out how much a proof of an invariant has to know."""
+
+    invariant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """To find one proof of these invariants for many of these guards, with no guess before the `first`."""
+
+    invariants: tuple[str, ...]
+    guards: tuple[str, ...]
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """To decide an invariant without one guard."""
+
+    invariant: str
+    guard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """To decide an invariant for all sets of guards, and whatever is not known of it by then."""
+
+    invariant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """To say what there is to say of a guard whatever the invariant."""
+
+    guard: str
+
+
+Unit = Begin | Grow | Alone | Sets | Row
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What holds of an invariant without one guard: for the table, and for what it says of sets."""
+
+    unit: Alone
+    cell: Cell
+    verdict: Verdict
+    more: Sequence[Together]
+    hinges: Guards | None  # of what a run may not go without
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The number of the first guess that is enough; None if none is."""
+
+    unit: Begin
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grew:
+    """What has grown, if anything has."""
+
+    unit: Grow
+    growth: Growth | None
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of one invariant."""
+
+    growing: int = 0  # proofs that are being looked for
+    many: list[Growth] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)  # guards that are being decided alone
+    found: dict[str, Found] = field(default_factory=dict)
+
+    def first(self) -> int:
+        """The number of the first guess that was not too small."""
+        return min((growth.guess for growth in self.many), default=0)
+
+    def together(self) -> list[Together]:
+        """The proofs for many guards, those of more before others."""
+        many = [growth.together for growth in self.many]
+        return sorted(many, key=lambda one: (-len(one.optional), min(one.optional)))
+
+    def singly(self) -> Singly | None:
+        """What is known of guards one by one, if anything has grown."""
+        many = self.together()
+        if not many:
+            return None
+        known = Singly(many[0].proof, together=many)
+        for one in many:
+            known.verdicts |= dict.fromkeys(one.optional, one.proof)
+        for guard, found in sorted(self.found.items()):
+            known.verdicts[guard] = found.verdict
+            known.together += found.more
+            if found.hinges is not None:
+                known.hinges[guard] = found.hinges
+        return known
+
+
+@dataclass(slots=True)
+class Agenda:
+    """The units that can be begun, and what is known of each invariant."""
+
+    order: Sequence[str]  # of the invariants
+    guards: Sequence[str]
+    parts: Sequence[tuple[str, ...]]  # the guards that grow together
+    near: Callable[[Sequence[str], Sequence[int]], Sequence[Sequence[int]]]  # which invariants do
+    ready: list[Unit] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)  # of the first guess that is enough
+    rows: list[Row] = field(default_factory=list)  # which are short, and come last
+    known: dict[str, Known] = field(default_factory=dict)
+
+    def begin(self, invariants: Sequence[str]) -> None:
+        """Plan to answer what there is to be asked of these invariants."""
+        self.waiting = set(invariants)
+        self.ready += [Begin(name) for name in invariants]
+
+    def begun(self, what: Begun) -> None:
+        """Take in how much a proof of an invariant has to know: when that is known of all, proofs can grow."""
+        name, number = what.unit.invariant, what.number
+        self.waiting.discard(name)
+        if number is None or not self.guards:
+            self.known[name] = Known()
+            self.ready.append(Sets(name))
+        else:
+            self.numbers[name] = number
+        if not self.waiting:
+            order = [name for name in self.order if name in self.numbers]
+            groups = self.near(order, [self.numbers[name] for name in order])
+            for some in sorted(groups, key=lambda some: -max(self.numbers[order[place]] for place in some)):
+                self._grow(tuple(order[place] for place in some), self.parts)  # what takes longest first
+
+    def _grow(self, names: tuple[str, ...], parts: Sequence[tuple[str, ...]]) -> None:
+        first = min(self.numbers[name] for name in names)
+        for part in parts:
+            self.ready.append(Grow(names, part, first))
+            for name in names:
+                self.known.setdefault(name, Known()).growing += 1
+
+    def take(self) -> Unit | None:
+        """The next unit that can be begun, if there is one now."""
+        if self.ready:
+            return self.ready.pop(0)
+        return self.rows.pop(0) if self.rows else None
+
+    def grew(self, what: Grew) -> None:
+        """Take in what has grown; what has not for several invariants is tried for each."""
+        unit, growth = what.unit, what.growth
+        if growth is None and len(unit.invariants) > 1:
+            for name in unit.invariants:
+                self._grow((name,), [unit.guards])
+        for name in unit.invariants:
+            known = self.known[name]
+            known.growing -= 1
+            if growth is not None and growth.together.optional:
+                known.many.append(growth)
+            if not known.growing:
+                self._one_by_one(name, known)
+
+    def _one_by_one(self, invariant: str, known: Known) -> None:
+        if known.many:
+            done = {guard for growth in known.many for guard in growth.together.optional}
+            known.left = set(self.guards) - done
+            self.ready += [Alone(invariant, guard) for guard in self.guards if guard in known.left]
+        if not known.left:
+            self.ready.append(Sets(invariant))
+
+    def decided(self, found: Found) -> None:
+        """Take in what holds without one guard."""
+        known = self.known[found.unit.invariant]
+        known.found[found.unit.guard] = found
+        known.left.discard(found.unit.guard)
+        if not known.left:
+            self.ready.append(Sets(found.unit.invariant))
