@@ -24,6 +24,7 @@ from verify.semantics import FINISHED, successors
 CHUNK = 2048  # states explored between two looks at the clock
 REPORT_SECONDS = 0.5
 MAX_STATES = 20_000_000  # about 4 GB
+LONGEST = 10_000  # steps of a run: it takes a second or two to replay as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Search:
     """What a search found.
 
     `trace` is a shortest run to a state where the property is false or, if `deadlock`, where nobody can step although
-    some thread is not finished. `complete`: every reachable state was seen and none is bad. Every run of up to `depth`
-    steps was looked at, whether complete or not; -1: not even all initial states were.
+    some thread is not finished; none of more than LONGEST steps. `complete`: every reachable state was seen and none is
+    bad. Every run of up to `depth` steps was looked at, whether complete or not; -1: not even all initial states were.
     """
 
     trace: Trace | None
@@ -94,6 +95,8 @@ class _Run:
 
     def result(self, bad: int | None, *, complete: bool = False, deadlock: bool = False) -> Search:
         """Close the search, at the state `bad` if there is one."""
+        if bad is not None and self.depth >= LONGEST:
+            return Search(None, complete=False, states=len(self.seen), transitions=self.transitions, depth=LONGEST)
         trace = None if bad is None else _trace(self.places, self.canon, self.seen, bad)
         depth = self.depth if trace is None else len(trace.steps)
         return Search(trace, complete, len(self.seen), self.transitions, depth, deadlock)
