@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
@@ -11,9 +12,9 @@ from verify.redundancy.bench import NONE, SETS, Bench, Guards
 from verify.strategy import GLANCE, hunt
 
 GLIMPSE, HALF = 0.25, 0.5  # of the time of a question, for a look, and for all else
-LESS, LEAST = 0.4, 0.1  # of that time, for a proof and for all else, where many guards have one proof and this has not
+LEAST = 0.1  # of that time, for all else where many guards have one proof and this has none
 FEW = 3  # guesses of what a proof has to know
-LARGE = 6  # no guess from this one on, where a smaller one does with all guards
+LARGE = 5  # no guess from this one on, where a smaller one is enough with all guards
 FURTHER = 12  # scenarios that are searched for a guard of which there is no proof
 T = TypeVar("T", bound=Verdict)
 
@@ -70,12 +71,13 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
     if not many:
         proof = bench.together(NONE, removed, FEW)
         return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())
-    most = max(FEW, LARGE - bench.first) - 1
-    proof = bench.together(NONE, removed, most, LESS)
+    begin, most = time.monotonic(), max(1, LARGE - bench.first)
+    proof = bench.together(NONE, removed, most)
     if proof is None:
-        return _at_last(bench, removed, LEAST), ()
+        soon = time.monotonic() - begin < LEAST * bench.budget  # else all that is left takes long, too
+        return _at_last(bench, removed, LEAST if soon else 0.0), ()
     others = _others(bench, guard, many)
-    wider = bench.together(others, removed, most, LESS) if others else None
+    wider = bench.together(others, removed, most) if others else None
     return proof, (Together(removed, others, wider) if wider else Together(removed, NONE, proof),)
 
 
