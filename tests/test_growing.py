@@ -1,0 +1,105 @@
+"""One proof for many guards: which grow together, and which do not grow."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from verify.judging import quiet
+from verify.redundancy.bench import NONE, Bench, claim_about
+from verify.redundancy.growing import LARGE, apart, enough, grown, near
+from verify.syntax import load
+from verify.syntax.program import Program
+
+TEXT = """
+struct task { bool a; bool seen; };
+spinlock_t big;
+bool x;
+bool y;
+void f(void)
+{
+in>     spin_lock(&big);
+one>    if (y) { spin_unlock(&big); return; }
+set>    x = true;
+        spin_unlock(&big);
+}
+void g(void)
+{
+in>     spin_lock(&big);
+two>    if (x) { spin_unlock(&big); return; }
+        y = true;
+        spin_unlock(&big);
+}
+void h(void)
+{
+in>     spin_lock(&big);
+seen>   current->seen = true;
+        spin_unlock(&big);
+}
+void user(void) { for (;;) choose { f(); g(); h(); } }
+system { task user[*] runs user; }
+invariant safe = forall (struct task *t) !(x && y);
+invariant calm = forall (struct task *t) !(x && y) || !t->a;
+invariant own  = forall (struct task *t) !t->a;
+prove safe;
+%s
+"""
+
+
+def made(tmp_path: Path, more: str = "") -> Program:
+    path = tmp_path / "three.kc"
+    path.write_text(TEXT % more, encoding="utf-8")
+    return load(path)
+
+
+def bench(program: Program, invariant: str = "safe") -> Bench:
+    return Bench(program, claim_about(invariant, "system"), None, NONE, 30.0, time.monotonic() + 60.0, quiet)
+
+
+def test_checks_and_locks_are_apart_from_other_statements(tmp_path: Path) -> None:
+    program = made(tmp_path)
+    assert apart(program, ["f.in", "f.set", "g.two"]) == [("f.in", "g.two"), ("f.set",)]
+    assert apart(program, ["f.set"]) == [("f.set",)]
+    assert apart(program, []) == []
+
+
+def test_what_a_proof_needs_does_not_grow(tmp_path: Path) -> None:
+    asked = bench(made(tmp_path))
+    sets, rest = (grown([asked], part) for part in (["f.in", "f.one", "g.in", "g.two", "h.in"], ["f.set", "h.seen"]))
+    assert sets is not None
+    assert rest is not None
+    assert sets.together.optional == {"h.in"}
+    assert rest.together.optional == {"f.set", "h.seen"}
+    assert sets.together.removed == NONE
+
+
+def test_a_guard_that_a_claim_calls_necessary_is_not_tried(tmp_path: Path) -> None:
+    asked = bench(made(tmp_path, "necessary h.in for safe;\nnecessary f.one for own;"))
+    assert asked.said_necessary() == {"h.in"}
+    own = grown([bench(asked.program, "own")], ["f.one", "h.in"])
+    assert own is not None
+    assert own.together.optional == {"f.one", "h.in"}
+
+
+@pytest.mark.parametrize(("numbers", "groups"), [((LARGE, LARGE), [[0, 1]]), ((LARGE, 0), [[0], [1]])])
+def test_near_invariants_grow_together_where_a_proof_has_to_know_much(
+    tmp_path: Path, numbers: tuple[int, int], groups: list[list[int]]
+) -> None:
+    program = made(tmp_path)
+    assert near([bench(program), bench(program, "calm")], numbers) == groups
+    assert near([bench(program), bench(program, "own")], numbers) == [[0], [1]]
+
+
+def test_a_proof_of_two_invariants_is_one_of_each(tmp_path: Path) -> None:
+    program = made(tmp_path)
+    both = grown([bench(program, "own"), bench(program)], ["f.one", "h.in"])
+    assert both is not None
+    assert both.together.optional == {"h.in"}
+
+
+def test_what_is_enough(tmp_path: Path) -> None:
+    program = made(tmp_path, "invariant wrong = forall (struct task *t) !x || t->a;")
+    assert enough(bench(program, "own")) == 0
+    assert enough(bench(program, "wrong")) is None
