@@ -78,4 +78,4 @@ def test_all_sets_come_after_the_last_guard_that_is_left() -> None:
     assert known is not None
     assert known.verdicts == {"f.a": PROOF, "f.b": PROOF}
     assert known.together == [growth("f.b").together, more]
-    assert asked.known["p"].first() == 1
+    assert asked.known["p"].first() == 0

@@ -94,8 +94,8 @@ class Known:
     found: dict[str, Found] = field(default_factory=dict)
 
     def first(self) -> int:
-        """The number of the first guess that was not too small."""
-        return min((growth.guess for growth in self.many), default=0)
+        """The number of the first guess that may be enough without a guard, of which there may be fewer then."""
+        return max(0, min((growth.guess for growth in self.many), default=0) - 1)
 
     def together(self) -> list[Together]:
         """The proofs for many guards, those of more before others."""
