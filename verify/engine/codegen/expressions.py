@@ -7,7 +7,6 @@ Quantifiers are written out where that is not too long.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import assert_never
 
 from verify.engine.codegen.conditions import OPPOSITE, Operand, compare, has, join, truth
@@ -72,7 +71,7 @@ def value(writer: Writer, expr: Expr, env: Env) -> Code:
     code = _value(writer, expr, env)
     if code.depth <= DEEP or writer.varies(code.text):
         return code
-    return replace(code, text=writer.read(code.text, eager=True), level=ATOM, depth=0)
+    return code._replace(text=writer.read(code.text, eager=True), level=ATOM, depth=0)
 
 
 def _value(writer: Writer, expr: Expr, env: Env) -> Code:

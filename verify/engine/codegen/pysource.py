@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from verify.engine.packing import Layout
 
@@ -24,8 +25,7 @@ READS = re.compile(r"\br(\d+)\b")
 Vector = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A Python expression whose value lies in `lo` to `hi`; `fixed` if it is known beforehand."""
 
     text: str
@@ -40,8 +40,7 @@ class Code:
         return self.text if self.level >= level else f"({self.text})"
 
 
-@dataclass(frozen=True, slots=True)
-class Cond:
+class Cond(NamedTuple):
     """A Python condition. `always`: its truth is known. `pin`: it says that s & mask == value (or, `sharp`, !=)."""
 
     text: str
