@@ -105,7 +105,6 @@ def quiet(_: Progress) -> None:
 
 def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
     """How to decide the claims of one file."""
-    from verify.lower.absent import absent  # noqa: PLC0415 - who only selects needs none of it
     from verify.lower.stores import idle_writers  # noqa: PLC0415 - who only selects needs none of it
     from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
     from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
@@ -135,7 +134,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         found = decided(claim)
         return found._replace(
             unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
-            idle=idle_writers(claim, selection.program), absent=absent(selection.program, selection.system(claim)),
+            idle=idle_writers(claim, selection.program), absent=bench.absent(selection.system(claim)),
         )  # fmt: skip
 
     def decided(claim: ClaimDecl) -> Judgement:
@@ -189,6 +188,7 @@ class _Bench:
     starts: dict[str, float] = field(default_factory=dict)  # when a claim was taken up
     never: dict[tuple[str, frozenset[str], tuple[str, ...]], bool] = field(default_factory=dict)  # guards reached
     reasons: dict[tuple[int, Expr], Explanation] = field(default_factory=dict)  # by proof and property
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by system: see `absent`
 
     def others(self, claim: ClaimDecl) -> tuple[str, ...]:
         """The checks and locks of the system besides those that the claim names."""
@@ -247,6 +247,14 @@ class _Bench:
     def lowered(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Lowered:
         """The system that a claim is about, without some guards and with others there or not."""
         return self.selection.lower((self.selection.system(claim), gone, optional), *aside(claim))
+
+    def absent(self, system: str) -> tuple[str, ...]:
+        """The structs of which the program looks for an object that is never there."""
+        from verify.lower.absent import absent  # noqa: PLC0415 - who only selects needs none of it
+
+        if system not in self.missing:
+            self.missing[system] = absent(self.selection.program, system)
+        return self.missing[system]
 
     def unreached(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
         """The guards that a claim that is proved is about, if no run of the system with them comes to any.

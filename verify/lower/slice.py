@@ -72,6 +72,14 @@ class Step:
     action: Action
     stores: tuple[Store, ...]
     reads: frozenset[Key]
+    keys: frozenset[Key]  # that it stores to
+    starts: bool  # another thread
+
+    def acting(self, relevant: Collection[Key]) -> list[Store]:
+        """The stores that matter."""
+        if not self.starts and self.keys.isdisjoint(relevant):
+            return []
+        return [store for store in self.stores if store.matters(relevant)]
 
 
 @dataclass(slots=True)
@@ -116,7 +124,8 @@ def slice_for(system: System, prop: Expr, *, spins: bool = False) -> System:
 
 def _step(action: Action, held: Mapping[int, Collection[Key]]) -> Step:
     stores = tuple(Store(u, key_of(u.place), _read([u.value, u.when, *operands(u.place)])) for u in action.updates)
-    return Step(action, stores, _read([action.guard]).union(held.get(action.source, ())))
+    reads = _read([action.guard]).union(held.get(action.source, ()))
+    return Step(action, stores, reads, frozenset(s.key for s in stores), any(s.starts() for s in stores))
 
 
 def _read(exprs: Iterable[Expr]) -> frozenset[Key]:
@@ -151,7 +160,7 @@ def _pass_over(cut: Cut) -> None:
     """Find, until nothing changes, the locations that only lead on to one other."""
     todo = [
         location for location, steps in cut.leaving.items()
-        if location in cut.passable and not any(s.matters(cut.relevant) for step in steps for s in step.stores)
+        if location in cut.passable and not any(step.acting(cut.relevant) for step in steps)
     ]
     changed = True
     while changed:
@@ -170,7 +179,7 @@ def _surviving(system: System, cut: Cut) -> Iterable[tuple[Step, list[Store]]]:
         if location in cut.onward:
             continue
         for step in steps:
-            acting = [store for store in step.stores if store.matters(cut.relevant)]
+            acting = step.acting(cut.relevant)
             target = step.action.target
             lost = system.locations[target].kind in ERRORS and target not in cut.observed and location not in cut.needed
             if lost and not any(store.shared() for store in acting):
