@@ -34,6 +34,7 @@ from verify.ir import (
 )
 from verify.semantics import SemanticsError
 
+NOTHING: frozenset[str] = frozenset()
 Step = Callable[[int], int]  # takes every step of one thread at one location; returns how many there are
 Drive = Callable[[Sequence[int], list[int] | None], int]  # takes every step from each of some states: see `compiled`
 Seen = dict[int, int | None]  # state: the state it was first reached from
@@ -172,7 +173,7 @@ def _action(body: _Body, sink: Sink, action: Action, failures: list[str], *, sin
     names = [binder.name for binder in action.binders]
     parts: list[list[Expr]] = [[] for _ in range(len(names) + 1)]
     for part in flat(action.guard, "&&"):  # each part of the guard outside the loops that it does not need
-        used = _free(part)
+        used = _free(part) if names else NOTHING
         parts[max((i for i, name in enumerate(names, 1) if name in used), default=0)].append(part)
     env: Env = {}
     start, within = len(body.lines), writer.within

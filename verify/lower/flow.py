@@ -228,6 +228,11 @@ def writes(action: Action) -> set[str]:
     }
 
 
+def stored(action: Action) -> set[str]:
+    """The own locals that the action may write."""
+    return {u.place.name for u in action.updates if isinstance(u.place, Local) and u.place.of is None}
+
+
 def live(actions: Sequence[Action], uses: Sequence[Collection[str]] | None = None) -> Mapping[int, frozenset[str]]:
     """The locals that some path from each location reads before it writes them; `uses` are what each action reads."""
     names: dict[str, int] = {}  # sets of locals are masks

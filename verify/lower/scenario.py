@@ -8,7 +8,7 @@ only the ones that `verify.lower.possible` does not rule out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -30,7 +30,7 @@ def branches(system: System) -> Sequence[Branch]:
 
 def scenario(system: System, chosen: Branches) -> System:
     """The system held to these alternatives: where there is a choice, no other is taken."""
-    actions = [action for action in system.actions if within(system, action, chosen)]
+    actions = list(filter(within(system, chosen), system.actions))
     return replace(system, actions=tuple(reachable(actions, [*roots(system), END])))
 
 
@@ -116,9 +116,17 @@ def widened(found: Sequence[Branches], every: Sequence[Branch], more: int) -> It
                 yield wider
 
 
-def within(system: System, action: Action, chosen: Collection[Branch]) -> bool:
-    """Whether a thread that takes these alternatives alone may take the action."""
-    return _within(_ends(system, action), chosen)
+def within(system: System, chosen: Collection[Branch]) -> Callable[[Action], bool]:
+    """Whether a thread that takes these alternatives alone may take an action."""
+    known: dict[tuple[Branch, Branch], bool] = {}
+
+    def may(action: Action) -> bool:
+        ends = _ends(system, action)
+        if ends not in known:
+            known[ends] = _within(ends, chosen)
+        return known[ends]
+
+    return may
 
 
 def _ends(system: System, action: Action) -> tuple[Branch, Branch]:

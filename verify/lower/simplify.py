@@ -73,6 +73,8 @@ def binary(op: BinaryOp, left: Expr, right: Expr) -> Expr:
     """`left op right`."""
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(operate(op, left.value, right.value))
+    if op == "&&" and not isinstance(left, Const) and not isinstance(right, Const):  # most of all
+        return truth(left) if left == right else Binary(op, left, right)
     match op, left, right:
         case ("==" | "!=", Const(), _):
             return binary(op, right, left)

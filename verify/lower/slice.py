@@ -36,7 +36,7 @@ from verify.ir import (
 )
 from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
-from verify.lower.flow import distinct, outgoing, postorder, reachable, spawned
+from verify.lower.flow import distinct, outgoing, postorder, reachable, reads, spawned, stored
 from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.holding import may_hold
 from verify.lower.known import settle_locals
@@ -130,8 +130,13 @@ def _step(action: Action, held: Mapping[int, Collection[Key]]) -> Step:
 
 def _read(exprs: Iterable[Expr]) -> frozenset[Key]:
     """The variables that some of the expressions read; which location a thread is at is no variable."""
-    found = (part for expr in exprs for part in parts(expr) if isinstance(part, Global | Local | Field))
-    return frozenset(key for key in map(key_of, found) if key[1] != PC)
+    found = set[Key]()
+    for part in (part for expr in exprs if not isinstance(expr, Const) for part in parts(expr)):
+        if isinstance(part, Field):
+            found.add((part.cls, part.name))
+        elif isinstance(part, Global | Local) and part.name != PC:
+            found.add(key_of(part))
+    return frozenset(found)
 
 
 def _passable(system: System, found: Sequence[Action]) -> bool:
@@ -216,7 +221,7 @@ def _built(system: System, cut: Cut) -> System:
     actions = distinct(action for action in trimmed if action is not None)
     starts = [*roots(system), END]
     actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
-    used = {part.name for a in actions for part in _everything(a) if isinstance(part, Local) and part.of is None}
+    used = {name for action in actions for name in (*reads(action), *stored(action))}
 
     # A step that chooses an object finds none, and is never taken, where the class has no cells.
     chosen = {b.domain.cls for action in actions for b in action.binders if isinstance(b.domain, Ptr)}
@@ -237,11 +242,6 @@ def _built(system: System, cut: Cut) -> System:
         created=system.created & chosen,
         initial={key: value for key, value in system.initial.items() if key in cut.relevant},
     )
-
-
-def _everything(action: Action) -> Iterable[Expr]:
-    for expr in (action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))):
-        yield from parts(expr)
 
 
 def _trimmed(system: System, action: Action, updates: tuple[Update, ...], cut: Cut) -> Action | None:

@@ -45,7 +45,6 @@ from verify.ir import (
     Referenced,
     Unary,
     Wrap,
-    refers,
 )
 from verify.semantics import SemanticsError
 
@@ -206,7 +205,7 @@ def _referenced(writer: Writer, expr: Referenced, env: Env, *, wanted: bool) -> 
     def relevant(slot: Slot, me: int) -> bool:
         return not (slot.index == me and (slot.cell == THREAD or (slot.cell == system.thread and not expr.mine)))
 
-    pointers = [slot for slot, var in layout.instance.slots().items() if refers(slot.name, var.domain, expr.cls)]
+    pointers = layout.pointers(expr.cls)
     columns = zip(*([slot for slot in pointers if relevant(slot, me)] for me in threads), strict=True)
     yes: list[Cond] = []
     for column in columns:
