@@ -74,11 +74,17 @@ def _accepted(trace: Trace, z: Terms, ends: Callable[[Terms, Mapping[Slot, Num]]
             return False
         holds, typed, written = _after(z, inst, at, step, number)
         parts += [holds, typed]
-        changed = dict.fromkeys(written)
-        changed |= {slot: None for slot, value in state.items() if value != before[slot]}
+        changed = dict.fromkeys((*written, *_changed(before, state)))
         parts += [binary(z, "==", at[slot], constant(state[slot])) for slot in changed]  # the rest is said
     parts.append(ends(z, at))
     return bool(check(solver(z, _begins(z, inst, at, begun, first), *parts), None) == z3.sat)
+
+
+def _changed(before: State, after: State) -> Iterator[Slot]:
+    """The variables that differ."""
+    if list(before) == list(after):  # as it nearly always is
+        return (slot for slot, one, two in zip(after, before.values(), after.values(), strict=True) if one != two)
+    return (slot for slot, value in after.items() if value != before[slot])
 
 
 def _begins(z: Terms, inst: Instance, at: Cells, begun: Sequence[Start], first: State) -> Num:
