@@ -103,13 +103,13 @@ def quiet(_: Progress) -> None:
     """Report nothing."""
 
 
-def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
-    """How to decide the claims of one file."""
+def judge_of(selection: Selection, options: Options, report: Report = quiet, tools: Tools | None = None) -> Judge:
+    """How to decide the claims of one file, with `tools` that may have been made ready before."""
     from verify.lower.stores import idle_writers  # noqa: PLC0415 - who only selects needs none of it
     from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
     from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
 
-    bench = _Bench(selection, options, report, defaultdict(Memory), Tools())
+    bench = _Bench(selection, options, report, defaultdict(Memory), tools or Tools())
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
     together: dict[tuple[ClaimDecl, ...], Verdict | None] = {}
 
@@ -329,14 +329,20 @@ def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:
     return claim.invariant, frozenset(removed(claim))
 
 
-def lower_ahead(
-    selection: Selection, options: Options, order: Sequence[tuple[int, ...]]
+def ready_ahead(
+    selection: Selection, options: Options, order: Sequence[tuple[int, ...]], tools: Tools
 ) -> Callable[[tuple[int, ...]], None]:
-    """How to lower what a unit needs and others need too, before its process begins, so that theirs have it."""
+    """How to do what a unit needs and others need too, before its process begins, so that theirs have it.
+
+    That is to lower systems, and to begin with Z3 where runs are expected.
+    """
     wanted = {places: _variants(selection, options, places) for places in order}
     uses = Counter(chain.from_iterable(wanted.values()))
+    by_runs = {places for places in order if wants(selection.claims[places[0]]) == "refuted"}
 
     def ahead(places: tuple[int, ...]) -> None:
+        if places in by_runs and len(by_runs) > 1:
+            tools.terms_for_runs()
         for variant in wanted[places]:
             if uses[variant] > 1:
                 with suppress(InputError):  # the claim will tell

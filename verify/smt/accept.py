@@ -17,6 +17,13 @@ from verify.smt.terms import Terms
 from verify.smt.transition import deadlock, effect
 
 
+def begun() -> Terms:
+    """Terms to build on, and a solver asked once: it takes Z3 longer to begin than to accept most runs."""
+    z = Terms()
+    check(solver(z, YES), None)
+    return z
+
+
 def accepts(trace: Trace, prop: Expr, z: Terms | None = None) -> bool:
     """Whether the run is one of its instance and ends where `prop` is 0. `z` are terms to build on instead of none."""
     return _accepted(trace, z or Terms(), lambda z, end: negation(z, Reader(z, trace.instance, end).read(prop)))
