@@ -248,7 +248,7 @@ def live(actions: Sequence[Action], uses: Sequence[Collection[str]] | None = Non
         steps[action.source].append((action.target, mask(use), ~mask(writes(action))))
         arriving[action.target].append(action.source)
     alive = dict.fromkeys(steps, 0)
-    todo = dict.fromkeys(reversed(postorder(outgoing(actions), steps)))
+    todo = dict.fromkeys(sorted(steps))  # the last first: most lead to later ones
     while todo:
         location, _ = todo.popitem()
         now = 0
