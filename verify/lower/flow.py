@@ -272,8 +272,10 @@ def reset_dead(actions: Sequence[Action], variables: Sequence[Var]) -> list[Acti
         gone = sorted((alive[action.source] | writes(action)) - after - {PC})
         held = alive[action.source]
         cleared = tuple(Update(Local(name), default[name]) for name in gone if name in held)
-        same = not cleared and len(kept) == len(action.updates)
-        result.append(action if same else replace(action, updates=kept + cleared))
+        if cleared or len(kept) < len(action.updates):
+            updates = kept + cleared
+            action = Action(action.source, action.target, action.guard, updates, action.micro, action.binders)  # noqa: PLW2901 - as it is now
+        result.append(action)
     return result
 
 

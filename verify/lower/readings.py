@@ -165,4 +165,7 @@ def _wrapped(values: Values, bits: int, *, signed: bool) -> Values:
 def _combined(op: BinaryOp, left: Values, right: Values, unknown: Values) -> Values:
     if left is None or right is None or len(left) * len(right) > WIDEST_PAIRS:
         return unknown
+    if left and right and op in ("==", "!="):
+        same, differ = not left.isdisjoint(right), len(left) > 1 or len(right) > 1 or left != right
+        return frozenset(truth for truth, found in ((int(op == "=="), same), (int(op == "!="), differ)) if found)
     return frozenset(operate(op, a, b) for a, b in product(left, right))

@@ -79,8 +79,8 @@ def _accepted(trace: Trace, z: Terms, ends: Callable[[Terms, Mapping[Slot, Num]]
     for number, (step, (before, state)) in enumerate(zip(trace.steps, pairwise(trace.states), strict=True), start=1):
         if not _fits(inst, step, actions) or state.keys() != before.keys():
             return False
-        holds, typed, written = _after(z, inst, at, step, number)
-        parts += [holds, typed]
+        holds, written = _after(z, inst, at, step, number)
+        parts.append(holds)
         changed = dict.fromkeys((*written, *_changed(before, state)))
         parts += [binary(z, "==", at[slot], constant(state[slot])) for slot in changed]  # the rest is said
     parts.append(ends(z, at))
@@ -115,13 +115,15 @@ def _fits(inst: Instance, step: Step, actions: Collection[int]) -> bool:
     return good and all(value in inst.choices(binder) for binder, value in zip(binders, step.choice, strict=True))
 
 
-def _after(z: Terms, inst: Instance, at: Cells, step: Step, number: int) -> tuple[Num, Num, Collection[Slot]]:
-    """Whether step `number` can be taken, whether all is in its domain, and what it may write: `at` goes on there."""
+def _after(z: Terms, inst: Instance, at: Cells, step: Step, number: int) -> tuple[Num, Collection[Slot]]:
+    """Whether step `number` can be taken, and what it may write: `at` goes on there.
+
+    What it writes are new variables. That each is in its domain need not be said where it is said which number it is.
+    """
     scope = tuple((b.name, constant(value)) for b, value in zip(step.action.binders, step.choice, strict=True))
     does = effect(Reader(z, inst, at, step.thread), step.action, scope)
     domains = inst.slots()
     fresh = {slot: variable(z, f"{slot}@{number}", *interval(inst, domains[slot].domain)) for slot in does.writes}
     same = [binary(z, "==", fresh[slot], value) for slot, value in does.writes.items()]
-    typed = conjunction(z, (limits(z, value) for value in fresh.values()))
     at.write(fresh)
-    return conjunction(z, (does.enabled, does.typed, *same)), typed, fresh.keys()
+    return conjunction(z, (does.enabled, does.typed, *same)), fresh.keys()
