@@ -282,6 +282,14 @@ def test_a_pipe_that_breaks_at_the_end_is_quiet(monkeypatch: pytest.MonkeyPatch)
     assert main(["--version"]) == 3
 
 
+def test_a_full_disk_is_no_internal_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "verify", "prove", "a.kc"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 3
+    assert found.stderr == "verify: the answer cannot be written: No space left on device\n"
+
+
 # ---- progress ------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,14 @@ def test_depth_ends_a_search() -> None:
     assert search(inst, None, max_depth=10) == Search(None, complete=True, states=10, transitions=9, depth=9)
 
 
+def test_a_run_that_takes_too_long_to_replay_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.engine.search.LONGEST", 4)
+    inst = instance(counting(9), 1)
+    assert search(inst, below(5)) == Search(None, complete=False, states=6, transitions=5, depth=4)
+    assert search(inst, below(4)).trace is not None
+    assert search(inst, None).complete
+
+
 def test_a_bad_initial_state_is_a_run_of_no_steps() -> None:
     got = search(instance(counting(9), 1), below(0))
     assert got.trace is not None

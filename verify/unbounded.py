@@ -21,7 +21,6 @@ from verify.ir import Action, Binder, Expr, Ptr, Range, System
 from verify.lower.fingerprint import fingerprint, locations_in_order
 from verify.lower.history import with_history
 from verify.lower.localize import (
-    changed_by_others,
     closely_read,
     compared_with,
     decisive,
@@ -214,7 +213,6 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
     plain = frozenset(key for key in every if _is_plain(system, key))
     way = tested_on_the_way(system, first)
     often = often_tested(system, prop)
-    lean = first | often | (way & changed_by_others(system)) | plain_locks(system)
     watched = of_watched_calls(system)
     found = (
         *([Guess(first | watched)] if watched else []),
@@ -222,7 +220,6 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
         Guess(first | decisive(system, prop)),
         Guess(first | often | compared_with(system, prop, often - first)),
         Guess(near),
-        Guess(lean, pending=True),
         Guess(near | way, pending=True),
         Guess(near | plain),
         Guess(every, pending=True),

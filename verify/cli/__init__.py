@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import typer
 from verify.cli import console
 from verify.cli.assumptions import assumptions
 from verify.cli.check import check
-from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, usage_error
+from verify.cli.console import INTERRUPTED, UNKNOWN, internal_error, unwritten, usage_error
 from verify.cli.diff import diff
 from verify.cli.export import export
 from verify.cli.new import new
@@ -23,6 +24,7 @@ from verify.cli.tlc import tlc
 from verify.cli.writers import writers
 
 NURSERY = 200_000  # new objects until garbage is looked for: a system is millions of small ones, hardly any in circles
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 EPILOG = (
     "Exit codes: 0 every claim holds, 1 some claim fails, 2 usage, syntax or type error, 3 something is unknown, "
     "4 a needed tool is absent, 70 internal error, 130 interrupted."
@@ -90,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         console.drop_stdout()
         return UNKNOWN
+    except OSError as error:
+        return unwritten(error) if error.errno in FULL else internal_error(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a message and a code
         return internal_error(error, as_json=as_json)
 

@@ -127,6 +127,13 @@ def internal_error(error: Exception, *, as_json: bool) -> int:
     return code
 
 
+def unwritten(error: OSError) -> int:
+    """Say why nothing more can be written: what is not told counts as not known."""
+    drop_stdout()
+    sys.stderr.write(f"verify: the answer cannot be written: {error.strerror}\n")
+    return UNKNOWN
+
+
 def show_faults(result: FileResult) -> None:
     """Say what broke while claims were judged, and how to report it."""
     broken = [claim for claim in result.claims if claim.fault]

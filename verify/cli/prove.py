@@ -48,7 +48,7 @@ def prove(  # noqa: PLR0913, PLR0917 - typer makes the options of the parameters
         str | None, typer.Option(metavar="DIR", help="Write the runs that decide claims to DIR, in ITF.")
     ] = None,
 ) -> int:
-    """Check the claims of FILE.kc: prove them, or refute them with the shortest run."""
+    """Check the claims of FILE.kc: prove them, or refute them with a run, a short one."""
     from verify.api import Options, check_file, cores, exit_code  # noqa: PLC0415 - `--help` must be quick
 
     options = Options(

@@ -25,6 +25,7 @@ from verify.semantics import FINISHED, Context, apply, contexts
 CHUNK = 2048  # states explored between two looks at the clock
 REPORT_SECONDS = 0.5
 MAX_STATES = 20_000_000  # about 4 GB
+LONGEST = 10_000  # steps of a run: it takes a second or two to replay as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,8 @@ class Search:
     """What a search found.
 
     `trace` is a shortest run to a state where the property is false or, if `deadlock`, where nobody can step although
-    some thread is not finished. `complete`: every reachable state was seen and none is bad. Every run of up to `depth`
-    steps was looked at, whether complete or not; -1: not even all initial states were.
+    some thread is not finished; none of more than LONGEST steps. `complete`: every reachable state was seen and none is
+    bad. Every run of up to `depth` steps was looked at, whether complete or not; -1: not even all initial states were.
     """
 
     trace: Trace | None
@@ -98,6 +99,7 @@ class Exploration:
     depth: int = -1
     reported: float = field(default_factory=time.monotonic)  # when
     step: Drive | None = None
+    bad: int | None = None  # a state that was found
 
     def late(self, limits: Limits) -> bool:
         """Whether time or room is used up; now and then, say where the search stands."""
@@ -110,15 +112,18 @@ class Exploration:
 
     def result(self, bad: int | None, *, complete: bool = False, deadlock: bool = False, short: int = 0) -> Search:
         """What was found so far: the state `bad`, if there is one; the depth is `short` steps less than explored."""
+        if bad is not None and self.depth >= LONGEST:
+            return Search(None, complete=False, states=len(self.seen), transitions=self.transitions, depth=LONGEST)
         trace = None if bad is None else _trace(self.places, self.canon, self.seen, bad)
         depth = self.depth - short if trace is None else len(trace.steps)
         return Search(trace, complete, len(self.seen), self.transitions, depth, deadlock)
 
     def explore(self, limits: Limits) -> Search:
         """Search level by level."""
-        bad = self.begin(limits) if self.depth < 0 else None
-        if bad is not None or self.depth < 0:
-            return self.result(bad)
+        if self.depth < 0:
+            self.bad = self.begin(limits)
+        if self.bad is not None or self.depth < 0:
+            return self.result(self.bad)
         step = self.step = self.step or compiled(self.places, Sink(self.seen, self.found.append, self.canon))
         while self.level or self.found:
             if not self.level:
@@ -134,14 +139,15 @@ class Exploration:
                 stuck = next(filter(self.unfinished, quiet or ()), None)
                 if stuck is not None:  # one step nearer than any `bad`
                     return self.result(stuck, deadlock=True)
-                if bad is None:
-                    bad = next((state for state in self.found[fresh:] if not self.holds(state)), None)
+                if self.bad is None:
+                    self.bad = next((state for state in self.found[fresh:] if not self.holds(state)), None)
                 over = self.late(limits)
-                if (bad is not None and not limits.deadlock) or over:
-                    return self.result(bad, short=limits.deadlock)  # not all of this level was looked at for deadlocks
+                if (self.bad is not None and not limits.deadlock) or over:
+                    unseen = int(limits.deadlock)  # not all of this level was looked at for deadlocks
+                    return self.result(self.bad, short=unseen)
             self.level = ()
-            if bad is not None:
-                return self.result(bad)
+            if self.bad is not None:
+                return self.result(self.bad)
             self.depth += bool(self.found)
         return self.result(None, complete=True)
 

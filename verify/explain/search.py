@@ -7,9 +7,10 @@ sets; the states as in IC3, Bradley 2011, but what is true is known beforehand).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 from verify.explain.candidates import Candidate, Pool, excluding
 from verify.ir import Expr
@@ -150,16 +151,21 @@ class Search:
 
 def cheapest(ways: Sequence[Mapping[Candidate, float]]) -> Collection[Candidate]:
     """Candidates with one of each way, cheap in sum."""
+    among: dict[Candidate, int] = {}  # a mask of the ways that each is one of
+    prices: dict[Candidate, float] = {}
+    for number, way in enumerate(ways):
+        for candidate, price in way.items():
+            among[candidate] = among.get(candidate, 0) | 1 << number
+            prices[candidate] = price
     picked: list[Candidate] = []
-    left = list(ways)
+    left = (1 << len(ways)) - 1
     while left:
-        hits = Counter(candidate for way in left for candidate in way)
-        prices = {candidate: price for way in left for candidate, price in way.items()}
+        hits = {candidate: (mask & left).bit_count() for candidate, mask in among.items() if mask & left}
         best = min(hits, key=lambda c: (prices[c] / hits[c], prices[c]))
         picked.append(best)
-        left = [way for way in left if best not in way]
+        left &= ~among[best]
     for candidate in list(picked):
         rest = [other for other in picked if other != candidate]
-        if all(any(other in way for other in rest) for way in ways):
+        if reduce(or_, (among[other] for other in rest), 0) == (1 << len(ways)) - 1:
             picked = rest
     return picked

@@ -41,7 +41,7 @@ from verify.lower.simplify import conj, conjuncts, ite, parts
 from verify.lower.visible import Key, key_of, seen
 
 __all__ = [
-    "changed_by_others", "closely_read", "compared_with", "decisive", "first_keys", "localize", "looked_at",
+    "closely_read", "compared_with", "decisive", "first_keys", "localize", "looked_at",
     "of_watched_calls", "often_tested", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
 ]
 
@@ -100,11 +100,6 @@ def tested_on_the_way(system: System, keys: Collection[Key]) -> frozenset[Key]:
     fields = {(system.thread, var.name): var for var in system.classes[system.thread].fields}
     told = {k for k in fields if isinstance(fields[k].domain, Range) or fields[k].domain == Ptr(system.thread)}
     return _tested(system, inside) & told - {(system.thread, LIFE)}
-
-
-def changed_by_others(system: System) -> frozenset[Key]:
-    """The fields that a thread changes in an object that is neither its own nor one that it is making."""
-    return frozenset(key_of(place) for _, place in _changes(system))
 
 
 def _changes(system: System) -> Iterator[tuple[Action, Field]]:

@@ -35,7 +35,7 @@ from verify.smt.ground import (
 from verify.smt.implied import OutOfTimeError
 from verify.smt.integers import Num, conjunction, disjunction, negation, variable
 from verify.smt.safety import cells_of, false_of
-from verify.smt.solver import assume, check_many, solver
+from verify.smt.solver import add, check_many, formula, solver
 from verify.smt.terms import Ast
 from verify.universal import Clause, prenex
 
@@ -59,13 +59,17 @@ class _Kind:
     assumed: Sequence[Num]
     pairs: Sequence[Pair]
     goals: dict[Goal, Num] = field(default_factory=dict)  # that a goal is broken
-    says: dict[Goal, Num] = field(default_factory=dict)  # that a clause holds before
+    uses: dict[Goal, tuple[Ast, Ast]] = field(default_factory=dict)
 
-    def said(self, number: Goal, clause: Clause) -> Num:
-        """That a clause holds of all cells before."""
-        if number not in self.says:
-            self.says[number] = conjunction(self.of.z, [self.of.says(clause, pair) for pair in self.pairs])
-        return self.says[number]
+    def use(self, number: Goal, clause: Clause) -> tuple[Ast, Ast]:
+        """A literal, and that a clause holds of all cells before if it is true."""
+        if number not in self.uses:
+            z = self.of.z
+            literal = variable(z, f"use {number}", 0, 1)
+            said = [self.of.says(clause, pair) for pair in self.pairs]
+            meant = formula(z, disjunction(z, (negation(z, literal), conjunction(z, said))))
+            self.uses[number] = literal.ast, meant
+        return self.uses[number]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,16 +78,15 @@ class _Asked:
 
     kind: _Kind
     solver: z3.Solver
-    uses: dict[Goal, Ast] = field(default_factory=dict)
+    uses: set[Goal] = field(default_factory=set)
 
     def use(self, number: Goal, clause: Clause) -> Ast:
         """A literal that is true only if the clause holds before."""
+        literal, meant = self.kind.use(number, clause)
         if number not in self.uses:
-            z = self.kind.of.z
-            literal = variable(z, f"use {number}", 0, 1)
-            self.uses[number] = literal.ast
-            assume(z, self.solver, disjunction(z, (negation(z, literal), self.kind.said(number, clause))))
-        return self.uses[number]
+            self.uses.add(number)
+            add(self.kind.of.z, self.solver, meant)
+        return literal
 
 
 @dataclass(slots=True, eq=False)

@@ -36,7 +36,12 @@ def solver(z: Terms, *assumed: Num) -> z3.Solver:
 
 def assume(z: Terms, into: z3.Solver, *assumed: Num) -> None:
     """Add assumptions to a solver."""
-    into.add(z.formula(formula(z, conjunction(z, assumed))))
+    add(z, into, formula(z, conjunction(z, assumed)))
+
+
+def add(z: Terms, into: z3.Solver, said: Ast) -> None:
+    """Add a Bool term to a solver: Z3's Python interface would take longer to look at it than Z3 to take it."""
+    z3core.Z3_solver_assert(z.context.ref(), into.solver, said)
 
 
 def check_many(z: Terms, what: z3.Solver, deadline: float, literals: Sequence[Ast]) -> z3.CheckSatResult:
