@@ -161,6 +161,7 @@ class Guard:
     nonzero: frozenset[str] = frozenset()
     equal: tuple[tuple[str, int], ...] = ()
     tests: tuple[Test, ...] = ()
+    never: bool = False
     answers: dict[object, Expr] = field(default_factory=dict)  # see `settled`
 
     def settled(self, before: Known) -> Expr:
@@ -187,7 +188,7 @@ def _guard(expr: Expr) -> Guard:
         test = _test(part)
         if test:
             tests.append(test)
-    return Guard(expr, names, frozenset(nonzero), tuple(equal), tuple(tests))
+    return Guard(expr, names, frozenset(nonzero), tuple(equal), tuple(tests), never=expr == FALSE)
 
 
 def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
@@ -217,7 +218,7 @@ def _known_at(
 def _where(guard: Guard, before: Known) -> Known | None:
     """What is known where the guard holds; None if it never does."""
     if not guard.names:
-        return None if guard.expr == FALSE else before
+        return None if guard.never else before
     if before.told(guard.names) and guard.settled(before) == FALSE:
         return None
     if not guard.nonzero and not guard.equal and before.values.keys().isdisjoint(guard.names):
