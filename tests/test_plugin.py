@@ -93,6 +93,13 @@ def test_errors_of_the_file_are_collection_errors(suite: pytest.Pytester) -> Non
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+def test_a_file_that_others_include_has_no_tests(suite: pytest.Pytester) -> None:
+    (suite.path / "specs" / "common.kc").write_text("static void work(void);\nvoid user(void) { work(); }\n")
+    suite.runpytest("specs/common.kc").assert_outcomes()
+    (suite.path / "specs" / "common.kc").write_text("void user(void) { work(); }\nlock_balanced;\n")
+    suite.runpytest("specs/common.kc").assert_outcomes(errors=1)
+
+
 def test_what_cannot_be_lowered_fails_at_its_line(suite: pytest.Pytester) -> None:
     suite.makeconftest("""
         from verify import api

@@ -25,7 +25,7 @@ from verify.report.needed import NeededResult
 from verify.report.result import ClaimResult, FileResult, exit_code
 from verify.report.tlc import TlcResult
 from verify.schedule import Hear, Known, Voice, silent
-from verify.selecting import included_claims, problem, select, tasks_from
+from verify.selecting import claims_nothing, included_claims, problem, select, tasks_from
 from verify.source import Source, Span
 from verify.tlc.errors import ToolError
 from verify.workers import cores
@@ -55,6 +55,7 @@ __all__ = [
     "assumptions_file",
     "check_certificates",
     "check_file",
+    "claims_nothing",
     "cores",
     "default_system",
     "diff_files",

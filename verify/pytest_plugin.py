@@ -40,7 +40,8 @@ class KcFile(pytest.File):
 
     def collect(self) -> Iterator[ClaimItem]:
         """One test for each claim, in the order of the source."""
-        from verify.api import Options, judge_of, judged, select, tasks_from  # noqa: PLC0415 - see above
+        from verify.api import Options, claims_nothing, judge_of, judged, select, tasks_from  # noqa: PLC0415 - see above
+        from verify.diagnostics import InputError  # noqa: PLC0415 - see above
 
         try:
             tasks = tasks_from(self.config.getoption("--kc-tasks"))
@@ -48,7 +49,12 @@ class KcFile(pytest.File):
             message = f"--kc-tasks: {error}"
             raise pytest.UsageError(message) from None
         options = Options(tasks=tasks, budget=self.config.getoption("--kc-budget"))
-        selection = select(str(self.path), options)
+        try:
+            selection = select(str(self.path), options)
+        except InputError:
+            if claims_nothing(str(self.path)):  # what it lacks is in the files that include it
+                return
+            raise
         judge = judge_of(selection, options)  # one for the file: what one claim finds out serves the next
         for claim, name in zip(selection.claims, item_names(selection.claims), strict=True):
             item: ClaimItem = ClaimItem.from_parent(self, name=name)

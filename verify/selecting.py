@@ -40,6 +40,17 @@ def select(path: str, options: Options) -> Selection:
     return Selection(path, program, tuple(adapted(claim, options.system, options.without) for claim in claims))
 
 
+def claims_nothing(path: str) -> bool:
+    """Whether the file at `path` can be read and claims nothing, as one that others include may; it is not checked."""
+    from verify.syntax import parse_file  # noqa: PLC0415 - see above
+    from verify.syntax.ast import ClaimDecl  # noqa: PLC0415 - see above
+
+    try:
+        return not any(isinstance(decl, ClaimDecl) for decl in parse_file(path).declarations)
+    except InputError:
+        return False
+
+
 def included_claims(program: Program) -> Mapping[str, int]:
     """How many claims each included file has: they are claims of that file, and nobody decides them here."""
     return Counter(claim.span.source.path for claim in program.included)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from verify.explain import polish
-from verify.explain.candidates import pool
+from verify.explain.candidates import Pool, pool
 from verify.explain.search import Search, StuckError
 from verify.ir import FALSE, TRUE, Expr, System
 from verify.smt.implied import OutOfTimeError
-from verify.smt.induct import induction
+from verify.smt.induct import Induction, induction
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import Clause
 
 SEARCHING = 0.7  # of the time that is left, until a set is made smaller; and of what is left then, until it is judged
 POLISHING = 700  # questions, for saying something else instead
+HANDFUL = 15  # sentences: of more, a shorter proof is looked for
+AGAIN = 2  # how often
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,7 @@ def shortened(system: System, clauses: Sequence[Clause], prop: Expr, deadline: f
         known = induction(system, prop, _share(deadline, SEARCHING))
         if known is None:
             return None
-        search = Search(known, pool(system, clauses, prop, known.deadline), prop)
-        search.run()
-        known.deadline = search.pool.deadline = _share(deadline, SEARCHING)
-        minimal = _fewest(search)
+        search, minimal = _shortest(known, pool(system, clauses, prop, known.deadline), prop, deadline)
         found = {said: polish.joined(search, group) for said, group in polish.groups(search).items()}
         clauses = list(found.values())
         judgement = judge_universal(system, clauses, prop, deadline=deadline)
@@ -54,6 +54,32 @@ def shortened(system: System, clauses: Sequence[Clause], prop: Expr, deadline: f
     except (OutOfTimeError, StuckError, EncodingError):
         return None
     return Short(clauses, background, minimal) if judgement.ok else None
+
+
+def _shortest(known: Induction, among: Pool, prop: Expr, deadline: float) -> tuple[Search, bool]:
+    """The shortest of some searches, and whether nothing of it can be left out.
+
+    Z3 is free in which states it shows, and it shows others when it knows more: another search comes to another proof.
+    """
+    began = time.monotonic()
+    best, minimal = _searched(known, among, prop, deadline)
+    longest = time.monotonic() - began
+    for _ in range(AGAIN):
+        if polish.length(best) <= HANDFUL or time.monotonic() + longest > _share(deadline, SEARCHING):
+            break
+        with suppress(OutOfTimeError, StuckError):
+            other, done = _searched(known, among, prop, deadline)
+            if (polish.length(other), not done) < (polish.length(best), not minimal):
+                best, minimal = other, done
+    return best, minimal
+
+
+def _searched(known: Induction, among: Pool, prop: Expr, deadline: float) -> tuple[Search, bool]:
+    known.deadline = among.deadline = _share(deadline, SEARCHING)
+    search = Search(known, among, prop)
+    search.run()
+    known.deadline = among.deadline = _share(deadline, SEARCHING)
+    return search, _fewest(search)
 
 
 def _share(deadline: float, part: float) -> float:

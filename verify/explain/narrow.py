@@ -16,6 +16,8 @@ from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.universal import Clause
 
+FEW = 8  # variables that are left out one at a time from the start: of so few hardly half can be done without
+
 
 def narrower(
     system: System, prop: Expr, guess: Guess, passes: Passes, *, deadline: float
@@ -45,7 +47,8 @@ def narrower(
 
     if guess.pending and proves(replace(guess, pending=False)):
         guess = replace(guess, pending=False)
-    size = max(1, len(guess.keys - fixed) // 2)
+    many = len(guess.keys - fixed)
+    size = many // 2 if many > FEW else 1
     while size:
         rest = sorted(guess.keys - fixed)
         for first in range(0, len(rest), size):

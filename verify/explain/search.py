@@ -160,8 +160,10 @@ def cheapest(ways: Sequence[Mapping[Candidate, float]]) -> Collection[Candidate]
     picked: list[Candidate] = []
     left = (1 << len(ways)) - 1
     while left:
-        hits = {candidate: (mask & left).bit_count() for candidate, mask in among.items() if mask & left}
-        best = min(hits, key=lambda c: (prices[c] / hits[c], prices[c]))
+        value = {c: (prices[c] / (mask & left).bit_count(), prices[c]) for c, mask in among.items() if mask & left}
+        least = min(value.values())
+        equal = {candidate for candidate in value if value[candidate] == least}
+        best = next(c for number, way in enumerate(ways) if left >> number & 1 for c in way if c in equal)
         picked.append(best)
         left &= ~among[best]
     for candidate in list(picked):

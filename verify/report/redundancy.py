@@ -21,6 +21,8 @@ Fires = Literal["live", "dead", "never reached", "unknown", "cannot be removed",
 MARKS: Mapping[Need, tuple[str, str]] = {
     "necessary": ("●", "bold"), "redundant": ("○", "dim"), "unknown": ("?", "yellow"),
 }  # fmt: skip
+NARROW = 24  # columns that words get however narrow a terminal is
+GAP = 3
 WHOLE = {"proved": "green", "refuted": "bold red", "unknown": "yellow", "vacuous": "yellow"}
 
 
@@ -158,13 +160,13 @@ def _heads(about: Sequence[About], width: int) -> Iterator[Styled]:
     number = 0
     for one in about:
         number += bool(one.cells)
-        head = f"[{number}]" if one.cells else "   "
-        said = f"   {one.whole}" + "; kept from an earlier run" * one.kept
-        yield (
-            (f"{head} {one.invariant:{names}}   ", "bold"),
-            (one.whole.verdict, WHOLE.get(one.whole.verdict, "")),
-            (said[: max(0, width - len(head) - names - 20)], "dim"),
-        )
+        name = f"[{number}]" if one.cells else "   "
+        head, verdict = f"{name} {one.invariant:{names}}   ", one.whole.verdict
+        said = f"{one.whole}" + "; kept from an earlier run" * one.kept
+        column = len(head) + len(verdict) + GAP
+        first, *rest = textwrap.wrap(said, max(NARROW, width - column), break_on_hyphens=False) or [""]
+        yield ((head, "bold"), (verdict, WHOLE[verdict]), (" " * GAP + first, "dim"))
+        yield from (((" " * column + row, "dim"),) for row in rest)
 
 
 def _table(result: RedundancyResult, held: Sequence[About]) -> Iterator[Styled]:
