@@ -39,6 +39,7 @@ from verify.ir import (
     Update,
     Var,
 )
+from verify.question import Tools
 from verify.report.result import ClaimResult
 from verify.semantics import holds, initial_states, successors
 from verify.source import Source, Span
@@ -276,9 +277,11 @@ def fake_judge(claim: ClaimDecl) -> Judgement:
             return Judgement(Unknown("out of time", "no violation in any run of up to 7 steps", "bmc"))
 
 
-def fake_judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
+def fake_judge_of(
+    selection: Selection, options: Options, report: Report = quiet, tools: Tools | None = None
+) -> Judge:
     """Stand in for `api.judge_of`, with some progress."""
-    del selection, options
+    del selection, options, tools
 
     def judge(claim: ClaimDecl) -> Judgement:
         report(Progress("search", {"states": 1234, "depth": 5}))

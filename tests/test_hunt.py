@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
-from verify import hunt, strategy
 from verify.api import Options, check_file
-from verify.engine.search import Search, search
+from verify.engine.search import Exploration, Limits, Search, search
 from verify.engine.verdict import Refuted, Trace
 from verify.hunt import EVERY, PAIR, Ground, runs
+from verify.instances import instance
 from verify.ir import Expr, System
 from verify.lower import lower
 from verify.lower.claims import invariant
@@ -121,6 +120,19 @@ def test_nothing_is_searched_twice() -> None:
     assert all(ground.done[chosen, tasks] >= states for chosen, tasks, states in searched)
 
 
+def test_a_search_goes_on_where_it_stopped() -> None:
+    ground, _ = calls()
+    chosen, tasks, _ = next(ground.places())
+    whole = search(instance(ground.shrunk(chosen), tasks), ground.prop)
+    first = ground.searched(chosen, tasks, Limits(max_states=1))
+    assert not first.complete
+    assert first.states < whole.states
+    (going,) = ground.stopped.values()
+    assert ground.searched(chosen, tasks, Limits()) == whole
+    assert len(going.seen) == whole.states
+    assert not ground.stopped
+
+
 def test_what_is_said_to_hold_gets_a_glance_first() -> None:
     system, prop = question("shut")
     asked = Question(
@@ -149,22 +161,21 @@ MOST_STATES = 150_000  # that are explored; it takes up to 77,000
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "claim", "gone"), ATTACKS)
 def test_an_attack_is_found_soon(file: str, claim: str, gone: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    explored = list[int]()
+    explored = dict[int, tuple[Exploration, Search]]()
 
-    def counted(*args: Any, **more: Any) -> Search:
-        found = search(*args, **more)
-        explored.append(found.states)
-        return found
+    def counted(going: Exploration, limits: Limits) -> Search:
+        explored[id(going)] = going, explore(going, limits)
+        return explored[id(going)][1]
 
-    for finder in (hunt, strategy):
-        monkeypatch.setattr(finder, "search", counted)
+    explore = Exploration.explore
+    monkeypatch.setattr(Exploration, "explore", counted)
     options = Options(claims=(claim,), without=(gone,) if gone else (), budget=120)
     result = check_file(file, options).claims[0]
     assert result.name.startswith(claim)
     assert result.verdict == "refuted"
     assert result.trace is not None
     assert result.trace.instance.tasks == ATTACKS[file, claim, gone]
-    assert 0 < sum(explored) < MOST_STATES
+    assert 0 < sum(found.states for _, found in explored.values()) < MOST_STATES
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from verify.cli import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 
-def judge_of(selection, options, report):
+def judge_of(selection, options, report, tools):
     def judge(claim):
         if claim.kind == "prove" and claim.invariant != "good":
             Path(claim.invariant).touch()

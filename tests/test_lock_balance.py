@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.syntax import load_text
+from verify.mutation import mutants, mutated
+from verify.resources import specs_root
+from verify.syntax import load, load_text
+from verify.syntax.ast import Block
+from verify.syntax.check.again import problems
+from verify.syntax.program import Program
 
 HEAD = """\
 #define EPERM 1
@@ -568,3 +574,24 @@ def test_what_was_tested_before_the_lock_may_have_changed_under_it() -> None:
 @pytest.mark.parametrize("name", GOOD)
 def test_a_balanced_function_has_no_error(name: str) -> None:
     assert codes(GOOD[name]) == []
+
+
+CALLS = """
+struct task { spinlock_t l; int n; };
+void take(struct task *t) { spin_lock(&t->l); }
+void give(struct task *t) { spin_unlock(&t->l); }
+void user(void) { for (;;) { take(current); current->n = 1; give(current); } }
+system { task t[*] runs user; }
+"""
+
+
+@pytest.mark.parametrize("program", [load(specs_root() / "core.kc"), load_text(CALLS)], ids=["core", "calls"])
+def test_what_is_known_of_functions_that_did_not_change_says_the_same_of_others(program: Program) -> None:
+    changed = [mutated(program, mutant) for mutant in mutants(program, "system")]
+    empty = {name: replace(decl, body=Block(())) for name, decl in program.functions.items()}
+    changed += [replace(program, functions={**program.functions, name: empty[name]}) for name in empty]
+    found = [[(one.code, one.message, one.span, one.notes) for one in problems(each)] for each in changed]
+    anew = [problems(replace(each, followed=None)) for each in changed]
+    assert found == [[(one.code, one.message, one.span, one.notes) for one in each] for each in anew]
+    assert any(found)
+    assert not all(found)

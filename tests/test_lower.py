@@ -18,6 +18,7 @@ from verify.ir import IDLE, LIFE, PC, Action, Field, Global, Quant, Referenced, 
 from verify.lower import Lowered, lower
 from verify.lower.claims import invariant, never_at, never_stuck
 from verify.lower.effects import BIG_LOCK
+from verify.lower.flow import live, outgoing, reads, writes
 from verify.lower.simplify import parts
 from verify.semantics import initial_states, successors
 from verify.syntax import load, load_text
@@ -428,3 +429,18 @@ def test_expressions_have_the_values_that_a_c_compiler_gives_them(
     for source, want in zip(sources, wanted, strict=True):
         plain = "".join(f"unsigned {name} = {value}u; {name} += z;" for name, value in given.items())
         assert outcomes(f"{plain} g = {source};", head="unsigned z;", g="unsigned") == {want}, source
+
+
+def test_a_local_lives_until_it_is_read_for_the_last_time_before_it_is_written() -> None:
+    text = "struct task { int n; };\nint seen;\nvoid user(void) { int a = seen; int b = a; a = b + seen; seen = a; }\n"
+    low = lower(load_text(text + "system { task t[*] runs user; }"), "system")
+    alive = live(low.system.actions)
+    leaving = outgoing(low.system.actions)
+    killed = 0
+    for action in low.system.actions:
+        onward = leaving.get(action.target, ())
+        after = frozenset[str]().union(*(reads(a) | alive[a.target] - writes(a) for a in onward))
+        assert alive[action.target] == after
+        killed += bool(writes(action) - reads(action))
+        assert not (writes(action) - reads(action)) & alive[action.source] or len(leaving[action.source]) > 1
+    assert killed

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
+from typing import get_args
+
 import pytest
 
 from verify.engine.search import search
 from verify.instances import instance
+from verify.ir import BinaryOp
 from verify.lower import Lowered, lower
 from verify.lower.claims import invariant, never_at
 from verify.lower.possible import nothing_yet
+from verify.lower.readings import combined
 from verify.lower.scenario import branches, core, scenario, suspects, ways, widened
+from verify.semantics import operate
 from verify.syntax import load_text
 from verify.syntax.program import Program
 
@@ -127,3 +133,10 @@ def test_a_world_grows_as_if_it_had_been_whole_from_the_start() -> None:
         grown = grown.with_more([number])
     assert grown.sets == whole.sets
     assert grown.reached == whole.reached
+
+
+def test_what_comparisons_may_be_is_what_they_are_of_some_values() -> None:
+    sets = [frozenset(few) for size in range(3) for few in combinations(range(3), size)]
+    for op, left, right in product(get_args(BinaryOp), sets, sets):
+        found = combined(op, left, right, None)
+        assert found == frozenset(operate(op, a, b) for a, b in product(left, right)), (op, left, right)

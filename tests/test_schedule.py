@@ -15,8 +15,9 @@ from tests.handmade import fake_judge
 from verify.api import Options, check_file, exit_code, judged, select
 from verify.diagnostics import Diagnostic, InputError
 from verify.engine.verdict import Progress
-from verify.judging import lower_ahead
+from verify.judging import ready_ahead
 from verify.outcome import Judgement
+from verify.question import Tools
 from verify.report.result import ClaimResult
 from verify.schedule import Known, Voice, one_by_one, provable_together, side_by_side, units
 from verify.source import NOWHERE
@@ -152,7 +153,7 @@ def test_what_several_units_need_is_lowered_before_the_first_of_them(tmp_path: P
     order = units(selection.claims, "system")
     names = [[selection.claims[place].name for place in places] for places in order]
     assert names[:2] == [["prove a", "redundant user.set for a", "prove a without user.take"], ["lock_balanced"]]
-    ahead = lower_ahead(selection, Options(), order)
+    ahead = ready_ahead(selection, Options(), order, Tools())
     ahead(order[0])  # one proof for all three, of a system that no other unit needs
     assert not selection.lowered
     ahead(order[1])
@@ -161,7 +162,7 @@ def test_what_several_units_need_is_lowered_before_the_first_of_them(tmp_path: P
         ahead(places)
     assert len(selection.lowered) == 1
     searched = select(str(path), Options(engine="bfs"))
-    first = lower_ahead(searched, Options(engine="bfs"), order)
+    first = ready_ahead(searched, Options(engine="bfs"), order, Tools())
     first(order[0])  # each for itself
     apart = [("system", gone, frozenset[str]()) for gone in (frozenset[str](), frozenset({"user.take"}))]
     assert [variant for variant, _ in searched.lowered] == apart
@@ -209,6 +210,38 @@ def test_a_worker_that_dies_is_an_internal_error_of_its_claims() -> None:
     assert [claim.holds for claim in results] == [True, None, None, None, None]
     assert {claim.reason for claim in results if claim.fault} == {"internal error: its process ended early (SIGKILL)"}
     assert [claim.name for claim in results if claim.fault] == ["prove good", "prove good"]
+
+
+def test_a_worker_that_dies_leaves_the_units_that_it_had_not_come_to_for_another(tmp_path: Path) -> None:
+    """One process at a time: the first would judge all that runs decide."""
+    claims = tuple(ClaimDecl("refute", "bad", without=(f"f.{name}",)) for name in "ghij")
+    begun = tmp_path / "begun"
+
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        with begun.open("a") as file:
+            print(os.getpid(), file=file)
+        if claim == claims[1]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return judged(claim, fake_judge)
+
+    results = list(side_by_side(claims, units(claims, "system"), decide, Voice(lambda *_: None), {}, at_once=1))
+    assert [claim.name for claim in results if claim.fault] == [claims[1].name]
+    one, two, three, four = begun.read_text().splitlines()
+    assert one == two != three == four
+
+
+@pytest.mark.parametrize(("at_once", "processes"), [(1, 1), (2, 4), (3, 5), (9, 6)])
+def test_runs_that_take_little_share_processes(at_once: int, processes: int, tmp_path: Path) -> None:
+    claims = tuple(ClaimDecl("refute", "bad", without=(f"f.{name}",)) for name in "ghijkl")
+    begun = tmp_path / "begun"
+
+    def decide(claim: ClaimDecl) -> ClaimResult:
+        with begun.open("a") as file:
+            print(os.getpid(), file=file)
+        return judged(claim, fake_judge)
+
+    list(side_by_side(claims, units(claims, "system"), decide, Voice(lambda *_: None), {}, at_once=at_once))
+    assert len(set(begun.read_text().splitlines())) == processes
 
 
 def test_an_error_of_the_input_is_raised_when_its_turn_has_come() -> None:

@@ -15,7 +15,7 @@ from verify.engine.packing import layout, pack, unpack
 from verify.engine.rigidity import rigid
 from verify.engine.search import search
 from verify.engine.symmetry import canonical
-from verify.instances import THREAD, Instance, State, instance, least_tasks
+from verify.instances import THREAD, Instance, Slot, State, instance, least_tasks
 from verify.ir import (
     LIFE,
     PC,
@@ -124,6 +124,19 @@ def test_chains_of_objects_have_one_form(tasks: int, groups: int, chance: Random
     first = canon(pack(places, few))
     assert orbit(inst, unpack(places, first)) == orbit(inst, few)
     assert {canon(pack(places, moved(inst, few, by))) for by in group(inst)} == {first}
+
+
+def test_circles_of_objects_that_nothing_points_to_have_one_form() -> None:
+    inst = instance(chains(0), 4)  # object 1 is the static
+    places = layout(inst)
+    canon = canonical(places, None)
+    assert canon is not None
+    empty = {slot: inst.values(var.domain)[0] for slot, var in inst.slots().items()}
+    found = set[int]()
+    for one, other in (((2, 3), (4, 5)), ((2, 4), (3, 5)), ((2, 5), (3, 4))):
+        partner = {a: b for pair in (one, other) for a, b in (pair, pair[::-1])}
+        found.add(canon(pack(places, empty | {Slot(MM, a, "next"): b for a, b in partner.items()})))
+    assert len(found) == 1
 
 
 def test_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

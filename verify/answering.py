@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verify.diagnostics import InputError
-from verify.judging import Judge, Options, Selection, default_system, judge_of, lower_ahead
+from verify.judging import Judge, Options, Selection, default_system, judge_of, ready_ahead
 from verify.outcome import Judgement, assumed, conclude, removed
 from verify.report.result import ClaimResult
 from verify.schedule import Hear, Known, Voice, one_by_one, side_by_side, silent, units
@@ -41,13 +41,15 @@ def judgements(
 
     `known` gets what is known of claims whose turn has not come. Raises InputError for what cannot be lowered.
     """
-    claims, known, voice = selection.claims, {} if known is None else known, Voice(hear)
+    from verify.question import Tools  # noqa: PLC0415 - it imports the solver
+
+    claims, known, voice, tools = selection.claims, {} if known is None else known, Voice(hear), Tools()
     keep = _keep(selection, options)
-    judge = judge_of(selection, options, voice)
+    judge = judge_of(selection, options, voice, tools)
     decide = partial(judged, judge=judge, any_asked=options.tasks is None, keep=keep)
     order = units(claims, default_system(selection.program)) if at_once > 1 else []
     if len(order) > 1 and can_fork():
-        ahead = lower_ahead(selection, options, order)
+        ahead = ready_ahead(selection, options, order, tools)
         yield from side_by_side(claims, order, decide, voice, known, at_once=at_once, ahead=ahead)
     else:
         yield from one_by_one(claims, decide, voice, known)

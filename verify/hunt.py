@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from verify.engine.search import search
+from verify.engine.search import Exploration, Limits, Search, exploration
 from verify.engine.verdict import Report, Trace
 from verify.instances import instance
 from verify.ir import Expr, System
-from verify.lower.scenario import Branches, Ways, branches, core, meddling, scenario, suspects, widened
+from verify.lower.scenario import Branches, Ways, core, meddling, scenario, suspects, widened
 
 ROUNDS = (  # how many alternatives more than the fewest, and how many states of each scenario are searched
     (0, 20_000), (0, 200_000), (1, 20_000), (0, 2_000_000), (1, 200_000), (2, 20_000),
@@ -24,6 +24,7 @@ ROUNDS = (  # how many alternatives more than the fewest, and how many states of
 LEADING = 2  # rounds before the scenarios that differ only in how a thread goes on are told apart
 WHOLE = 2_000_000  # states of the system as it is, at last
 EVERY = 1 << 62
+ROOM = 500_000  # states of searches that may go on, about 100 MB
 PAIR = 2  # tasks: what nearly every race takes (Lu, Park, Seo and Zhou, ASPLOS 2008)
 
 
@@ -38,10 +39,11 @@ class Ground:
     few: list[Branches] = field(default_factory=list)
     small: dict[Branches, System] = field(default_factory=dict)
     done: dict[tuple[Branches, int], int] = field(default_factory=dict)  # states, at least; all: see `EVERY`
+    stopped: dict[tuple[Branches, int], Exploration] = field(default_factory=dict)  # searches that can go on
 
     def places(self) -> Iterator[tuple[Branches, int, int]]:
         """The alternatives to search, the number of tasks, and how many states."""
-        every = branches(self.ways.system)
+        every = self.ways.branches
         sizes = sorted(self.sizes, key=lambda tasks: (tasks != PAIR, tasks < PAIR, tasks))
         alike, leading = list[Branches](), list[Branches]()
         for chosen in self.leading(alike):  # found one by one: the first may do
@@ -86,6 +88,16 @@ class Ground:
             self.small[chosen] = self.shrink(scenario(self.ways.system, chosen))
         return self.small[chosen]
 
+    def searched(self, chosen: Branches, tasks: int, limits: Limits) -> Search:
+        """Search a scenario, from where that was left before, if it is known."""
+        going = self.stopped.pop((chosen, tasks), None) or exploration(instance(self.shrunk(chosen), tasks), self.prop)
+        found = going.explore(limits)
+        over = found.complete or found.trace is not None
+        self.done[chosen, tasks] = EVERY if over else limits.max_states
+        if not over and len(going.seen) + sum(len(other.seen) for other in self.stopped.values()) <= ROOM:
+            self.stopped[chosen, tasks] = going
+        return found
+
 
 def runs(  # noqa: PLR0913 - what to look for, and how far
     by: Ways, prop: Expr, sizes: Sequence[int], shrink: Callable[[System], System], *, deadline: float,
@@ -101,8 +113,6 @@ def runs(  # noqa: PLR0913 - what to look for, and how far
     for chosen, tasks, states in islice(ground.fresh(), most):
         if time.monotonic() > deadline:
             return
-        inst = instance(ground.shrunk(chosen), tasks)
-        result = search(inst, prop, deadline=deadline, report=report, max_states=states)
-        ground.done[chosen, tasks] = EVERY if result.complete or result.trace is not None else states
-        if result.trace is not None:
-            yield result.trace
+        found = ground.searched(chosen, tasks, Limits(deadline, report, states))
+        if found.trace is not None:
+            yield found.trace

@@ -70,7 +70,7 @@ def is_auxiliary(name: str) -> bool:
 
 def refers(name: str, domain: Domain, cls: str) -> bool:
     """Whether a variable that points to an object of a class refers to it."""
-    return domain == Ptr(cls) and not is_auxiliary(name)
+    return isinstance(domain, Ptr) and domain.cls == cls and not is_auxiliary(name)
 
 
 LIFE = "#life"  # the first field of every class

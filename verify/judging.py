@@ -103,14 +103,13 @@ def quiet(_: Progress) -> None:
     """Report nothing."""
 
 
-def judge_of(selection: Selection, options: Options, report: Report = quiet) -> Judge:
-    """How to decide the claims of one file."""
-    from verify.lower.absent import absent  # noqa: PLC0415 - who only selects needs none of it
+def judge_of(selection: Selection, options: Options, report: Report = quiet, tools: Tools | None = None) -> Judge:
+    """How to decide the claims of one file, with `tools` that may have been made ready before."""
     from verify.lower.stores import idle_writers  # noqa: PLC0415 - who only selects needs none of it
     from verify.question import Memory, Tools  # noqa: PLC0415 - it imports the solver
     from verify.strategy import deadlock_question, decide, proof_of  # noqa: PLC0415 - the same
 
-    bench = _Bench(selection, options, report, defaultdict(Memory), Tools())
+    bench = _Bench(selection, options, report, defaultdict(Memory), tools or Tools())
     known: dict[tuple[Unit, frozenset[str], Expr], Verdict] = {}
     together: dict[tuple[ClaimDecl, ...], Verdict | None] = {}
 
@@ -135,7 +134,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet) -> 
         found = decided(claim)
         return found._replace(
             unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
-            idle=idle_writers(claim, selection.program), absent=absent(selection.program, selection.system(claim)),
+            idle=idle_writers(claim, selection.program), absent=bench.absent(selection.system(claim)),
         )  # fmt: skip
 
     def decided(claim: ClaimDecl) -> Judgement:
@@ -189,6 +188,7 @@ class _Bench:
     starts: dict[str, float] = field(default_factory=dict)  # when a claim was taken up
     never: dict[tuple[str, frozenset[str], tuple[str, ...]], bool] = field(default_factory=dict)  # guards reached
     reasons: dict[tuple[int, Expr], Explanation] = field(default_factory=dict)  # by proof and property
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by system: see `absent`
 
     def others(self, claim: ClaimDecl) -> tuple[str, ...]:
         """The checks and locks of the system besides those that the claim names."""
@@ -247,6 +247,14 @@ class _Bench:
     def lowered(self, claim: ClaimDecl, gone: frozenset[str], optional: frozenset[str] = frozenset()) -> Lowered:
         """The system that a claim is about, without some guards and with others there or not."""
         return self.selection.lower((self.selection.system(claim), gone, optional), *aside(claim))
+
+    def absent(self, system: str) -> tuple[str, ...]:
+        """The structs of which the program looks for an object that is never there."""
+        from verify.lower.absent import absent  # noqa: PLC0415 - who only selects needs none of it
+
+        if system not in self.missing:
+            self.missing[system] = absent(self.selection.program, system)
+        return self.missing[system]
 
     def unreached(self, claim: ClaimDecl, verdict: Verdict) -> tuple[str, ...]:
         """The guards that a claim that is proved is about, if no run of the system with them comes to any.
@@ -321,14 +329,20 @@ def _what(claim: ClaimDecl) -> tuple[str | None, frozenset[str]]:
     return claim.invariant, frozenset(removed(claim))
 
 
-def lower_ahead(
-    selection: Selection, options: Options, order: Sequence[tuple[int, ...]]
+def ready_ahead(
+    selection: Selection, options: Options, order: Sequence[tuple[int, ...]], tools: Tools
 ) -> Callable[[tuple[int, ...]], None]:
-    """How to lower what a unit needs and others need too, before its process begins, so that theirs have it."""
+    """How to do what a unit needs and others need too, before its process begins, so that theirs have it.
+
+    That is to lower systems, and to begin with Z3 where runs are expected.
+    """
     wanted = {places: _variants(selection, options, places) for places in order}
     uses = Counter(chain.from_iterable(wanted.values()))
+    by_runs = {places for places in order if wants(selection.claims[places[0]]) == "refuted"}
 
     def ahead(places: tuple[int, ...]) -> None:
+        if places in by_runs and len(by_runs) > 1:
+            tools.terms_for_runs()
         for variant in wanted[places]:
             if uses[variant] > 1:
                 with suppress(InputError):  # the claim will tell

@@ -13,7 +13,7 @@ from verify.instances import least_tasks
 from verify.ir import Expr, System
 from verify.lower.scenario import Ways, ways
 from verify.lower.visible import Key
-from verify.smt import Terms
+from verify.smt import Terms, begun
 from verify.unbounded import Tried
 
 Engine = Literal["auto", "bfs", "views", "chc", "bmc"]
@@ -38,7 +38,7 @@ class Tools:
 
     def terms_for_runs(self) -> Terms:
         """Terms to say in that a run is one."""
-        self.terms = self.terms or Terms()
+        self.terms = self.terms or begun()
         return self.terms
 
     def ways_of(self, system: System) -> Ways:

@@ -1,7 +1,8 @@
 """Judge claims one by one or side by side, and give the answers in the order of the source.
 
 Claims that profit from each other are a unit: those that want invariants of one system proved share what was found out
-about it. Units share nothing, so that no answer depends on how many are judged at the same time.
+about it. Units share nothing that changes an answer, so that none depends on how many are judged at the same time, or
+in one process: units for which a run is enough are short, and several of them are judged by one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from verify.diagnostics import InputError
@@ -122,19 +124,23 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
 
     Units are begun in the given order, but for the one that the next answer waits for: it goes first. `ahead` is told
     of each before its process begins, and may do here what later processes profit from. What is known of later claims
-    is in `known`, also after an interrupt.
+    is in `known`, also after an interrupt. Where a process dies, another takes up the units that it had not come to.
     """
     turn = 0
     left = list(order)
 
-    def take() -> tuple[int, ...] | None:
+    def take() -> Units | None:
         proofs = [places for places in left if wants(claims[places[0]]) == "proved"]
         waited_for = next((places for places in proofs or left if turn in places), None)
-        places = waited_for or next(iter(left), None)
-        if places:
-            left.remove(places)
+        first = waited_for or next(iter(left), None)
+        if first is None:
+            return None
+        left.remove(first)
+        more = [] if proofs else left[: max(0, (len(left) + 1) // at_once - 1)]  # ever less, so that all end together
+        del left[: len(more)]
+        for places in (first, *more):
             ahead(places)
-        return places
+        return first, *more
 
     def hear(message: Message) -> None:
         place, said = message
@@ -143,13 +149,15 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
         else:
             known[place] = said
 
-    def ended(places: tuple[int, ...], death: str) -> None:
-        for place in places:
+    def ended(units: Units, death: str) -> None:
+        unfinished = [places for places in units if not known.keys() >= set(places)]
+        for place in unfinished[0] if unfinished else ():
             if place not in known:
                 what = f"its process ended early ({death or 'no answer'})"
                 known[place] = _fault(claims[place], what, f"{claims[place].name}: {what}\n", 0.0)
+        left.extend(unfinished[1:])
 
-    work = partial(_unit, claims=claims, judged=judged, voice=voice)
+    work = partial(_judge_units, claims=claims, judged=judged, voice=voice)
     with closing(gather(take, work, hear, ended, at_once=at_once)) as messages:
         for _ in messages:
             while turn in known:
@@ -158,15 +166,15 @@ def side_by_side(  # noqa: PLR0913 - what is judged, and how
 
 
 Message = tuple[int, ClaimResult | InputError | Progress]
+Units = tuple[tuple[int, ...], ...]  # the places of the claims of each
 
 
-def _unit(
-    places: tuple[int, ...], send: Send[Message], *, claims: Sequence[ClaimDecl], judged: Judged,
-    voice: Voice,
+def _judge_units(
+    units: Units, send: Send[Message], *, claims: Sequence[ClaimDecl], judged: Judged, voice: Voice,
 ) -> None:
-    """Judge the claims of one unit, in a process of its own."""
+    """Judge the claims of some units, in a process of their own."""
     last = 0.0
-    for place in places:
+    for place in chain.from_iterable(units):
 
         def tell(_: str, progress: Progress, place: int = place) -> None:
             nonlocal last

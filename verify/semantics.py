@@ -184,7 +184,7 @@ def contexts(action: Action, at: Context) -> Iterator[tuple[tuple[int, ...], Con
         return
     for choice in product(*(at.instance.choices(binder) for binder in action.binders)):
         bound = {binder.name: value for binder, value in zip(action.binders, choice, strict=True)}
-        here = replace(at, bound=bound)
+        here = Context(at.instance, at.state, at.me, bound)
         if evaluate(action.guard, here):
             yield choice, here
 

@@ -89,7 +89,8 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
     whole = replace(first, prop=conj(props))
     known = guesses(whole.system, whole.prop)
     several = len(questions) > 1
-    rungs = islice(known, int(several), SMALL + 2 * several) if varied else islice((g for g in known if g.pending), 2)
+    some = islice(known, 2 * several, SMALL + 2 * several)
+    rungs = some if varied else islice((guess for guess in known if guess.pending), 2)
     return any_number(whole, rungs, share(whole.deadline, MOST))
 
 

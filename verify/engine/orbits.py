@@ -25,16 +25,12 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a state: its bits, the first of them, and its pointers."""
+    """One cell of a state: its bits, the first of them, its pointers and the bits of all of these."""
 
     mask: int
     shift: int
     links: tuple[Link, ...]
-
-    @property
-    def pointers(self) -> int:
-        """The bits of all pointers."""
-        return sum(link.mask << link.shift for link in self.links)
+    pointers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +44,9 @@ class Shape:
     owners: tuple[tuple[str, int], ...]  # class and number of each object
     first: Mapping[str, int] = field(hash=False)  # class: number of its object 1 among `objects`
     fixed: Mapping[str, int] = field(hash=False)  # class: objects 1 to this one keep their numbers
-
-    @property
-    def kept(self) -> int:
-        """How many tasks keep their numbers: the first ones."""
-        return self.fixed[self.places.instance.system.thread]
-
-    def free(self) -> Order:
-        """The objects that can be renumbered."""
-        return tuple(i for i, (cls, number) in enumerate(self.owners) if number > self.fixed[cls])
-
-    def statics(self) -> Order:
-        """The objects that cannot."""
-        return tuple(i for i, (cls, number) in enumerate(self.owners) if number <= self.fixed[cls])
+    kept: int  # tasks that keep their numbers: the first ones
+    free: Order  # the objects that can be renumbered
+    statics: Order  # those that cannot
 
 
 def shape(places: Layout, fixed: Mapping[str, int]) -> Shape:
@@ -80,7 +66,8 @@ def shape(places: Layout, fixed: Mapping[str, int]) -> Shape:
         links.setdefault(owner, []).append(Link(bits.shift, (1 << bits.width) - 1, target))
 
     def cell(owner: str, index: int, start: int, width: int) -> Cell:
-        return Cell((1 << width) - 1 << start, start, tuple(links.get((owner, index), ())))
+        found = tuple(links.get((owner, index), ()))
+        return Cell((1 << width) - 1 << start, start, found, sum(link.mask << link.shift for link in found))
 
     tasks = places.tasks
     first: dict[str, int] = {}
@@ -88,14 +75,18 @@ def shape(places: Layout, fixed: Mapping[str, int]) -> Shape:
     for cls, block in places.objects.items():
         first[cls] = len(objects)
         objects += [cell(cls, i, block.cell(i), block.stride) for i in range(1, block.count + 1)]
+    owners = [(cls, index) for cls, block in places.objects.items() for index in range(1, block.count + 1)]
     return Shape(
         places,
         cell("", 0, places.globals.base, places.globals.stride),
         tuple(cell(inst.system.thread, i, tasks.cell(i), tasks.stride) for i in range(1, tasks.count + 1)),
         tuple(objects),
-        tuple((cls, index) for cls, block in places.objects.items() for index in range(1, block.count + 1)),
+        tuple(owners),
         first,
         fixed,
+        fixed[inst.system.thread],
+        tuple(i for i, (cls, number) in enumerate(owners) if number > fixed[cls]),
+        tuple(i for i, (cls, number) in enumerate(owners) if number <= fixed[cls]),
     )
 
 
@@ -161,23 +152,29 @@ def signature(of: Shape, cell: Cell, index: int, bits: int) -> int:
     Cells that cannot move stand for themselves, the task itself for one more than these, and others for the next
     numbers as they first occur. Of a set it is known whether the task is in it, and how many others.
     """
-    if index < of.kept:
-        return index - of.kept
+    kept, start, fixed = of.kept, cell.shift, of.fixed
+    if index < kept:
+        return index - kept
     seen: dict[tuple[str, int], int] = {}
-    thread, kept = of.places.instance.system.thread, of.kept
-    made = (bits & ~cell.pointers) >> cell.shift
+    thread = of.places.instance.system.thread
+    made = (bits & ~cell.pointers) >> start
     for shift, mask, target in cell.links:
         number = bits >> shift & mask
+        if not number:
+            continue
         if target == SETS:
             me = number >> index & 1
             others = (number >> kept).bit_count() - me
             number = (number & (1 << kept) - 1) | me << kept | (1 << others) - 1 << kept + 1
         elif target == thread and number == index + 1:
             number = kept + 1
-        elif number > of.fixed[target]:
-            before = sum(cls == target for cls, _ in seen)
-            number = seen.setdefault((target, number), of.fixed[target] + (2 if target == thread else 1) + before)
-        made |= number << shift - cell.shift
+        elif number > fixed[target]:
+            known = seen.get((target, number))
+            if known is None:
+                before = sum(cls == target for cls, _ in seen)
+                known = seen[target, number] = fixed[target] + (2 if target == thread else 1) + before
+            number = known
+        made |= number << shift - start
     return made
 
 
@@ -186,7 +183,7 @@ def references(of: Shape, cell: Cell, bits: int) -> Order:
     found: dict[int, None] = {}
     for shift, mask, target in cell.links:
         number = bits >> shift & mask
-        if target in of.first and number > of.fixed[target]:
+        if number and target in of.first and number > of.fixed[target]:
             found[of.first[target] + number - 1] = None
     return tuple(found)
 
@@ -236,6 +233,8 @@ class Links(dict[int, int]):
         made = 0
         for shift, mask, target in self.cell.links:
             number = bits >> shift - self.cell.shift & mask
+            if not number:
+                continue
             new = self.rename[target]
             if target == SETS:
                 number = sum(1 << place for i, place in enumerate(new) if number >> i & 1)

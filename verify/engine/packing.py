@@ -12,7 +12,7 @@ from itertools import product
 from typing import NamedTuple
 
 from verify.instances import THREAD, Instance, Slot, State, starts
-from verify.ir import Var
+from verify.ir import Var, refers
 
 
 class Bits(NamedTuple):
@@ -47,6 +47,7 @@ class Layout:
     tasks: Block
     size: int
     _columns: dict[tuple[str, str], Sequence[Bits | None]] = field(default_factory=dict, compare=False, repr=False)
+    _pointers: dict[str, Sequence[Slot]] = field(default_factory=dict, compare=False, repr=False)
 
     def column(self, cell: str, name: str) -> Sequence[Bits | None]:
         """The places of one variable by the number of its cell, from 0, where only a global is."""
@@ -55,6 +56,13 @@ class Layout:
             last = max(inst.tasks if cell == THREAD else 0, inst.sizes.get(cell, 0))
             self._columns[cell, name] = [self.bits.get(Slot(cell, index, name)) for index in range(last + 1)]
         return self._columns[cell, name]
+
+    def pointers(self, cls: str) -> Sequence[Slot]:
+        """The variables that may refer to an object of a class."""
+        if cls not in self._pointers:
+            slots = self.instance.slots().items()
+            self._pointers[cls] = [slot for slot, var in slots if refers(slot.name, var.domain, cls)]
+        return self._pointers[cls]
 
 
 def layout(inst: Instance) -> Layout:

@@ -9,17 +9,18 @@ self-loops included.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from verify.engine.packing import Layout, beginnings, layout, pack, unpack
-from verify.engine.stepcode import Seen, Sink, compiled, predicate
+from verify.engine.stepcode import Drive, Seen, Sink, compiled, predicate
 from verify.engine.symmetry import canonical
 from verify.engine.verdict import Progress, Report, Step, Trace
-from verify.instances import THREAD, Instance, Slot
-from verify.ir import PC, TRUE, Expr
-from verify.semantics import FINISHED, successors
+from verify.instances import THREAD, Instance, Slot, State
+from verify.ir import PC, TRUE, Action, Expr
+from verify.semantics import FINISHED, Context, apply, contexts
 
 CHUNK = 2048  # states explored between two looks at the clock
 REPORT_SECONDS = 0.5
@@ -61,76 +62,96 @@ def search(  # noqa: PLR0913 - what to look for, and how far
     states. Without `prop` everything is explored. Raises SemanticsError where a step would leave the domain of a
     variable.
     """
+    limits = Limits(deadline, report, max_states, max_depth, deadlock)
+    return exploration(inst, prop, symmetry=symmetry).explore(limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far to search: see `search`."""
+
+    deadline: float | None = None
+    report: Report | None = None
+    max_states: int = MAX_STATES
+    max_depth: int | None = None
+    deadlock: bool = False
+
+
+def exploration(inst: Instance, prop: Expr | None, *, symmetry: bool = True) -> Exploration:
+    """A search that has not begun: see `search`."""
     places = layout(inst)
     canon = canonical(places, prop) if symmetry else None
-    holds = predicate(places, TRUE if prop is None else prop)
-    run = _Run(places, canon, holds, deadline, report, max_states, time.monotonic())
-    return run.explore(max_depth, deadlock=deadlock)
+    return Exploration(places, canon, predicate(places, TRUE if prop is None else prop))
 
 
 @dataclass(slots=True)
-class _Run:
-    """A search under way."""
+class Exploration:
+    """A search under way: what was seen so far. One that ran out of time or room can go on where it stopped."""
 
     places: Layout
     canon: Callable[[int], int] | None
     holds: Callable[[int], bool]
-    deadline: float | None
-    report: Report | None
-    max_states: int
-    reported: float  # when
     seen: Seen = field(default_factory=dict)
     found: list[int] = field(default_factory=list)  # states one step further than those being explored
+    level: Sequence[int] = ()  # those being explored
+    next: int = 0  # the place in `level` of the first that was not
     transitions: int = 0
     depth: int = -1
+    reported: float = field(default_factory=time.monotonic)  # when
+    step: Drive | None = None
+    bad: int | None = None  # a state that was found
 
-    def late(self) -> bool:
+    def late(self, limits: Limits) -> bool:
         """Whether time or room is used up; now and then, say where the search stands."""
         now = time.monotonic()
-        if self.report is not None and now - self.reported >= REPORT_SECONDS:
+        if limits.report is not None and now - self.reported >= REPORT_SECONDS:
             self.reported = now
             figures = {"tasks": self.places.instance.tasks, "states": len(self.seen), "depth": self.depth}
-            self.report(Progress("search", figures))
-        return (self.deadline is not None and now >= self.deadline) or len(self.seen) >= self.max_states
+            limits.report(Progress("search", figures))
+        return (limits.deadline is not None and now >= limits.deadline) or len(self.seen) >= limits.max_states
 
-    def result(self, bad: int | None, *, complete: bool = False, deadlock: bool = False) -> Search:
-        """Close the search, at the state `bad` if there is one."""
+    def result(self, bad: int | None, *, complete: bool = False, deadlock: bool = False, short: int = 0) -> Search:
+        """What was found so far: the state `bad`, if there is one; the depth is `short` steps less than explored."""
         if bad is not None and self.depth >= LONGEST:
             return Search(None, complete=False, states=len(self.seen), transitions=self.transitions, depth=LONGEST)
         trace = None if bad is None else _trace(self.places, self.canon, self.seen, bad)
-        depth = self.depth if trace is None else len(trace.steps)
+        depth = self.depth - short if trace is None else len(trace.steps)
         return Search(trace, complete, len(self.seen), self.transitions, depth, deadlock)
 
-    def explore(self, max_depth: int | None, *, deadlock: bool) -> Search:
+    def explore(self, limits: Limits) -> Search:
         """Search level by level."""
-        bad = self.begin()
-        if bad is not None or self.depth < 0:
-            return self.result(bad)
-        step = compiled(self.places, Sink(self.seen, self.found.append, self.canon))
-        while self.found:
-            level = self.found.copy()
-            self.found.clear()
-            if self.depth == max_depth:
-                stuck = self.last(level) if deadlock else None
-                return self.result(stuck, deadlock=stuck is not None)
-            for start in range(0, len(level), CHUNK):
-                fresh, quiet = len(self.found), cast("list[int]", []) if deadlock else None
-                self.transitions += step(level[start : start + CHUNK], quiet)
+        if self.depth < 0:
+            self.bad = self.begin(limits)
+        if self.bad is not None or self.depth < 0:
+            return self.result(self.bad)
+        step = self.step = self.step or compiled(self.places, Sink(self.seen, self.found.append, self.canon))
+        while self.level or self.found:
+            if not self.level:
+                self.level, self.next = self.found.copy(), 0
+                self.found.clear()
+                if self.depth == limits.max_depth:
+                    stuck = self.last(self.level) if limits.deadlock else None
+                    return self.result(stuck, deadlock=stuck is not None)
+            while self.next < len(self.level):
+                fresh, quiet = len(self.found), cast("list[int]", []) if limits.deadlock else None
+                self.transitions += step(self.level[self.next : self.next + CHUNK], quiet)
+                self.next += CHUNK
                 stuck = next(filter(self.unfinished, quiet or ()), None)
                 if stuck is not None:  # one step nearer than any `bad`
                     return self.result(stuck, deadlock=True)
-                if bad is None:
-                    bad = next((state for state in self.found[fresh:] if not self.holds(state)), None)
-                over = self.late()
-                if (bad is not None and not deadlock) or over:
-                    self.depth -= deadlock  # not all of this level was looked at for deadlocks
-                    return self.result(bad)
-            if bad is not None:
-                return self.result(bad)
+                if self.bad is None:
+                    self.bad = next((state for state in self.found[fresh:] if not self.holds(state)), None)
+                over = self.late(limits)
+                if (self.bad is not None and not limits.deadlock) or over:
+                    unseen = int(limits.deadlock)  # not all of this level was looked at for deadlocks
+                    return self.result(self.bad, short=unseen)
+            self.level = ()
+            if self.bad is not None:
+                return self.result(self.bad)
             self.depth += bool(self.found)
         return self.result(None, complete=True)
 
-    def begin(self) -> int | None:
+    def begin(self, limits: Limits) -> int | None:
         """Enter the initial states; return one that is bad, if any. `depth` stays -1 if time is up before the end."""
         for count, state in enumerate(beginnings(self.places)):
             first = state if self.canon is None else self.canon(state)
@@ -139,7 +160,7 @@ class _Run:
                 self.found.append(first)
                 if not self.holds(first):
                     return first
-            if count % CHUNK == 0 and self.late():
+            if count % CHUNK == 0 and self.late(limits):
                 return None
         self.depth = 0
         return None
@@ -170,12 +191,24 @@ def _trace(places: Layout, canon: Callable[[int], int] | None, seen: Seen, bad: 
         chain.append(before)
     first = next(state for state in beginnings(places) if choose(state) == chain[-1])
     states, steps = [unpack(places, first)], list[Step]()
+    leaving = defaultdict[int, list[Action]](list)
+    for action in places.instance.system.actions:
+        leaving[action.source].append(action)
     for goal in reversed(chain[:-1]):
-        choices = successors(places.instance, states[-1])
+        choices = _successors(places.instance, leaving, states[-1])
         step, state = next((step, state) for step, state in choices if choose(pack(places, state)) == goal)
         steps.append(step)
         states.append(state)
     return Trace(places.instance, tuple(states), tuple(steps))
+
+
+def _successors(inst: Instance, leaving: Mapping[int, Sequence[Action]], state: State) -> Iterator[tuple[Step, State]]:
+    """What `semantics.successors` finds, with the actions by the location that they leave."""
+    for me in range(1, inst.tasks + 1):
+        at = Context(inst, state, me)
+        for action in leaving[state[Slot(THREAD, me, PC)]]:
+            for choice, here in contexts(action, at):
+                yield Step(me, action, choice), apply(action, here)
 
 
 def _same(state: int) -> int:

@@ -34,7 +34,9 @@ from verify.ir import (
 )
 from verify.semantics import SemanticsError
 
+NOTHING: frozenset[str] = frozenset()
 Step = Callable[[int], int]  # takes every step of one thread at one location; returns how many there are
+Drive = Callable[[Sequence[int], list[int] | None], int]  # takes every step from each of some states: see `compiled`
 Seen = dict[int, int | None]  # state: the state it was first reached from
 
 
@@ -48,7 +50,7 @@ class Sink:
     canon: Callable[[int], int] | None = None
 
 
-def compiled(places: Layout, sink: Sink) -> Callable[[Sequence[int], list[int] | None], int]:
+def compiled(places: Layout, sink: Sink) -> Drive:
     """Return a function that takes every step from each of some states, and returns how many steps there were.
 
     States from which there is none are appended to its second argument, unless that is None. Raises SemanticsError
@@ -92,7 +94,7 @@ class _Row(dict[int, Step]):
         return self[location]
 
 
-def _driver(rows: Sequence[Mapping[int, Step]], calls: str) -> Callable[[Sequence[int], list[int] | None], int]:
+def _driver(rows: Sequence[Mapping[int, Step]], calls: str) -> Drive:
     lines = [
         f"def make({', '.join(f't{i}' for i in range(len(rows)))}):",
         "    def drive(states, quiet):",
@@ -108,7 +110,7 @@ def _driver(rows: Sequence[Mapping[int, Step]], calls: str) -> Callable[[Sequenc
         "        return c",
         "    return drive",
     ]
-    drive: Callable[[Sequence[int], list[int] | None], int] = execute(lines)(*rows)
+    drive: Drive = execute(lines)(*rows)
     return drive
 
 
@@ -171,7 +173,7 @@ def _action(body: _Body, sink: Sink, action: Action, failures: list[str], *, sin
     names = [binder.name for binder in action.binders]
     parts: list[list[Expr]] = [[] for _ in range(len(names) + 1)]
     for part in flat(action.guard, "&&"):  # each part of the guard outside the loops that it does not need
-        used = _free(part)
+        used = _free(part) if names else NOTHING
         parts[max((i for i, name in enumerate(names, 1) if name in used), default=0)].append(part)
     env: Env = {}
     start, within = len(body.lines), writer.within
@@ -183,14 +185,14 @@ def _action(body: _Body, sink: Sink, action: Action, failures: list[str], *, sin
             body.add(f"for {name} in {values}:")
             body.depth += 1
             writer.within += 1
-        cond = join(writer, [condition(writer, part, env) for part in conjuncts], every=True)
+        found = [condition(writer, part, env) for part in conjuncts]
+        cond = join(writer, found, every=True)
         if cond.always is False:
             del body.lines[start:]
             body.depth, writer.within = depth, within
             return
         if level == 0:
-            pins = (condition(writer, part, env) for part in conjuncts)
-            known = join(writer, [c for c in pins if c.pin and not c.sharp], every=True)
+            known = join(writer, [c for c in found if c.pin and not c.sharp], every=True)
         if cond.always is None:
             body.add(f"if {cond.text}:")
             body.depth += 1

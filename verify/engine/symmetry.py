@@ -28,7 +28,6 @@ from verify.engine.orbits import (
     Names,
     Order,
     Shape,
-    View,
     Views,
     blanks,
     extras,
@@ -123,7 +122,7 @@ def _met(tables: _Tables, refs: Iterable[Order], objects: Callable[[int], Order]
     """The objects in `refs`, then those that statics and these point to, each once, as they are first met."""
     met = dict.fromkeys(chain.from_iterable(refs))
     if tables.linked:
-        met.update(dict.fromkeys(chain.from_iterable(objects(number) for number in tables.shape.statics())))
+        met.update(dict.fromkeys(chain.from_iterable(objects(number) for number in tables.shape.statics)))
         queue = list(met)
         for number in queue:
             fresh = [other for other in objects(number) if other not in met]
@@ -132,33 +131,7 @@ def _met(tables: _Tables, refs: Iterable[Order], objects: Callable[[int], Order]
     return tuple(met)
 
 
-# ---- by hand -------------------------------------------------------------------------------------
-
-
-def _least(tables: _Tables, state: int) -> int:
-    """The canonical form, without assuming anything about the objects that nothing points to."""
-    of = tables.shape
-    outer = tables.globals[state & of.globals.mask]
-    tasks = [views[state & views.cell.mask] for views in tables.tasks]
-    more = extras(of, state)
-    marks = [view.mark + extra for view, extra in zip(tasks, more, strict=True)]
-    best = -1
-    for order in _orders(marks):
-        refs = [tables.names.known[view.refs] for view in (outer, *(tasks[index] for index in order))]
-        met = _met(tables, refs, lambda number: tables.names.known[_object(tables, state, number).refs])
-        for end in _ends(of, state, order, met):
-            plan = _plan(tables, order, (*met, *end))
-            made = outer.plain | plan.globals[outer.links]
-            for view, (place, links) in zip(tasks, plan.tasks, strict=True):
-                made |= view.plain << place | links[view.links]
-            for cluster in plan.clusters:
-                made |= cluster[state & cluster.mask]
-            best = made if best < 0 else min(made, best)
-    return best
-
-
-def _object(tables: _Tables, state: int, number: int) -> View:
-    return tables.objects[number][state & tables.shape.objects[number].mask]
+# ---- orders --------------------------------------------------------------------------------------
 
 
 def _orders(marks: Sequence[int]) -> Iterator[Order]:
@@ -174,7 +147,7 @@ LOOSE = (-1, 0)  # a pointer to an object that nothing met points to
 
 def _ends(of: Shape, state: int, order: Order, met: Order) -> Iterator[Order]:
     """The orders in which objects that nothing met points to may come: by contents, and all orders of those alike."""
-    rest = [number for number in of.free() if number not in met]
+    rest = [number for number in of.free if number not in met]
     links = {number: tuple(_seen(of, state, order, met, of.objects[number])) for number in rest}
 
     def looks(number: int) -> tuple[object, ...]:
@@ -205,7 +178,7 @@ def _seen(of: Shape, state: int, order: Order, met: Order, cell: Cell) -> Iterat
             yield LOOSE
 
 
-# ---- generated -----------------------------------------------------------------------------------
+# ---- tables of the generated function ------------------------------------------------------------
 
 
 class _Outer(dict[int, tuple[int, ...]]):
@@ -259,18 +232,45 @@ class _Steps(dict[tuple[int, ...], tuple[object, ...]]):
         if len(self) >= MEMORY >> 4:
             self.clear()
         tables, of = self.tables, self.tables.shape
-        order = self.patterns.orders[by[0]]
-        outer, tasks, objects = by[1], by[2 : 2 + len(order)], by[2 + len(order) :]
-        known = tables.names.known
-        met = _met(
-            tables, [known[outer], *(known[tasks[index]] for index in order)], lambda number: known[objects[number]]
-        )
-        rest = tuple(number for number in of.free() if number not in met)
-        plan = _plan(tables, order, (*met, *rest))
+        order, met = self.met(by)
+        rest = tuple(number for number in of.free if number not in met)
         mask = sum(of.objects[number].mask for number in rest)
         blank = -1 if any(tables.blanks[number] < 0 for number in rest) else sum(tables.blanks[n] for n in rest)
-        self[by] = spread = (mask, blank, plan.globals, *chain.from_iterable(plan.tasks), *plan.clusters)
+        self[by] = spread = (mask, blank, *_spread(_plan(tables, order, (*met, *rest))))
         return spread
+
+    def met(self, by: tuple[int, ...]) -> tuple[Order, Order]:
+        """The order of the tasks, and the objects that are met in that order."""
+        order = self.patterns.orders[by[0]]
+        outer, tasks, objects = by[1], by[2 : 2 + len(order)], by[2 + len(order) :]
+        known = self.tables.names.known
+        refs = [known[outer], *(known[tasks[index]] for index in order)]
+        return order, _met(self.tables, refs, lambda number: known[objects[number]])
+
+
+class _Loose(dict[tuple[int, ...], tuple[tuple[object, ...], ...]]):
+    """By the bits of objects that nothing met points to, and what `_Steps` goes by: a plan for each order to try."""
+
+    def __init__(self, steps: _Steps) -> None:
+        super().__init__()
+        self.steps = steps
+        self.room = MEMORY >> 4  # for plans
+
+    def __missing__(self, by: tuple[int, ...]) -> tuple[tuple[object, ...], ...]:
+        tables = self.steps.tables
+        order, met = self.steps.met(by[1:])
+        ends = _ends(tables.shape, by[0], order, met)
+        found = tuple(_spread(_plan(tables, order, (*met, *end))) for end in ends)
+        self.room -= len(found)
+        if self.room < 0:
+            self.clear()
+            self.room = (MEMORY >> 4) - len(found)
+        self[by] = found
+        return found
+
+
+def _spread(plan: _Plan) -> tuple[object, ...]:
+    return (plan.globals, *chain.from_iterable(plan.tasks), *plan.clusters)
 
 
 def _generated(tables: _Tables) -> Callable[[int], int]:
@@ -287,8 +287,7 @@ def _generated(tables: _Tables) -> Callable[[int], int]:
     if tables.linked:
         lines += [f"q{i} = v{i}[s & {hex(cell.mask)}][1]" for i, cell in enumerate(of.objects)]
         refs += [f"q{i}" for i in range(len(of.objects))]
-    spread = ["rest", "blank", "g", *(f"k{i}, t{i}" for i in range(count))]
-    spread += [f"c{i}" for i in range(len(tables.clusters))]
+    spread = ["g", *(f"k{i}, t{i}" for i in range(count)), *(f"c{i}" for i in range(len(tables.clusters)))]
     masks = [sum(of.objects[number].mask for number in cluster) for cluster in tables.clusters]
     parts = ["p | g[l]" if outer else f"s & {hex(of.globals.mask)}"]
     parts += [f"p{i} << k{i} | t{i}[l{i}]" for i in range(count)]
@@ -297,18 +296,22 @@ def _generated(tables: _Tables) -> Callable[[int], int]:
     lines += [
         "best = -1",
         f"for o in patterns[{', '.join(pairs)}]:" if count > 1 else "for o in (0,):",
-        f"    {', '.join(spread)} = steps[o, {', '.join(refs)}]",
-        "    if s & rest != blank: return least(tables, s)",
-        f"    n = {' | '.join(parts)}",
-        "    if n < best or best < 0: best = n",
+        f"    rest, blank, {', '.join(spread)} = steps[o, {', '.join(refs)}]",
+        "    if s & rest == blank:",
+        f"        n = {' | '.join(parts)}",
+        "        if n < best or best < 0: best = n",
+        "    else:",
+        f"        for {', '.join(spread)} in loose[s & rest, o, {', '.join(refs)}]:",
+        f"            n = {' | '.join(parts)}",
+        "            if n < best or best < 0: best = n",
         "return best",
     ]
+    steps = _Steps(tables, patterns)
     given = {
-        "tables": tables,
-        "least": _least,
         "outer": _Outer(tables),
         "patterns": patterns,
-        "steps": _Steps(tables, patterns),
+        "steps": steps,
+        "loose": _Loose(steps),
         **{f"w{i}": views for i, views in enumerate(tables.tasks)},
         **{f"v{i}": views for i, views in enumerate(tables.objects)},
     }

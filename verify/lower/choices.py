@@ -11,6 +11,7 @@ from verify.ir import TRUE, Action, Binary, Binder, Bound, Const, Expr, Range, U
 from verify.lower.flow import is_skip
 from verify.lower.simplify import INVERSE, conj, conjuncts, disj, negate, parts, rebuild
 
+PAIR = 2
 MOST_ATOMS = 8
 ALL_ROWS = (1 << (1 << MOST_ATOMS)) - 1
 ROWS = tuple(sum(1 << row for row in range(1 << MOST_ATOMS) if row >> atom & 1) for atom in range(MOST_ATOMS))
@@ -21,7 +22,8 @@ def always(actions: Sequence[Action]) -> bool:
     if any(is_skip(action) or (action.guard == Const(1) and not action.binders) for action in actions):
         return True
     guards = [action.guard for action in actions if not action.binders]
-    return tautology(disj(guards))
+    opposite = len(guards) == PAIR and (negate(guards[0]) == guards[1] or negate(guards[1]) == guards[0])
+    return opposite or tautology(disj(guards))
 
 
 def tautology(expr: Expr) -> bool:

@@ -15,6 +15,7 @@ from verify.ir import (
     Field,
     Global,
     Local,
+    Me,
     Place,
     Quant,
     Referenced,
@@ -57,6 +58,8 @@ def compose(first: Action, second: Action, unmoved: Collection[str] = ()) -> Act
 
 def substitute(expr: Expr, updates: Sequence[Update]) -> Expr:
     """`expr` as read after the updates, said in terms of the state before them."""
+    if isinstance(expr, Const | Me | Bound):
+        return expr
 
     def leaf(part: Expr) -> Expr | None:
         match part:
@@ -113,8 +116,8 @@ def _moved(place: Place, updates: Sequence[Update]) -> Place:
 
 def _tidy(updates: Sequence[Update]) -> tuple[Update, ...]:
     """Drop an update that a later one surely overwrites, and those of a local that keep it as it is."""
-    if not updates:
-        return ()
+    if len(updates) <= 1:
+        return tuple(update for update in updates if update.value != update.place)
     kept = list[Update]()
     last = {update.place: number for number, update in enumerate(updates) if update.when == TRUE and not update.each}
     for number, update in enumerate(updates):
@@ -127,11 +130,11 @@ def _tidy(updates: Sequence[Update]) -> tuple[Update, ...]:
 def _readable(updates: Sequence[Update], second: Action, unmoved: Collection[str]) -> bool:
     """Whether everything `second` reads can be said before the updates: not who refers to what, once pointers moved."""
     exprs = [second.guard, *(e for u in second.updates for e in (u.value, u.when, u.place))]
-    everything = [part for expr in exprs for part in parts(expr)]
-    if any(isinstance(part, Referenced) and part.cls not in unmoved for part in everything):
+    asking = [part for e in exprs if type(e) is not Const for part in parts(e) if isinstance(part, Referenced | Quant)]
+    if any(isinstance(part, Referenced) and part.cls not in unmoved for part in asking):
         return not updates
     broadcast = not all(map(is_plain, updates))
-    return not broadcast and not (any(isinstance(p, Quant) for p in everything) and any(u.each for u in updates))
+    return not broadcast and not (any(isinstance(p, Quant) for p in asking) and any(u.each for u in updates))
 
 
 def is_plain(update: Update) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from verify.ir import (
     FREE,
@@ -49,7 +49,7 @@ def facts(system: System, roots: Sequence[int], alive: Mapping[int, frozenset[st
 
     def after(action: Action, before: Facts) -> Facts:
         found = _after(system, action, before, dangling)
-        return replace(found, private=found.private & alive[action.target])
+        return Facts(found.locks, found.private & alive[action.target])
 
     def met(one: Facts, other: Facts) -> Facts:
         aliases = {system.var(Local(name)).domain for name in one.private ^ other.private}

@@ -11,7 +11,7 @@ from typing import TypeVar
 from verify.diagnostics import Diagnostic, InputError
 from verify.ir import PC, TRUE, Action, Const, Expr, Local, Place, Update, Var
 from verify.lower.compose import compose
-from verify.lower.simplify import operands
+from verify.lower.simplify import OPERANDS, operands
 
 T = TypeVar("T")
 
@@ -108,18 +108,25 @@ def postorder(leaving: Mapping[int, Sequence[Action]], roots: Iterable[int]) -> 
 
 
 def distinct(actions: Iterable[Action]) -> list[Action]:
-    """The actions without repetitions; only those between the same two locations can be equal."""
+    """The actions without repetitions."""
     found = list(actions)
-    ways = Counter((action.source, action.target) for action in found)
+    ways = Counter(map(_looks, found))
     seen = set[Action]()
     result = list[Action]()
     for action in found:
-        if ways[action.source, action.target] > 1:
+        if ways[_looks(action)] > 1:  # else it is not worth the time to work out its hash
             if action in seen:
                 continue
             seen.add(action)
         result.append(action)
     return result
+
+
+def _looks(action: Action) -> tuple[object, ...]:
+    """What equal actions have in common, as far as that is soon told."""
+    first = action.micro[0]
+    guard, sizes = type(action.guard), (len(action.micro), len(action.updates))
+    return action.source, action.target, first.function, first.label, guard, *sizes
 
 
 def is_skip(action: Action) -> bool:
@@ -202,10 +209,13 @@ def reads(action: Action) -> set[str]:
         todo += (update.value, update.when, *operands(update.place))
     found = set[str]()
     for expr in todo:  # which grows meanwhile
+        kind = type(expr)
+        if kind is Const:
+            continue
         if isinstance(expr, Local) and expr.of is None:
             found.add(expr.name)
-        elif not isinstance(expr, Const):
-            todo += operands(expr)
+        else:
+            todo += OPERANDS[kind](expr)
     return found
 
 
@@ -218,23 +228,37 @@ def writes(action: Action) -> set[str]:
     }
 
 
-def live(actions: Sequence[Action], uses: Sequence[set[str]] | None = None) -> Mapping[int, frozenset[str]]:
+def stored(action: Action) -> set[str]:
+    """The own locals that the action may write."""
+    return {u.place.name for u in action.updates if isinstance(u.place, Local) and u.place.of is None}
+
+
+def live(actions: Sequence[Action], uses: Sequence[Collection[str]] | None = None) -> Mapping[int, frozenset[str]]:
     """The locals that some path from each location reads before it writes them; `uses` are what each action reads."""
-    alive: dict[int, frozenset[str]] = defaultdict(frozenset)
-    leaving, arriving = outgoing(actions), incoming(actions)
-    steps = defaultdict[int, list[tuple[int, set[str], set[str]]]](list)
+    names: dict[str, int] = {}  # sets of locals are masks
+
+    def mask(found: Collection[str]) -> int:
+        made = 0
+        for name in found:
+            made |= 1 << names.setdefault(name, len(names))
+        return made
+
+    steps, arriving = defaultdict[int, list[tuple[int, int, int]]](list), defaultdict[int, list[int]](list)
     for action, use in zip(actions, uses or map(reads, actions), strict=True):
-        steps[action.source].append((action.target, use, writes(action)))
-    todo = dict.fromkeys(reversed(postorder(leaving, leaving)))
+        steps[action.source].append((action.target, mask(use), ~mask(writes(action))))
+        arriving[action.target].append(action.source)
+    alive = dict.fromkeys(steps, 0)
+    todo = dict.fromkeys(sorted(steps))  # the last first: most lead to later ones
     while todo:
         location, _ = todo.popitem()
-        now = frozenset[str]()
-        for target, use, kill in steps.get(location, ()):
-            now |= use | alive[target] - kill if alive[target] else use
-        if now != alive[location]:
+        now = 0
+        for target, used, kept in steps.get(location, ()):
+            now |= used | alive.get(target, 0) & kept
+        if now and now != alive[location]:
             alive[location] = now
-            todo |= {a.source: None for a in arriving.get(location, ())}
-    return alive
+            todo |= dict.fromkeys(arriving.get(location, ()))
+    sets = {now: frozenset(name for name, bit in names.items() if now >> bit & 1) for now in {*alive.values()}}
+    return defaultdict(frozenset, {location: sets[now] for location, now in alive.items()})
 
 
 def reset_dead(actions: Sequence[Action], variables: Sequence[Var]) -> list[Action]:
@@ -248,8 +272,10 @@ def reset_dead(actions: Sequence[Action], variables: Sequence[Var]) -> list[Acti
         gone = sorted((alive[action.source] | writes(action)) - after - {PC})
         held = alive[action.source]
         cleared = tuple(Update(Local(name), default[name]) for name in gone if name in held)
-        same = not cleared and len(kept) == len(action.updates)
-        result.append(action if same else replace(action, updates=kept + cleared))
+        if cleared or len(kept) < len(action.updates):
+            updates = kept + cleared
+            action = Action(action.source, action.target, action.guard, updates, action.micro, action.binders)  # noqa: PLW2901 - as it is now
+        result.append(action)
     return result
 
 

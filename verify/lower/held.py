@@ -29,15 +29,15 @@ def taken(trace: Trace) -> Taken:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A system with threads held to alternatives; `origins` has the action of the whole behind each of its own."""
+    """A system with threads held to alternatives; `origins` has, by identity, the action behind each of its own."""
 
     instance: Instance
     whole: Instance
-    origins: Mapping[Action, Action]
+    origins: Mapping[int, Action]
 
     def freed(self, trace: Trace) -> Trace:
         """A run of it as one of the whole system."""
-        steps = [step._replace(action=self.origins[step.action]) for step in trace.steps]
+        steps = [step._replace(action=self.origins[id(step.action)]) for step in trace.steps]
         return Trace(self.whole, trace.states, steps)
 
 
@@ -47,21 +47,22 @@ def held(whole: Instance, by: Taken) -> Held:
     Threads are told apart: there is no symmetry.
     """
     system, tasks = whole.system, whole.tasks
-    origins = dict[Action, Action]()
+    actions, origins = list[Action](), dict[int, Action]()
+    may = {thread: within(system, by.get(thread, ())) for thread in range(1, tasks + 1)}
     for action in system.actions:
-        allowed = [thread for thread in range(1, tasks + 1) if within(system, action, by.get(thread, ()))]
-        if len(allowed) == tasks:
-            origins[action] = action
-        elif allowed:
-            origins[replace(action, guard=conj([_one_of(allowed), action.guard]))] = action
-    return Held(replace(whole, system=replace(system, actions=tuple(origins))), whole, origins)
+        allowed = [thread for thread in may if may[thread](action)]
+        if allowed:
+            free = len(allowed) == tasks
+            actions.append(action if free else replace(action, guard=conj([_one_of(allowed), action.guard])))
+            origins[id(actions[-1])] = action
+    return Held(replace(whole, system=replace(system, actions=tuple(actions))), whole, origins)
 
 
 def doors(system: System, branches: Collection[tuple[int, ...]]) -> frozenset[int]:
     """The locations at which a thread that takes these alternatives alone would begin another."""
-    allowed = [action for action in system.actions if within(system, action, branches)]
-    inside = {end for action in allowed for end in (action.source, action.target)}
-    others = [action for action in system.actions if not within(system, action, branches)]
+    may = within(system, branches)
+    inside = {end for action in system.actions if may(action) for end in (action.source, action.target)}
+    others = [action for action in system.actions if not may(action)]
     return frozenset(action.target for action in others if action.source in inside)
 
 

@@ -34,6 +34,7 @@ from verify.lower.simplify import conjuncts, parts, rebuild
 from verify.semantics import operate
 
 MOST_VALUES = 8
+COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 Values = frozenset[int]
 
 
@@ -141,13 +142,13 @@ class Test:
 
 
 def _test(part: Expr) -> Test | None:
-    match part:
-        case Binary("==" | "!=" | "<" | ">" | "<=" | ">=" as op, left, Const(number)):
-            match left:
-                case Local(name, None):
-                    return Test(name, op, number)
-                case Binary(masked, Local(name, None), Const(mask)):
-                    return Test(name, op, number, masked, mask)
+    if not isinstance(part, Binary) or part.op not in COMPARISONS or not isinstance(part.right, Const):
+        return None
+    left, number = part.left, part.right.value
+    if isinstance(left, Local):
+        return Test(left.name, part.op, number) if left.of is None else None
+    if isinstance(left, Binary) and isinstance(left.left, Local) and isinstance(left.right, Const):
+        return Test(left.left.name, part.op, number, left.op, left.right.value) if left.left.of is None else None
     return None
 
 
@@ -160,6 +161,7 @@ class Guard:
     nonzero: frozenset[str] = frozenset()
     equal: tuple[tuple[str, int], ...] = ()
     tests: tuple[Test, ...] = ()
+    never: bool = False
     answers: dict[object, Expr] = field(default_factory=dict)  # see `settled`
 
     def settled(self, before: Known) -> Expr:
@@ -186,7 +188,7 @@ def _guard(expr: Expr) -> Guard:
         test = _test(part)
         if test:
             tests.append(test)
-    return Guard(expr, names, frozenset(nonzero), tuple(equal), tuple(tests))
+    return Guard(expr, names, frozenset(nonzero), tuple(equal), tuple(tests), never=expr == FALSE)
 
 
 def known_at(actions: Sequence[Action], roots: Collection[int], zero: Collection[str]) -> dict[int, Known]:
@@ -199,15 +201,16 @@ def _known_at(
     actions: Sequence[Action], guards: Sequence[Guard], uses: Sequence[set[str]], roots: Collection[int],
     zero: Collection[str],
 ) -> dict[int, Known]:
-    asked = {id(action): guard for action, guard in zip(actions, guards, strict=True)}
+    asked = {id(action): (guard, _stores(action)) for action, guard in zip(actions, guards, strict=True)}
     alive = live(actions, uses)
     nought = frozenset({0})
     entries = {*roots, *(entry for a in actions for entry in spawned(a))}
     starts = {entry: Known(dict.fromkeys(alive[entry].intersection(zero), nought)) for entry in entries}
 
     def after(action: Action, before: Known) -> Known | None:
-        here = _where(asked[id(action)], before)
-        return None if here is None else _after(action, here, alive[action.target])
+        guard, stores = asked[id(action)]
+        here = _where(guard, before)
+        return None if here is None else _after(action, stores, here, alive[action.target])
 
     return forward(actions, starts, after, Known.meet)
 
@@ -215,7 +218,7 @@ def _known_at(
 def _where(guard: Guard, before: Known) -> Known | None:
     """What is known where the guard holds; None if it never does."""
     if not guard.names:
-        return None if guard.expr == FALSE else before
+        return None if guard.never else before
     if before.told(guard.names) and guard.settled(before) == FALSE:
         return None
     if not guard.nonzero and not guard.equal and before.values.keys().isdisjoint(guard.names):
@@ -231,23 +234,26 @@ def _where(guard: Guard, before: Known) -> Known | None:
     return Known(values, before.nonzero | guard.nonzero)
 
 
-def _after(action: Action, here: Known, alive: frozenset[str]) -> Known:
-    if alive >= here.values.keys() | here.nonzero and not any(isinstance(u.place, Local) for u in action.updates):
+def _stores(action: Action) -> list[tuple[str, Update]]:
+    """The updates of the thread's own locals."""
+    return [(u.place.name, u) for u in action.updates if isinstance(u.place, Local) and u.place.of is None]
+
+
+def _after(action: Action, stores: Sequence[tuple[str, Update]], here: Known, alive: frozenset[str]) -> Known:
+    if not stores and alive.issuperset(here.values) and alive >= here.nonzero:
         return here
-    objects = _objects(action)
     values = {name: few for name, few in here.values.items() if name in alive}
     nonzero = {name for name in here.nonzero if name in alive}
-    for update in action.updates:
-        match update.place:
-            case Local(name, None) if name in alive:
-                values.pop(name, None)
-                nonzero.discard(name)
-                found = _decided(update.value, here)
-                few = _few(found, here, action)
-                if few and update.when == TRUE:
-                    values[name] = few
-                elif _not_zero(found, here, objects) and update.when == TRUE:
-                    nonzero.add(name)
+    for name, update in stores:
+        if name in alive:
+            values.pop(name, None)
+            nonzero.discard(name)
+            found = _decided(update.value, here)
+            few = _few(found, here, action)
+            if few and update.when == TRUE:
+                values[name] = few
+            elif update.when == TRUE and _not_zero(found, here, _objects(action)):
+                nonzero.add(name)
     return Known(values, frozenset(nonzero))
 
 

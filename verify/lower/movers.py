@@ -207,6 +207,10 @@ def _stem(name: str) -> str:
 
 def _touches(system: System, action: Action, known: Facts, dangling: Collection[str]) -> Iterable[Touch]:
     """Every access of the action."""
+    if not any(isinstance(part, Global | Field) for expr in _exprs(action) for part in parts(expr)) and not any(
+        isinstance(update.place, Global | Field) for update in action.updates
+    ):
+        return
     dead = "reap" if action.target == IDLE else ""
     if not dead and any(isinstance(part, Referenced) and part.mine for part in parts(action.guard)):
         dead = "death"

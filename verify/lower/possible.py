@@ -69,12 +69,19 @@ class Tables:
         self.alive = live(system.actions)
         self.first = _first(system, self.alive)
         self._rules: dict[int, Rule] = {}
+        self._properties: dict[Expr, Reading] = {}
 
     def rule(self, number: int) -> Rule:
         """The action of this number, prepared when it is first asked for."""
         if number not in self._rules:
             self._rules[number] = self._prepared(self.system.actions[number])
         return self._rules[number]
+
+    def property(self, prop: Expr) -> Reading:
+        """What a property may be."""
+        if prop not in self._properties:
+            self._properties[prop] = reading(self.system, prop, through_null=True)
+        return self._properties[prop]
 
     def _prepared(self, action: Action) -> Rule:
         places = [u.place for u in action.updates if u.value == Const(FREE)]
@@ -145,7 +152,7 @@ class World:
 
     def breaks(self, prop: Expr) -> bool:
         """Whether the property might be violated; if not, it is not."""
-        return 0 in truths(reading(self.tables.system, prop, through_null=True)(self, {}))
+        return 0 in truths(self.tables.property(prop)(self, {}))
 
     def spread(self, todo: list[int]) -> None:
         """Let every allowed step happen until nothing is new."""

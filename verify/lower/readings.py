@@ -82,7 +82,7 @@ def reading(system: System, expr: Expr, *, through_null: bool = False) -> Readin
             return _junction(op, of(left), of(right))
         case Binary(op, left, right):
             one, two, unknown = of(left), of(right), TRUTHS if is_boolean(expr) else None
-            return lambda world, bound: _combined(op, one(world, bound), two(world, bound), unknown)
+            return lambda world, bound: combined(op, one(world, bound), two(world, bound), unknown)
         case Ite(cond, then, other):
             return _choice(of(cond), of(then), of(other))
         case Wrap(bits, signed, arg):
@@ -162,7 +162,11 @@ def _wrapped(values: Values, bits: int, *, signed: bool) -> Values:
 
 
 @lru_cache(maxsize=1 << 14)
-def _combined(op: BinaryOp, left: Values, right: Values, unknown: Values) -> Values:
+def combined(op: BinaryOp, left: Values, right: Values, unknown: Values) -> Values:
+    """What an operator may give for some value on either side; `unknown` where they are too many."""
     if left is None or right is None or len(left) * len(right) > WIDEST_PAIRS:
         return unknown
+    if left and right and op in ("==", "!="):
+        same, differ = not left.isdisjoint(right), len(left) > 1 or len(right) > 1 or left != right
+        return frozenset(truth for truth, found in ((int(op == "=="), same), (int(op == "!="), differ)) if found)
     return frozenset(operate(op, a, b) for a, b in product(left, right))

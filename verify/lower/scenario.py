@@ -8,7 +8,7 @@ only the ones that `verify.lower.possible` does not rule out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -30,7 +30,7 @@ def branches(system: System) -> Sequence[Branch]:
 
 def scenario(system: System, chosen: Branches) -> System:
     """The system held to these alternatives: where there is a choice, no other is taken."""
-    actions = [action for action in system.actions if within(system, action, chosen)]
+    actions = list(filter(within(system, chosen), system.actions))
     return replace(system, actions=tuple(reachable(actions, [*roots(system), END])))
 
 
@@ -41,6 +41,7 @@ class Ways:
     system: System
     common: World  # of what no alternative is needed for
     ends: Mapping[tuple[Branch, Branch], Sequence[int]]  # where actions begin and end: their numbers
+    branches: Sequence[Branch]  # the innermost, in the order of the source
     worlds: dict[Branches, World] = field(default_factory=dict)
 
     def world(self, chosen: Branches) -> World:
@@ -68,7 +69,7 @@ def ways(system: System) -> Ways:
     for number, action in enumerate(system.actions):
         ends[_ends(system, action)].append(number)
     common = [number for ends_of, found in ends.items() if _within(ends_of, ()) for number in found]
-    return Ways(system, nothing_yet(system).with_more(common), ends)
+    return Ways(system, nothing_yet(system).with_more(common), ends, branches(system))
 
 
 def suspects(by: Ways, prop: Expr) -> Iterator[Branches]:
@@ -77,9 +78,8 @@ def suspects(by: Ways, prop: Expr) -> Iterator[Branches]:
     Single ones that take few actions come first, since of those most are false alarms, told soon; what takes several
     alternatives at once is mostly real, and comes in the order of the source.
     """
-    every = branches(by.system)
-    hitting = _Hitting(prop, by, every)
-    for size in range(len(every) + 1):
+    hitting = _Hitting(prop, by, by.branches)
+    for size in range(len(by.branches) + 1):
         found = hitting.sets(frozenset(), size)
         yield from sorted(found, key=lambda chosen: len(by.allowed(*chosen))) if size == 1 else found
 
@@ -116,9 +116,17 @@ def widened(found: Sequence[Branches], every: Sequence[Branch], more: int) -> It
                 yield wider
 
 
-def within(system: System, action: Action, chosen: Collection[Branch]) -> bool:
-    """Whether a thread that takes these alternatives alone may take the action."""
-    return _within(_ends(system, action), chosen)
+def within(system: System, chosen: Collection[Branch]) -> Callable[[Action], bool]:
+    """Whether a thread that takes these alternatives alone may take an action."""
+    known: dict[tuple[Branch, Branch], bool] = {}
+
+    def may(action: Action) -> bool:
+        ends = _ends(system, action)
+        if ends not in known:
+            known[ends] = _within(ends, chosen)
+        return known[ends]
+
+    return may
 
 
 def _ends(system: System, action: Action) -> tuple[Branch, Branch]:

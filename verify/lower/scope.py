@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.ir import Bound, Const, Expr, Global, Local, Me, Place
@@ -76,16 +76,28 @@ def name_value(scope: Scope, name: ast.Name) -> Expr:
             return place
 
 
+INNER = (ast.Node, tuple)
+KINDS = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.Node)]
+WITHIN: Mapping[type[ast.Node], Sequence[str]] = {  # the fields that may hold nodes, the last first
+    kind: [name for name in reversed(kind.__dataclass_fields__) if name not in ast.Node.__dataclass_fields__]
+    for kind in KINDS
+}
+
+
 def walk(node: ast.Node) -> Iterator[ast.Node]:
     """The node and every node in it."""
     todo: list[object] = [node]
     while todo:
         value = todo.pop()
+        if isinstance(value, tuple):
+            todo += reversed(value)
+            continue
         if isinstance(value, ast.Node):
             yield value
-            todo += [getattr(value, name) for name in reversed(value.__dataclass_fields__)]
-        elif isinstance(value, tuple):
-            todo += reversed(value)
+            for name in WITHIN[type(value)]:
+                inner = getattr(value, name)
+                if isinstance(inner, INNER):
+                    todo.append(inner)
 
 
 def assigned(function: ast.FunctionDecl) -> frozenset[str]:

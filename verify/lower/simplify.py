@@ -28,6 +28,7 @@ from verify.ir import (
 from verify.semantics import operate, wrap
 
 COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||", "has"})
+FEW = 3
 INVERSE: dict[BinaryOp, BinaryOp] = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
@@ -73,6 +74,8 @@ def binary(op: BinaryOp, left: Expr, right: Expr) -> Expr:
     """`left op right`."""
     if isinstance(left, Const) and isinstance(right, Const):
         return Const(operate(op, left.value, right.value))
+    if op == "&&" and not isinstance(left, Const) and not isinstance(right, Const):  # most of all
+        return truth(left) if left == right else Binary(op, left, right)
     match op, left, right:
         case ("==" | "!=", Const(), _):
             return binary(op, right, left)
@@ -126,9 +129,9 @@ def disj(parts: Iterable[Expr]) -> Expr:
 def contradictory(expr: Expr) -> bool:
     """Whether a conjunction asks for something and for its opposite: a sufficient test that it never holds."""
     found = conjuncts(expr)
-    if len(found) == 1:
+    if len(found) <= 1:
         return False
-    asked = set(found)
+    asked = set(found) if len(found) > FEW else found  # a few are sooner compared than hashed
     equal: dict[Expr, Expr] = {}
     for part in asked:
         match part:

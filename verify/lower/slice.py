@@ -36,7 +36,7 @@ from verify.ir import (
 )
 from verify.lower.choices import always, fewest, without_idle_choices
 from verify.lower.facts import acquires
-from verify.lower.flow import distinct, outgoing, postorder, reachable, spawned
+from verify.lower.flow import distinct, outgoing, postorder, reachable, reads, spawned, stored
 from verify.lower.graph import END, ERRORS, FIXED
 from verify.lower.holding import may_hold
 from verify.lower.known import settle_locals
@@ -72,6 +72,14 @@ class Step:
     action: Action
     stores: tuple[Store, ...]
     reads: frozenset[Key]
+    keys: frozenset[Key]  # that it stores to
+    starts: bool  # another thread
+
+    def acting(self, relevant: Collection[Key]) -> list[Store]:
+        """The stores that matter."""
+        if not self.starts and self.keys.isdisjoint(relevant):
+            return []
+        return [store for store in self.stores if store.matters(relevant)]
 
 
 @dataclass(slots=True)
@@ -116,13 +124,19 @@ def slice_for(system: System, prop: Expr, *, spins: bool = False) -> System:
 
 def _step(action: Action, held: Mapping[int, Collection[Key]]) -> Step:
     stores = tuple(Store(u, key_of(u.place), _read([u.value, u.when, *operands(u.place)])) for u in action.updates)
-    return Step(action, stores, _read([action.guard]).union(held.get(action.source, ())))
+    reads = _read([action.guard]).union(held.get(action.source, ()))
+    return Step(action, stores, reads, frozenset(s.key for s in stores), any(s.starts() for s in stores))
 
 
 def _read(exprs: Iterable[Expr]) -> frozenset[Key]:
     """The variables that some of the expressions read; which location a thread is at is no variable."""
-    found = (part for expr in exprs for part in parts(expr) if isinstance(part, Global | Local | Field))
-    return frozenset(key for key in map(key_of, found) if key[1] != PC)
+    found = set[Key]()
+    for part in (part for expr in exprs if not isinstance(expr, Const) for part in parts(expr)):
+        if isinstance(part, Field):
+            found.add((part.cls, part.name))
+        elif isinstance(part, Global | Local) and part.name != PC:
+            found.add(key_of(part))
+    return frozenset(found)
 
 
 def _passable(system: System, found: Sequence[Action]) -> bool:
@@ -151,7 +165,7 @@ def _pass_over(cut: Cut) -> None:
     """Find, until nothing changes, the locations that only lead on to one other."""
     todo = [
         location for location, steps in cut.leaving.items()
-        if location in cut.passable and not any(s.matters(cut.relevant) for step in steps for s in step.stores)
+        if location in cut.passable and not any(step.acting(cut.relevant) for step in steps)
     ]
     changed = True
     while changed:
@@ -170,7 +184,7 @@ def _surviving(system: System, cut: Cut) -> Iterable[tuple[Step, list[Store]]]:
         if location in cut.onward:
             continue
         for step in steps:
-            acting = [store for store in step.stores if store.matters(cut.relevant)]
+            acting = step.acting(cut.relevant)
             target = step.action.target
             lost = system.locations[target].kind in ERRORS and target not in cut.observed and location not in cut.needed
             if lost and not any(store.shared() for store in acting):
@@ -207,7 +221,7 @@ def _built(system: System, cut: Cut) -> System:
     actions = distinct(action for action in trimmed if action is not None)
     starts = [*roots(system), END]
     actions = reachable(fewest(settle_locals(actions, starts, [var.name for var in system.locals])), starts)
-    used = {part.name for a in actions for part in _everything(a) if isinstance(part, Local) and part.of is None}
+    used = {name for action in actions for name in (*reads(action), *stored(action))}
 
     # A step that chooses an object finds none, and is never taken, where the class has no cells.
     chosen = {b.domain.cls for action in actions for b in action.binders if isinstance(b.domain, Ptr)}
@@ -228,11 +242,6 @@ def _built(system: System, cut: Cut) -> System:
         created=system.created & chosen,
         initial={key: value for key, value in system.initial.items() if key in cut.relevant},
     )
-
-
-def _everything(action: Action) -> Iterable[Expr]:
-    for expr in (action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))):
-        yield from parts(expr)
 
 
 def _trimmed(system: System, action: Action, updates: tuple[Update, ...], cut: Cut) -> Action | None:

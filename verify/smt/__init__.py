@@ -1,6 +1,6 @@
 """The Z3 reader of the IR: bounded search, and the judges of runs and of proofs. Nothing else imports z3."""
 
-from verify.smt.accept import accepts, accepts_deadlock
+from verify.smt.accept import accepts, accepts_deadlock, begun
 from verify.smt.bmc import Bmc, bmc
 from verify.smt.judge import FailedObligation, Judgement, judge, script
 from verify.smt.obligations import Obligation, obligations
@@ -17,6 +17,7 @@ __all__ = [
     "Terms",
     "accepts",
     "accepts_deadlock",
+    "begun",
     "bmc",
     "judge",
     "obligations",

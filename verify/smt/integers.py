@@ -32,6 +32,11 @@ class Num(NamedTuple):
         """Where it lies."""
         return Interval(self.lo, self.hi)
 
+    @property
+    def bits(self) -> int:
+        """The width of its bit-vector."""
+        return self.hi.bit_length() if self.lo >= 0 else signed_bits(self.interval)
+
 
 YES, NO = Num(1, 1, None), Num(0, 0, None)
 
@@ -52,7 +57,7 @@ def limits(z: Terms, a: Num) -> Num:
     """Whether a `variable` lies in its interval: what its sort does not say."""
     if a.ast is None or (a.lo, a.hi) == BOOL:
         return YES
-    bits, sign = a.interval.bits, a.lo < 0
+    bits, sign = a.bits, a.lo < 0
     least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if sign else (0, (1 << bits) - 1)
     low = YES if a.lo == least else _bool(z.signed(">=", a.ast, z.numeral(a.lo, bits), sign=sign), a.reads)
     high = YES if a.hi == most else _bool(z.signed("<=", a.ast, z.numeral(a.hi, bits), sign=sign), a.reads)
@@ -69,7 +74,7 @@ def bits_of(z: Terms, a: Num, bits: int) -> Ast:
         return z.numeral(a.lo, bits)
     if (a.lo, a.hi) == BOOL:
         return z.ite(a.ast, z.numeral(1, bits), z.numeral(0, bits))
-    have = a.interval.bits
+    have = a.bits
     if have == bits:
         return a.ast
     return z.extract(bits - 1, 0, a.ast) if have > bits else z.extend(bits - have, a.ast, sign=a.lo < 0)
@@ -227,10 +232,11 @@ def wrap(z: Terms, bits: int, a: Num, *, signed: bool) -> Num:
     return a if at == a.interval else _number(z, bits_of(z, a, bits), bits, at, a.reads)
 
 
-def _common(*numbers: Num) -> tuple[int, bool]:
-    """A width that holds all of them, and whether it is that of two's complement."""
-    sign = any(n.lo < 0 for n in numbers)
-    return max(1, *(signed_bits(n.interval) if sign else n.interval.bits for n in numbers)), sign
+def _common(a: Num, b: Num) -> tuple[int, bool]:
+    """A width that holds both, and whether it is that of two's complement."""
+    if a.lo >= 0 and b.lo >= 0:
+        return max(1, a.hi.bit_length(), b.hi.bit_length()), False
+    return max(signed_bits(a.interval), signed_bits(b.interval)), True
 
 
 def _equal(z: Terms, a: Num, b: Num, reads: int) -> Num:

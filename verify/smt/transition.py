@@ -69,8 +69,9 @@ def effect(reader: Reader, action: Action, scope: Scope) -> Effect:
     typed = []
     for slot, value, when in [(pc, constant(action.target), YES), *_stores(reader, action, scope)]:
         at = interval(reader.inst, reader.variables[slot].domain)
-        fits = (binary(z, ">=", value, constant(at.lo)), binary(z, "<=", value, constant(at.hi)))
-        typed.append(disjunction(z, (negation(z, when), conjunction(z, fits))))
+        if not at.lo <= value.lo <= value.hi <= at.hi:
+            fits = (binary(z, ">=", value, constant(at.lo)), binary(z, "<=", value, constant(at.hi)))
+            typed.append(disjunction(z, (negation(z, when), conjunction(z, fits))))
         writes[slot] = choose(z, when, narrow(z, value, at), writes.get(slot, reader.values[slot]))
     return Effect(enabled, writes, conjunction(z, typed))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from verify.source import Source, Span
 from verify.syntax.ast import (
@@ -17,6 +17,9 @@ from verify.syntax.ast import (
     StructDecl,
     SystemDecl,
 )
+
+if TYPE_CHECKING:
+    from verify.syntax.check.locks import Followed
 
 GuardKind = Literal["check", "lock", "statement", "none"]
 
@@ -52,3 +55,4 @@ class Program:
     thread: str  # the struct whose objects are threads of control
     included: tuple[ClaimDecl, ...] = field(default=(), repr=False, compare=False)  # of included files, unchecked
     sources: tuple[Source, ...] = field(default=(), repr=False, compare=False)  # the files that were read, main first
+    followed: Followed | None = field(default=None, repr=False, compare=False)  # what is known of its locks

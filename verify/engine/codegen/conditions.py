@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from verify.engine.codegen.operators import binary, members
 from verify.engine.codegen.places import Where, lookup
@@ -70,8 +70,7 @@ def join(writer: Writer, parts: Iterable[Cond], *, every: bool) -> Cond:
     return Cond(word.join(part.at(level + 1) for part in rest), level, depth=depth)
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """One side of a comparison, and where it is read from if it is a place."""
 
     code: Code
@@ -165,4 +164,4 @@ def has(writer: Writer, group: Code, thread: Code, *, wanted: bool) -> Cond:
         bit = Code(f"{operation}('has', {group.text}, {thread.text})", ATOM, 0, 1)
     else:
         bit = Code(f"{group.at(BITAND)} & {members(writer, thread)}", BITAND, 0, 1)
-    return truth(replace(bit, depth=max(group.depth, thread.depth) + 1), wanted=wanted)
+    return truth(bit._replace(depth=max(group.depth, thread.depth) + 1), wanted=wanted)

@@ -7,7 +7,6 @@ Quantifiers are written out where that is not too long.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import assert_never
 
 from verify.engine.codegen.conditions import OPPOSITE, Operand, compare, has, join, truth
@@ -46,7 +45,6 @@ from verify.ir import (
     Referenced,
     Unary,
     Wrap,
-    refers,
 )
 from verify.semantics import SemanticsError
 
@@ -72,7 +70,7 @@ def value(writer: Writer, expr: Expr, env: Env) -> Code:
     code = _value(writer, expr, env)
     if code.depth <= DEEP or writer.varies(code.text):
         return code
-    return replace(code, text=writer.read(code.text, eager=True), level=ATOM, depth=0)
+    return code._replace(text=writer.read(code.text, eager=True), level=ATOM, depth=0)
 
 
 def _value(writer: Writer, expr: Expr, env: Env) -> Code:
@@ -207,7 +205,7 @@ def _referenced(writer: Writer, expr: Referenced, env: Env, *, wanted: bool) -> 
     def relevant(slot: Slot, me: int) -> bool:
         return not (slot.index == me and (slot.cell == THREAD or (slot.cell == system.thread and not expr.mine)))
 
-    pointers = [slot for slot, var in layout.instance.slots().items() if refers(slot.name, var.domain, expr.cls)]
+    pointers = layout.pointers(expr.cls)
     columns = zip(*([slot for slot in pointers if relevant(slot, me)] for me in threads), strict=True)
     yes: list[Cond] = []
     for column in columns:

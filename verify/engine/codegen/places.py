@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from verify.engine.codegen.pysource import ATOM, SUM, Code, Vector, Writer, constant
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """The bits of a place: at `shifts` if they are known beforehand, else at entry `pointer` of a table.
 
     Entry 0, NULL, is None. `key` names the variable: two places with different keys are never the same slot.

@@ -1,6 +1,6 @@
 """Python source in the making: expressions with what is known about them, and the parts of a state they read.
 
-Only positional identifiers and integers reach the text: `s` the state, `r3` a part of it that is read, `k3` an object
+Only positional identifiers and integers reach the text: `s` the state, `r3_` a part of it that is read, `k3` an object
 handed to the generated code (numbers that differ from thread to thread, tables indexed by a pointer), `b3` a loop
 variable.
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from verify.engine.packing import Layout
 
@@ -19,13 +20,12 @@ from verify.engine.packing import Layout
 IF, OR, AND, NOT, COMPARE, BITOR, BITXOR, BITAND, SHIFT, SUM, PRODUCT, ATOM = range(12)
 DEEP = 40  # an expression nested deeper is computed ahead of time
 LOOPS = re.compile(r"\bb\d+\b")
-READS = re.compile(r"\br(\d+)\b")
+READS = re.compile(r"\br(\d+)_")
 
 Vector = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A Python expression whose value lies in `lo` to `hi`; `fixed` if it is known beforehand."""
 
     text: str
@@ -40,8 +40,7 @@ class Code:
         return self.text if self.level >= level else f"({self.text})"
 
 
-@dataclass(frozen=True, slots=True)
-class Cond:
+class Cond(NamedTuple):
     """A Python condition. `always`: its truth is known. `pin`: it says that s & mask == value (or, `sharp`, !=)."""
 
     text: str
@@ -94,27 +93,27 @@ class Writer:
                 self.looped.add(index)
         if eager or self.within:
             self.eager.add(index)
-        return f"r{index}"
+        return f"r{index}_"
 
     def varies(self, text: str) -> bool:
         """Whether the text depends on a loop variable."""
+        if not self.loops:
+            return False
         return LOOPS.search(text) is not None or any(int(found[1]) in self.looped for found in READS.finditer(text))
 
 
 def finish(writer: Writer, lines: Sequence[str]) -> list[str]:
     """Return `lines` with every read written out where it is used once, and made ahead where it is used often."""
     body = "\n".join(lines)
-    ahead: list[str] = []
+    ahead = ""
     for index in reversed(range(len(writer.reads))):
-        name = re.compile(rf"\br{index}\b")
-        uses = sum(len(name.findall(text)) for text in (body, *ahead))
+        name, text = f"r{index}_", writer.reads[index]
+        uses = body.count(name) + ahead.count(name)
         if index not in writer.looped and uses > (0 if index in writer.eager else 1):
-            ahead.insert(0, f"r{index} = {writer.reads[index]}")
+            ahead = f"{name} = {text}\n{ahead}"
         elif uses:
-            text = f"({writer.reads[index]})"
-            body = name.sub(text, body)
-            ahead = [name.sub(text, line) for line in ahead]
-    return [*ahead, *body.split("\n")]
+            body, ahead = body.replace(name, f"({text})"), ahead.replace(name, f"({text})")
+    return [*ahead.splitlines(), *body.split("\n")]
 
 
 def constant(writer: Writer, entries: Vector) -> Code:

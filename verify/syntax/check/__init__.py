@@ -20,7 +20,7 @@ from verify.syntax.check.cfg import graph
 from verify.syntax.check.declarations import collect
 from verify.syntax.check.flow import check_flow
 from verify.syntax.check.guards import guards
-from verify.syntax.check.locks import check_balance
+from verify.syntax.check.locks import Followed, check_balance
 from verify.syntax.check.pure import expand_broadcasts
 from verify.syntax.check.recursion import call_graph, recursion
 from verify.syntax.check.scope import File
@@ -54,10 +54,11 @@ def check(unit: Unit) -> Program:
         specification.claim(d, file, labels, known, named, assumed, checked)
         for d in declarations if isinstance(d, ClaimDecl)
     )
+    followed = Followed()
     entries = {group.entry for system in named.values() for group in system.groups}
     if not cycles and not _broken(checked):
         check_atomic(checked, calls, file, {target for decl in assumed.values() for target in decl.atomic})
-        check_balance(checked, calls, entries, file)
+        check_balance(checked, calls, entries, file, followed)
     if errors:
         raise InputError(in_order(errors, declarations))
     return Program(
@@ -75,6 +76,7 @@ def check(unit: Unit) -> Program:
         thread=file.thread,
         included=unit.included,
         sources=unit.sources,
+        followed=followed,
     )
 
 

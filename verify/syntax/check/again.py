@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from verify.diagnostics import Diagnostic
 from verify.syntax.check.atomics import check_atomic
-from verify.syntax.check.locks import check_balance
+from verify.syntax.check.locks import Followed, check_balance
 from verify.syntax.check.recursion import call_graph
 from verify.syntax.check.scope import File
 from verify.syntax.program import Program
@@ -18,5 +18,5 @@ def problems(program: Program) -> list[Diagnostic]:
     calls = call_graph(program.functions, file)
     entries = {group.entry for system in program.systems.values() for group in system.groups}
     check_atomic(program.functions, calls, file)
-    check_balance(program.functions, calls, entries, file)
+    check_balance(program.functions, calls, entries, file, program.followed or Followed())
     return errors

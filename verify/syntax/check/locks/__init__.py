@@ -8,9 +8,10 @@ check leaves open, the engines decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from operator import is_
 
 from verify.diagnostics import Diagnostic
 from verify.source import Span
@@ -35,6 +36,25 @@ MAX_NOTES = 12
 
 
 @dataclass(frozen=True, slots=True)
+class _Entry:
+    """What was found of a function in a context, what that depends on, and the steps that it took."""
+
+    depends: Sequence[object]
+    function: FunctionDecl
+    callees: Sequence[Summary]
+    summary: Summary
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What is kept of the functions of a program, for the checks of others that differ from it in few of them."""
+
+    entries: dict[Context, _Entry] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class _Work:
     file: File
     functions: Mapping[str, FunctionDecl]
@@ -43,26 +63,29 @@ class _Work:
     locking: frozenset[str]  # functions that lead to a lock primitive
     called: frozenset[Context]
     shared: frozenset[str]  # fields and globals that may change while a thread waits
+    before: Followed
     summaries: dict[Context, Summary] = field(default_factory=dict)
-    numbers: dict[int, int] = field(default_factory=dict)
     budget: list[int] = field(default_factory=lambda: [MAX_STEPS])
     reported: dict[tuple[str, int, int], str] = field(default_factory=dict)  # where a lock was taken: in which function
 
 
 def check_balance(
-    functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterable[str], file: File
+    functions: Mapping[str, FunctionDecl], graph: Graph, entries: Iterable[str], file: File, before: Followed
 ) -> None:
-    """Report locks that are kept, released without being held, or taken twice; the call graph is acyclic."""
+    """Report locks that are kept, released without being held, or taken twice; the call graph is acyclic.
+
+    Functions that do what they did, and call such alone, are as they were found `before`.
+    """
     locking = _locking(functions, graph)
     if not locking:
         return
     inner = frozenset(edge.to for edges in graph.values() for edge in edges)
     changes = effects(functions, graph, file)
-    work = _Work(file, functions, graph, changes, locking, inner, shared(functions.values(), file))
+    work = _Work(file, functions, graph, changes, locking, inner, shared(functions.values(), file), before)
     names = _roots(functions, graph, entries)
     order = list(_callees_first([Context(n) for n in functions if n in names], graph))
     for context in order:
-        work.summaries[context] = _followed(context, work)
+        work.summaries[context] = _known(context, work)
     callers = _callers(order, graph)
     for context in order:
         _report_kept(context, names, callers, work)
@@ -132,6 +155,26 @@ def _callers(order: list[Context], graph: Graph) -> Mapping[str, frozenset[str]]
     return above
 
 
+def _known(context: Context, work: _Work) -> Summary:
+    """What a function does, as it was found before if nothing has changed that it depends on."""
+    name, left = context.function, work.budget[0]
+    calls_to = [edge.to for edge in work.graph[context]]
+    depends = (
+        context in work.called, name in work.locking, work.shared, calls_to,
+        [work.effects[to.function] for to in calls_to],
+    )  # fmt: skip
+    function, callees = work.functions[name], [work.summaries[to] for to in calls_to]
+    found = work.before.entries.get(context)
+    same = found is not None and found.function is function and len(found.callees) == len(callees)
+    if found and same and all(map(is_, found.callees, callees)) and found.depends == depends and found.steps <= left:
+        work.budget[0] -= found.steps
+        return found.summary
+    summary = _followed(context, work)
+    if work.budget[0] >= 0:
+        work.before.entries.setdefault(context, _Entry(depends, function, callees, summary, left - work.budget[0]))
+    return summary
+
+
 def _followed(context: Context, work: _Work) -> Summary:
     function = work.functions[context.function]
     run = Run(context, function, flow_graph(function), context in work.called)
@@ -142,7 +185,7 @@ def _followed(context: Context, work: _Work) -> Summary:
             return [fresh(state, call, reader)]
         return apply(call, state, reader, run, work.summaries[to], work.effects[to.function])
 
-    reader = Reader(work.file, calls(run, functions), work.numbers, work.shared)
+    reader = Reader(work.file, calls(run, functions), work.before.numbers, work.shared)
     if context.function not in work.locking:
         complete = explore(run, State(), reader, work.budget, enough=_result_is_known)
         return summarize(run, complete=complete) if complete else unlocking(run)
