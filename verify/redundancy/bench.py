@@ -79,15 +79,17 @@ class Bench:
             self.asked[removed] = decide(self.question(removed, hunt=hunt, part=part))
         return self.asked[removed]
 
-    def together(self, optional: Guards, removed: Guards = NONE, most: int = GUESSES) -> Proved | None:
-        """One proof for the program with each of these guards there or not, if so many guesses have one.
+    def together(
+        self, optional: Guards, removed: Guards = NONE, most: int = GUESSES, part: float = MOST
+    ) -> Proved | None:
+        """One proof for the program with each of these guards there or not, if so many guesses have one in time.
 
         A lock is there in all of a run or in none of it: its releases go with it.
         """
         locks = frozenset(name for name in optional if self.program.guards[name].kind == "lock")
         question = self.question(removed, optional - locks, locks)
         known = (knowing(guess, rigid(question.system)) for guess in guesses(question.system, question.prop))
-        return any_number(question, islice(known, self.first, self.first + most), self.until(MOST))
+        return any_number(question, islice(known, self.first, self.first + most), self.until(part))
 
     def said_necessary(self) -> Guards:
         """The guards that claims of the program call necessary for the invariant: a proof without these is unlikely."""

@@ -89,6 +89,10 @@ def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
             hinges = known.hinges.get(guard)
             without = hinged(bench, frozenset({guard}), verdict, every) if hinges is None else hinges
             found.add(frozenset({guard}), without & every, verdict)
+    unknown = [v for guard in universe if isinstance(v := known.verdicts.get(guard), Unknown)]
+    if unknown and any(not one.removed for one in known.together):  # not all sets are decided in any case
+        for guard in known.needed():
+            found.add(frozenset({guard}), NONE, unknown[0])
     rounds = 0
     while (removed := found.undecided()) is not None and rounds < MOST and not bench.over():
         rounds += 1

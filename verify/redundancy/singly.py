@@ -72,12 +72,12 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
         proof = bench.together(NONE, removed, FEW)
         return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())
     begin, most = time.monotonic(), max(1, LARGE - bench.first)
-    proof = bench.together(NONE, removed, most)
+    proof = bench.together(NONE, removed, most, HALF)
     if proof is None:
         soon = time.monotonic() - begin < LEAST * bench.budget  # else all that is left takes long, too
         return _at_last(bench, removed, LEAST if soon else 0.0), ()
     others = _others(bench, guard, many)
-    wider = bench.together(others, removed, most) if others else None
+    wider = bench.together(others, removed, most, HALF) if others else None
     return proof, (Together(removed, others, wider) if wider else Together(removed, NONE, proof),)
 
 
