@@ -248,7 +248,7 @@ def _about(asked: Study, invariant: str, known: Known, voice: Callable[[Progress
     bench.first = known.first()
     every = known.singly() or singly(bench, asked.guards, ())
     if known.many:
-        bench.deadline = bench.until()  # nearly all sets are decided by what is known
+        bench.deadline = bench.until(0.5)  # nearly all sets are decided by what is known
     whole = concluded(bench, "prove", (), every.whole)
     if not isinstance(every.whole, Proved):
         return About(invariant, whole)
