@@ -188,6 +188,19 @@ def test_the_second_answer_is_the_first(twice: Path, tmp_path: Path, monkeypatch
     monkeypatch.undo()
 
 
+def test_what_was_not_decided_is_kept_for_the_same_time_alone(
+    twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = redundant_file(str(twice), Options(budget=0.0))
+    assert not about(first).complete
+    with monkeypatch.context() as patched:
+        patched.setattr("verify.redundancy.study._unit", lambda *_, **__: pytest.fail("it is known"))
+        again = redundant_file(str(twice), Options(budget=0.0))
+    assert (about(again).kept, about(again).whole) == (True, about(first).whole)
+    assert about(redundant_file(str(twice), Options())).complete
+
+
 def test_a_kept_answer_of_another_question_is_not_taken(
     twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

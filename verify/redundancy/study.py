@@ -86,15 +86,16 @@ def answers(
 ) -> Generator[About | GuardRow]:
     """Yield what is found out of each invariant and each guard, in the order in which it is known.
 
-    What is `kept` is not asked again, and what is decided is kept. Raises InputError for what cannot be lowered.
+    What is `kept` is not asked again: what is decided, and what was not with the same budget. Raises InputError for
+    what cannot be lowered.
     """
     left: list[Part] = [("invariant", name) for name in asked.invariants]
     left += [("check", name) for name in asked.guards if asked.selection.program.guards[name].kind == "check"]
     found = list[About | GuardRow]()
     wrong = list[InputError]()
-    for part in list(left) if kept else ():
-        known = from_json(kept.find(_key(asked, kept, part))) if kept else None
-        if known is not None and _part(known) == part:
+    for part in list(left):
+        known = _found(asked, kept, part)
+        if known is not None:
             left.remove(part)
             yield replace(known, kept=True) if isinstance(known, About) else known
     agenda = _agenda(asked, left)
@@ -116,8 +117,8 @@ def answers(
                 hear(name, progress)
             case About() | GuardRow():
                 found.append(message)
-                if kept and whole(message):
-                    kept.keep(_key(asked, kept, _part(message)), as_json(message))
+                if kept:
+                    kept.keep(_key(asked, kept, _part(message), decided=whole(message)), as_json(message))
 
     def ended(unit: Unit, death: str) -> None:
         if death:
@@ -155,12 +156,24 @@ def _agenda(asked: Study, left: Sequence[Part]) -> Agenda:
     return agenda
 
 
-def _key(asked: Study, kept: Kept, part: Part) -> str:
-    """All that a part of the answer depends on, but for time."""
+def _found(asked: Study, kept: Kept | None, part: Part) -> About | GuardRow | None:
+    """What is kept of a part of the answer, if anything is."""
+    if kept is None:
+        return None
+    for decided in (True, False):
+        known = from_json(kept.find(_key(asked, kept, part, decided=decided)))
+        if known is not None and _part(known) == part:
+            return known
+    return None
+
+
+def _key(asked: Study, kept: Kept, part: Part, *, decided: bool) -> str:
+    """All that a part of the answer depends on, if it is not `decided` with the time that there was."""
     program, options = asked.selection.program, asked.options
     return kept.key(
         *part, asked.system, *asked.guards, repr(sorted(options.without)), repr(sorted(options.defines.items())),
-        repr(options.tasks), *(part for source in program.sources for part in (source.path, source.text)),
+        repr(options.tasks), *([] if decided else [repr(options.budget)]),
+        *(part for source in program.sources for part in (source.path, source.text)),
     )  # fmt: skip
 
 
