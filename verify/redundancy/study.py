@@ -35,6 +35,7 @@ from verify.syntax.program import Program
 from verify.workers import Send, can_fork, gather
 
 TIMES = 4  # the time for a question, for all about one invariant
+SETTLED = 0.5  # of the time for a question, for sets where proofs have grown: these decide nearly all
 Part = tuple[str, str]  # of the answer: ("invariant", its name) or ("check", the guard)
 Message = About | GuardRow | Begun | Found | Grew | InputError | tuple[str, Progress]
 
@@ -261,7 +262,7 @@ def _about(asked: Study, invariant: str, known: Known, voice: Callable[[Progress
     bench.first = known.first()
     every = known.singly() or singly(bench, asked.guards, ())
     if known.many:
-        bench.deadline = bench.until(0.5)  # nearly all sets are decided by what is known
+        bench.deadline = bench.until(SETTLED)
     whole = concluded(bench, "prove", (), every.whole)
     if not isinstance(every.whole, Proved):
         return About(invariant, whole)
