@@ -25,11 +25,13 @@ from verify.lower.localize import (
     compared_with,
     decisive,
     first_keys,
+    looked_at,
     of_watched_calls,
     often_tested,
     plain_locks,
     shared_keys,
     tested_on_the_way,
+    tested_pointers,
 )
 from verify.lower.small import Guess, Passes, Small, Told, small_for_proof
 from verify.lower.uniprocessor import kept_cpu
@@ -213,6 +215,8 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
     plain = frozenset(key for key in every if _is_plain(system, key))
     way = tested_on_the_way(system, first)
     often = often_tested(system, prop)
+    looked = looked_at(system, prop)
+    told_apart = compared_with(system, prop, looked)  # as ids are, of which few proofs need to know who has which
     watched = of_watched_calls(system)
     found = (
         *([Guess(first | watched)] if watched else []),
@@ -220,8 +224,10 @@ def guesses(system: System, prop: Expr) -> Iterator[Guess]:
         Guess(first | decisive(system, prop)),
         Guess(first | often | compared_with(system, prop, often - first)),
         Guess(near),
+        Guess((near | way) - told_apart | first, pending=True),
         Guess(near | way, pending=True),
         Guess(near | plain),
+        Guess(near | tested_pointers(system, prop)),
         Guess(every, pending=True),
         Guess(near | way, pending=True, spins=True),
         Guess(every, pending=True, spins=True),

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from verify.ir import LIFE, PC, Expr, Field, Global, Local, Ptr, Range, Referenced, System, Update
-from verify.lower.simplify import parts
+from verify.lower.facts import outcomes
+from verify.lower.simplify import is_boolean, parts
 from verify.lower.slice import pointers_to
 from verify.lower.visible import Key, key_of
 
@@ -84,7 +85,7 @@ def _flows(system: System) -> Flows:
 
 def _flow(system: System, update: Update) -> Flow:
     place, each = update.place, update.each is not None
-    value, when = frozenset(reads(system, update.value)), frozenset(reads(system, update.when))
+    value, when = _worked_out_from(system, update), frozenset(reads(system, update.when))
     local = isinstance(place, Local)
     match system.var(place).domain:
         case Ptr():
@@ -94,6 +95,15 @@ def _flow(system: System, update: Update) -> Flow:
         case _:
             guessed, pointer = False, ""
     return Flow(key_of(place), value, when if each else NOTHING, each, local, guessed, pointer)
+
+
+def _worked_out_from(system: System, update: Update) -> frozenset[Key]:
+    """What a stored value is worked out from; of a choice between values it may be guessed which it is.
+
+    To guess a truth is to know nothing; and one guess does not do for all objects of a broadcast.
+    """
+    told = [update.value] if update.each or is_boolean(update.value) else outcomes(update.value)
+    return frozenset(key for value in told for key in reads(system, value))
 
 
 def _locals(expr: Expr) -> set[str]:

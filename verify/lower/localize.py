@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from verify.ir import (
+    BOOL,
     LIFE,
     PC,
     PRIVATE,
+    TRUE,
     Action,
     Binary,
     Binder,
@@ -23,6 +25,7 @@ from verify.ir import (
     Expr,
     Field,
     Global,
+    Ite,
     Local,
     Me,
     Place,
@@ -37,12 +40,12 @@ from verify.ir import (
 from verify.lower.facts import outcomes
 from verify.lower.hidden import closed, reads
 from verify.lower.refusals import CALLER
-from verify.lower.simplify import conj, conjuncts, ite, parts
+from verify.lower.simplify import conj, conjuncts, is_boolean, ite, parts
 from verify.lower.visible import Key, key_of, seen
 
 __all__ = [
     "closely_read", "compared_with", "decisive", "first_keys", "localize", "looked_at",
-    "of_watched_calls", "often_tested", "plain_locks", "reads", "shared_keys", "tested_on_the_way",
+    "of_watched_calls", "often_tested", "plain_locks", "reads", "shared_keys", "tested_on_the_way", "tested_pointers",
 ]
 
 COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
@@ -151,6 +154,13 @@ def compared_with(system: System, prop: Expr, keys: Collection[Key]) -> frozense
     return frozenset(found) & looked_at(system, prop)
 
 
+def tested_pointers(system: System, prop: Expr) -> frozenset[Key]:
+    """The pointers of tasks to other things that are looked at before what the property reads is changed."""
+    fields = {(system.thread, var.name): var.domain for var in system.classes[system.thread].fields}
+    others = {key for key, domain in fields.items() if isinstance(domain, Ptr) and domain.cls != system.thread}
+    return _tested(system, _changing(system, first_keys(system, prop))) & others
+
+
 def _changing(system: System, keys: Collection[Key]) -> list[Action]:
     """The actions of the functions that change one of these in an object that is not the thread's own."""
     acting = {action.micro[0].function for action, place in _changes(system) if key_of(place) in keys}
@@ -252,31 +262,60 @@ def _escaping(system: System, action: Action, unknown: Collection[Key]) -> list[
 def _guessing(system: System, action: Action, hidden: Collection[Key]) -> Action:
     """The action with what it cannot know guessed."""
     unknown = set(hidden)
-    binders = list(action.binders)
+    guesses = _Guesses(system, unknown, list(action.binders))
     updates = [Update(local, local) for local in _escaping(system, action, unknown)]
-
-    def clear(expr: Expr) -> bool:
-        return not reads(system, expr) & unknown
-
-    def guess(domain: Range | Ptr) -> Expr:
-        binder = Binder(f"guess{len(binders)}", domain)
-        binders.append(binder)
-        return Bound(binder.name)
-
     for update in action.updates:
         place, value, when = update.place, update.value, update.when
         if key_of(place) in unknown and not _is_start(place):
             continue
-        if not clear(value):
-            match system.var(place).domain:
-                case Ptr() as domain:
-                    value = ite(guess(Range(0, 1)), guess(domain), Const(0))
-                case Range() as domain:
-                    value = guess(domain)
-        if not clear(when):
-            when = guess(Range(0, 1))
-        if isinstance(place, Field) and not clear(place.pointer):
-            place = Field(guess(Ptr(place.cls)), place.cls, place.name)
+        value = guesses.value(value, system.var(place).domain)
+        when = guesses.truth(when)
+        if isinstance(place, Field) and not guesses.clear(place.pointer):
+            place = Field(guesses.guess(place.pointer, Ptr(place.cls)), place.cls, place.name)
         updates.append(Update(place, value, update.each, when))
-    guard = conj(part for part in conjuncts(action.guard) if clear(part) or _matters_unused(part, unknown))
-    return replace(action, guard=guard, updates=tuple(updates), binders=tuple(binders))
+    guard = conj(p for p in conjuncts(action.guard) if guesses.clear(p) or _matters_unused(p, unknown))
+    return replace(action, guard=guard, updates=tuple(updates), binders=tuple(guesses.binders))
+
+
+@dataclass(frozen=True, slots=True)
+class _Guesses:
+    """What an action cannot know, guessed: as little of each expression as possible, and what is the same once."""
+
+    system: System
+    unknown: Collection[Key]
+    binders: list[Binder]
+    known: dict[tuple[Expr, Range | Ptr], Expr] = field(default_factory=dict)
+
+    def clear(self, expr: Expr) -> bool:
+        """Whether an expression can be known."""
+        return reads(self.system, expr).isdisjoint(self.unknown)
+
+    def guess(self, expr: Expr, domain: Range | Ptr) -> Expr:
+        """Any value for an expression; within an action it has one."""
+        if (expr, domain) not in self.known:
+            binder = Binder(f"guess{len(self.binders)}", domain)
+            self.binders.append(binder)
+            self.known[expr, domain] = Bound(binder.name)
+        return self.known[expr, domain]
+
+    def value(self, expr: Expr, domain: Range | Ptr | Threads) -> Expr:
+        """A value to be stored: of a choice it is known between what, even where it is not known which."""
+        if self.clear(expr):
+            return expr
+        match expr, domain:
+            case Ite(cond, then, other), _:
+                return ite(self.truth(cond), self.value(then, domain), self.value(other, domain))
+            case _, Range():
+                return self.guess(expr, BOOL if is_boolean(expr) else domain)
+            case _, Ptr():
+                return ite(self.guess(expr, BOOL), self.guess(expr, domain), Const(0))
+            case _:
+                return expr
+
+    def truth(self, cond: Expr) -> Expr:
+        """A condition; of several at once those that are known still have to hold."""
+        told = [part for part in conjuncts(cond) if self.clear(part)]
+        hidden = conj(part for part in conjuncts(cond) if not self.clear(part))
+        if hidden == TRUE:
+            return cond
+        return conj([*told, self.guess(hidden, BOOL)]) if told else self.guess(hidden, BOOL)
