@@ -15,9 +15,11 @@ from tests.handmade import proved
 from verify.api import Options, check_file
 from verify.engine.verdict import Basis, Progress, Proved
 from verify.explain import explain, minimise
+from verify.explain.candidates import Candidate, pool
 from verify.explain.literals import literals, meaning, negated
 from verify.explain.outline import topics
 from verify.explain.places import places
+from verify.explain.search import Search, Ways
 from verify.explain.words import sentences
 from verify.instances import Slot
 from verify.ir import FALSE, TRUE, Binary, Bound, Const, Expr, Field, Global, Local, System, Unary
@@ -28,6 +30,7 @@ from verify.lower.small import Guess, Passes, Small, small_for_proof
 from verify.lower.whereabouts import with_whereabouts
 from verify.report.json_object import file_object, text
 from verify.report.text import claim_lines, plain
+from verify.smt.induct import induction
 from verify.smt.judge import FailedObligation, Judgement
 from verify.smt.universal import judge_universal
 from verify.syntax import load_text
@@ -288,6 +291,69 @@ def test_clauses_with_one_condition_are_one_sentence() -> None:
     assert sentences(system, [one, two], {}) == ["every task: if its `busy` is 1, its `done` is 0 and its `up` is NULL"]
 
 
+def test_the_few_values_of_a_variable_are_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "values.kc"
+    path.write_text(
+        "struct task { u8 caps; bool bad; };\n"
+        "void user(void) { for (;;) choose {\n"
+        "current->caps = 7; current->caps = 0; { if (current->caps == 3) current->bad = true; } } }\n"
+        "system { task user[*] runs user; }\n"
+        "invariant never_bad = forall (struct task *t) !t->bad;\nprove never_bad;\n"
+    )
+    (claim,) = check_file(str(path), Options(tasks=None, explain=True)).claims
+    assert claim.why is not None
+    assert claim.why.sentences == ("every task: its `bad` is 0 and its `caps` is 0 or 7",)
+
+
+def test_what_is_said_at_a_part_of_a_part_is_said_in_that_sentence_too() -> None:
+    body = Binary("==", own("busy"), Const(0))
+    clauses = [Clause(True, "", frozenset(places), body) for places in ({1, 2, 3, 4}, {2, 3, 4}, {3}, {4}, {2})]
+    every = frozenset(range(1, 9))
+
+    def inner(some: Sequence[Clause]) -> list[list[list[int]]]:
+        return [[sorted(part.places or ()) for part in topic.inner] for topic in topics(some, every)]
+
+    assert inner(clauses) == [[], [[2], [3], [4]]]
+    assert inner([clause for clause in clauses if clause.locations != frozenset({4})]) == [[[2, 3, 4], [2], [3]]]
+
+
+def test_background_that_is_not_kept_at_a_place_is_said_at_the_others() -> None:
+    system, prop, found = proof("never_bad", FORK)
+    assert found.basis is not None
+    small, said, _ = made(system, prop, found.basis).told()
+    known = induction(small, said, time.monotonic() + 60)
+    assert known is not None
+    search = Search(known, pool(small, found.basis.clauses, said, known.deadline), said)
+    wide = next(
+        candidate for some in search.pool.found.values() for candidate in some.values()
+        if candidate.background and candidate.clause.thread and search.is_background(candidate)
+        and candidate is not search.pool.nobody and sum(map(candidate.at, search.pool.live)) > 1
+    )  # fmt: skip
+    gone, *rest = filter(wide.at, search.pool.live)
+    goal = search._narrow(search.number(wide), gone)
+    narrow = search.known[goal]
+    assert search.is_background(narrow)
+    assert not search.is_background(wide.only(gone))
+    assert [at for at in search.pool.live if narrow.at(at)] == rest
+    assert search._entire(wide.only(rest[0])) is narrow
+    assert search._entire(wide.only(gone)).at(rest[0]) is False
+
+
+def test_what_excludes_most_for_its_price_is_chosen() -> None:
+    one, two, three, both = (
+        Candidate(Clause(False, "task", None, its(name)), (False, "task"), 0, frozenset(), price, background=False)
+        for name, price in (("a", 1.0), ("b", 1.0), ("c", 0.1), ("d", 1.5))
+    )
+    ways = Ways()
+    ways.add({one: 1.0, both: 1.5})
+    ways.add({two: 1.0, both: 1.5})
+    assert ways.cheapest() == [both]
+    ways.add({three: 0.1, one: 1.0})
+    assert list(ways.cheapest()) == [three, both]
+    ways.add({three: 0.1})
+    assert list(ways.cheapest()) == [three, both]
+
+
 def test_what_is_said_at_a_part_of_the_places_is_said_in_one_sentence() -> None:
     body = Binary("==", own("busy"), Const(0))
     wide, part, apart, most = (
@@ -448,7 +514,7 @@ def test_the_fix_is_explained_in_few_sentences() -> None:
     options = Options(claims=("prove no_traced_kernel_thread",), tasks=None, budget=600, explain=True)
     claim, *_ = check_file("fix.kc", options).claims
     assert claim.why is not None
-    assert 0 < len(claim.why.sentences) <= 17
+    assert 0 < len(claim.why.sentences) <= 15
     assert claim.why.minimal
     assert claim.invariant_found == claim.why.sentences
     assert any("`is_kernel_thread`" in said and "`ptrace`" in said for said in claim.why.sentences)

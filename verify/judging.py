@@ -35,6 +35,7 @@ UNDECIDED: Mapping[str, str] = {  # claims that no engine decides, and why
     **dict.fromkeys(BY_TLC, NOT_YET),
 }
 SEEN = frozenset({"writers", "race_free"})  # claims about what a system shows only where it is asked for
+EXPLAINING = 2.0  # times the time for a claim, to explain why it holds
 BOUNDED = 3  # tasks that are looked at where any number is asked for
 
 
@@ -130,7 +131,6 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet, too
         return None
 
     def judge(claim: ClaimDecl) -> Judgement:
-        bench.starts[claim.name] = time.monotonic()
         found = decided(claim)
         return found._replace(
             unreached=bench.unreached(claim, found.verdict), toothless=bench.toothless(claim, found.verdict),
@@ -156,7 +156,7 @@ def judge_of(selection: Selection, options: Options, report: Report = quiet, too
         if claim.kind == "same_outcome":
             return bench.told_apart(claim, known[key], question, exact=exact)
         prop = None if claim.kind == "deadlock_free" else question.prop
-        return Judgement(known[key], prop, exact, why=bench.why(claim, known[key], question))
+        return Judgement(known[key], prop, exact, why=bench.why(known[key], question))
 
     def minimal(claim: ClaimDecl) -> Judgement:
         """Whether the guards are enough, all other checks and locks removed, and none of them can go."""
@@ -185,7 +185,6 @@ class _Bench:
     report: Report
     memories: defaultdict[Unit, Memory]
     tools: Tools
-    starts: dict[str, float] = field(default_factory=dict)  # when a claim was taken up
     never: dict[tuple[str, frozenset[str], tuple[str, ...]], bool] = field(default_factory=dict)  # guards reached
     reasons: dict[tuple[int, Expr], Explanation] = field(default_factory=dict)  # by proof and property
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by system: see `absent`
@@ -209,11 +208,9 @@ class _Bench:
             return None
         questions = self.questions(alike)
         own = [subject.invariant for subject in subjects(alike)].index(claim.invariant)
-        return self.why(claim, proof, questions[own], conj([question.prop for question in questions]))
+        return self.why(proof, questions[own], conj([question.prop for question in questions]))
 
-    def why(
-        self, claim: ClaimDecl, verdict: Verdict, question: Question, whole: Expr | None = None
-    ) -> Explanation | None:
+    def why(self, verdict: Verdict, question: Question, whole: Expr | None = None) -> Explanation | None:
         """Why a claim holds, if that is asked for and it has a proof for any number of tasks, of `whole`."""
         if not self.options.explain or not isinstance(verdict, Proved) or verdict.basis is None:
             return None
@@ -221,7 +218,7 @@ class _Bench:
 
         key = (id(verdict), question.prop)
         if key not in self.reasons:
-            deadline = self.starts[claim.name] + self.options.budget
+            deadline = time.monotonic() + EXPLAINING * self.options.budget
             self.reasons[key] = explain(
                 question.system, whole or question.prop, question.prop, verdict.basis, deadline=deadline
             )
@@ -232,7 +229,7 @@ class _Bench:
         from verify.lower.comparison import told_apart  # noqa: PLC0415 - who only selects needs none of it
 
         if not isinstance(verdict, Refuted):
-            return Judgement(verdict, question.prop, exact, why=self.why(claim, verdict, question))
+            return Judgement(verdict, question.prop, exact, why=self.why(verdict, question))
         both = self.lowered(claim, frozenset(removed(claim))).compared
         assert both is not None  # noqa: S101 - it is lowered for this claim
         found = told_apart(verdict.trace, both)

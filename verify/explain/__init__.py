@@ -36,7 +36,7 @@ def explain(system: System, whole: Expr, prop: Expr, basis: Basis, *, deadline: 
         return long
     clauses, said = basis.clauses, whole
     now = time.monotonic()
-    less = narrower(system, prop, guess, passes, deadline=now + (deadline - now) * NARROWING)
+    less = narrower(system, prop, guess, passes, more=whole != prop, deadline=now + (deadline - now) * NARROWING)
     if less is not None:
         guess, clauses, said = less[0], less[1], prop
     made = small_for_proof(system, said, guess, passes)

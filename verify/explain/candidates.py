@@ -5,6 +5,7 @@ A clause is the negation of a cube, tests that are never true at once, said at a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -13,7 +14,7 @@ from verify.explain.literals import Literal, Meaning, literals, meaning, negated
 from verify.explain.shapes import mentions, of_object, ties
 from verify.instances import THREAD as CELL
 from verify.instances import Slot
-from verify.ir import FALSE, LIFE, PC, Binary, Bound, Expr, Ptr, System
+from verify.ir import FALSE, LIFE, PC, Binary, Bound, Const, Expr, Field, Global, Local, Place, Ptr, Range, System
 from verify.lower.history import START, STARTER
 from verify.lower.simplify import rebuild
 from verify.smt.ground import Key, Pair, keys_of
@@ -23,6 +24,8 @@ from verify.universal import MAKER, OBJECT, THREAD, Clause
 
 PAIR, PLACES, EACH = 0.5, 1.0, 1.0  # how little a second object, a part of the code, a test is liked
 ENOUGH = 4  # clauses of unusual shapes for one state
+VALUES = 4  # that a variable has, if that is worth saying
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
@@ -34,6 +37,7 @@ class Candidate:
     reads: frozenset[Key]
     cost: float
     background: bool  # whether it only says who makes and starts objects, and which of them threads point to
+    values: bool = False  # whether it says which few values a variable ever has
     parts: dict[int, Candidate] = field(default_factory=dict, repr=False)  # what it says at single locations
     whole: Candidate | None = field(default=None, repr=False)  # of a part
 
@@ -156,7 +160,32 @@ def pool(system: System, clauses: Sequence[Clause], prop: Expr, deadline: float)
             made = result.add(_candidate(result, cls, cube, places))
             if not cube:
                 result.nobody = made
+    for cube in _ranges(system, result.kind("")):
+        made = replace(_candidate(result, "", cube, result.every), values=True)
+        result.found.setdefault(made.key, {})[made.clause] = made
     return result
+
+
+def _ranges(system: System, kind: Kind) -> Iterator[Sequence[Literal]]:
+    """For each variable that only ever has a few of its values, that it has none of these: which is never so."""
+    tests = defaultdict[Place, dict[int, Literal]](dict)
+    for literal in kind.tests:
+        match literal.test:
+            case Binary("!=", Global() | Local() | Field() as place, Const(value)):
+                tests[place][value] = literal
+            case _:
+                pass
+    for variable, other in tests.items():
+        read, found = meaning(variable), list[Literal]()
+        while len(found) <= VALUES and kind.known.excluded(None, [literal.test for literal in found]) is None:
+            value = read(kind.known.seen(), kind.known.pair[0], 0)
+            if value not in other:
+                break
+            found.append(other[value])
+        else:
+            domain = system.var(variable).domain
+            if isinstance(domain, Range) and len(found) <= min(VALUES, domain.hi - domain.lo):
+                yield found
 
 
 def _creation(system: System) -> frozenset[Key]:

@@ -171,17 +171,26 @@ def _loaded(system: System, places: Sequence[tuple[Place, Var, float]], *, cls: 
 
 
 def _constants(system: System) -> Mapping[tuple[str, str], frozenset[int]]:
-    """The constants that are stored in each variable, or that it is compared with."""
-    found = defaultdict[tuple[str, str], set[int]](set)
+    """The constants that are stored in each variable, or that it is compared with; in a local also by loads."""
+    found, loads = defaultdict[tuple[str, str], set[int]](set), list[tuple[Local, Field | Global]]()
     for action in system.actions:
         for update in action.updates:
             found[_key(update.place)] |= _numbers(update.value)
+            if isinstance(update.place, Local) and isinstance(update.value, Field | Global):
+                loads.append((update.place, update.value))
         for part in _parts(action.guard):
             match part:
                 case Binary("==" | "!=", Global() | Local() | Field() as place, Const(value)):
                     found[_key(place)].add(value)
                 case _:
                     pass
+    for local, source in loads:
+        found[_key(local)] |= found[_key(source)]
+    for cls, declared in system.classes.items():
+        for var in declared.fields:
+            if var.name.startswith(PENDING):  # what is to be stored, plus one
+                stored = found[cls, var.name.removeprefix(PENDING)]
+                found[cls, var.name] |= {1, *(value + 1 for value in stored)}
     return defaultdict(frozenset, {key: frozenset(values) for key, values in found.items()})
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from verify.explain import polish
 from verify.explain.candidates import Pool, pool
 from verify.explain.search import Search, StuckError
-from verify.ir import FALSE, TRUE, Expr, System
+from verify.ir import FALSE, TRUE, Expr, Field, Me, System, Update
+from verify.smt.ground import Key, keys_of
 from verify.smt.implied import OutOfTimeError
 from verify.smt.induct import Induction, induction
 from verify.smt.universal import judge_universal
@@ -20,6 +21,7 @@ from verify.universal import Clause
 SEARCHING = 0.7  # of the time that is left, until a set is made smaller; and of what is left then, until it is judged
 POLISHING = 700  # questions, for saying something else instead
 HANDFUL = 15  # sentences: of more, a shorter proof is looked for
+SOON = 500  # questions: where no more are asked, too
 AGAIN = 2  # how often
 
 
@@ -65,7 +67,8 @@ def _shortest(known: Induction, among: Pool, prop: Expr, deadline: float) -> tup
     best, minimal = _searched(known, among, prop, deadline)
     longest = time.monotonic() - began
     for _ in range(AGAIN):
-        if polish.length(best) <= HANDFUL or time.monotonic() + longest > _share(deadline, SEARCHING):
+        enough = polish.length(best) <= HANDFUL and best.asked > SOON
+        if enough or time.monotonic() + longest > _share(deadline, SEARCHING):
             break
         with suppress(OutOfTimeError, StuckError):
             other, done = _searched(known, among, prop, deadline)
@@ -91,14 +94,29 @@ def _fewest(search: Search) -> bool:
     """Make it short; whether nothing of it can be left out."""
     polish.prune(search)
     polish.change(search, POLISHING)
+    polish.prune(search)
+    polish.align(search)  # what is said at more places may do for something else
     return polish.prune(search)
 
 
 def _background(
     system: System, clauses: Sequence[Clause], plain: Sequence[Clause], deadline: float
 ) -> Sequence[Clause]:
-    """The clauses that look like background, if they are kept by themselves where anybody is; else none."""
+    """The clauses that look like background, if they are kept by themselves where anybody is; else none.
+
+    What is stored in other variables is nothing to them.
+    """
     never = frozenset[int]().union(*(clause.locations or () for clause in clauses if clause.body == FALSE))
-    actions = tuple(a for a in system.actions if a.source not in never and a.target not in never)
+    known = frozenset[Key]().union(*(keys_of(clause.body) for clause in plain))
+    actions = tuple(
+        replace(action, updates=tuple(update for update in action.updates if _stored_in(update) <= known))
+        for action in system.actions
+        if action.source not in never and action.target not in never
+    )
     alone = judge_universal(replace(system, actions=actions), plain, TRUE, deadline=deadline)
     return plain if alone.ok else ()
+
+
+def _stored_in(update: Update) -> frozenset[Key]:
+    place = update.place
+    return keys_of(replace(place, pointer=Me()) if isinstance(place, Field) else place)

@@ -19,11 +19,12 @@ from verify.universal import Clause
 FEW = 8  # variables that are left out one at a time from the start: of so few hardly half can be done without
 
 
-def narrower(
-    system: System, prop: Expr, guess: Guess, passes: Passes, *, deadline: float
+def narrower(  # noqa: PLR0913 - of what, and how far to go
+    system: System, prop: Expr, guess: Guess, passes: Passes, *, more: bool = False, deadline: float
 ) -> tuple[Guess, Sequence[Clause]] | None:
     """As little as is found in time that a proof has to know of the system, and its clauses; None if nothing less does.
 
+    If the proof at hand is of `more` than the property, one with the same guess is less, too.
     That steps keep these is not judged here, but of the short proof that is made of them. Variables are left out half
     of them at a time, then a half of those, and so on (Zeller's delta debugging, 2002).
     """
@@ -45,6 +46,8 @@ def narrower(
             best = fewer, clauses
         return safe.ok
 
+    if more:
+        proves(guess)
     if guess.pending and proves(replace(guess, pending=False)):
         guess = replace(guess, pending=False)
     many = len(guess.keys - fixed)

@@ -9,10 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from verify.ir import FALSE, Binary, Expr
+from verify.ir import FALSE, Binary, Const, Expr, Field, Global, Local
 from verify.universal import Clause
 
-PARTS = 2  # of the places of a sentence about which it says more
+PARTS = 3  # of the places of a sentence about which it says more
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,12 @@ def _nested(topics: Sequence[Topic], wide: float) -> Iterator[Topic]:
     """What is said of a part of the places of another sentence, unless these are most, is put into that one."""
     found = {topic.places or frozenset(): topic for topic in topics}
     for places in sorted(found, key=lambda some: (len(some), sorted(some))):
-        outer = [o for o in found if places < o and len(o) <= wide and len(found[o].inner) < PARTS]
-        if outer and not found[places].inner:
+        mine = found[places].inner
+        outer = [o for o in found if places < o and len(o) <= wide and len(found[o].inner) + len(mine) < PARTS]
+        if outer:
             least = min(outer, key=lambda some: (len(some), sorted(some)))
-            found[least] = replace(found[least], inner=(*found[least].inner, found.pop(places)))
+            topic = replace(found.pop(places), inner=())
+            found[least] = replace(found[least], inner=(*found[least].inner, topic, *mine))
     yield from found.values()
 
 
@@ -59,10 +61,22 @@ def disjuncts(body: Expr) -> list[Expr]:
             return [body]
 
 
+def of_one_variable(tests: Sequence[Expr]) -> bool:
+    """Whether each of some tests, of which one is true, says that the same variable has a certain value."""
+    found = set[Expr]()
+    for test in tests:
+        match test:
+            case Binary("==", Global() | Local() | Field() as place, Const()):
+                found.add(place)
+            case _:
+                return False
+    return len(found) == 1
+
+
 def _alike(clauses: Sequence[Clause]) -> Iterator[Topic]:
     """Those without a condition, then those with the same one, the one of most clauses first."""
     tests = {clause: disjuncts(clause.body) for clause in clauses}
-    plain = [clause for clause in clauses if len(tests[clause]) == 1]
+    plain = [clause for clause in clauses if len(tests[clause]) == 1 or of_one_variable(tests[clause])]
     if plain:
         yield Topic(plain)
     left = [clause for clause in clauses if clause not in plain]

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import permutations
 
 from verify.explain.candidates import Candidate
 from verify.explain.outline import topics
@@ -14,6 +15,8 @@ from verify.smt.ground import keys_of
 from verify.smt.implied import OutOfTimeError
 from verify.smt.induct import Goal, Missing
 from verify.universal import Clause
+
+CLOSE = 3  # places, near those or of the same name, that something is said at besides to go on about these
 
 Groups = Mapping[Candidate, frozenset[Goal]]
 
@@ -70,6 +73,47 @@ def change(search: Search, most: int) -> None:
     with suppress(OutOfTimeError):
         while sum(search.asked < limit and _instead(search, said) for said in _ordinary(search)):
             pass
+
+
+def align(search: Search) -> None:
+    """Say things at places of others too, where they are true and kept, if that makes them one sentence."""
+    with suppress(OutOfTimeError):
+        while _aligned(search):
+            pass
+
+
+def _aligned(search: Search) -> bool:
+    live, found, names = frozenset(search.pool.live), groups(search), search.pool.system.locations
+    places = {
+        said: (joined(search, group).locations or live) & live
+        for said, group in found.items()
+        if said.clause.thread and not search.is_background(said)
+    }
+    for one, other in permutations(places, 2):
+        further = places[other] - places[one]
+        alike = {names[at].name for at in further} <= {names[at].name for at in places[one]}
+        near = len(further) <= CLOSE and (alike or places[one] & places[other])
+        close = places[one] < places[other] or near
+        if further and close and all(map(one.at, further)) and _also(search, [one.only(at) for at in sorted(further)]):
+            return True
+    return False
+
+
+def _also(search: Search, parts: Sequence[Candidate]) -> bool:
+    """Say these too, if they are kept then and it is said in fewer sentences."""
+    before, size = (search.chosen, search.cores), length(search)
+    more = [search.number(part) for part in parts]
+    search.chosen = search.chosen.union(more)
+    if length(search) < size:
+        for goal in more:
+            kept = search.induction.missing(goal, search.helpers(goal, search.chosen))
+            if isinstance(kept, Missing):
+                break
+            search.cores = {**search.cores, goal: kept}
+        else:
+            return True
+    search.chosen, search.cores = before
+    return False
 
 
 def _ordinary(search: Search) -> Sequence[Candidate]:

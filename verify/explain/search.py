@@ -8,8 +8,10 @@ sets; the states as in IC3, Bradley 2011, but what is true is known beforehand).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
+from heapq import heapify, heappop, heappush, heapreplace
+from math import inf
 from operator import or_
 
 from verify.explain.candidates import Candidate, Pool, excluding
@@ -18,13 +20,18 @@ from verify.smt.ground import Key, keys_of
 from verify.smt.induct import DOMAINS, SAFETY, Goal, Induction, Missing
 
 AGAIN = 0.2  # how little it is liked to say the same at one more location
-BACKGROUND = 0.25  # how little it is liked to say who makes and starts what
+BACKGROUND = 0.25  # how little it is liked to say who makes and starts what, or which few values a variable has
 MANY = 60  # clauses that are looked at for one state, those liked best
 NEW = 1.5  # how little a variable is liked that nothing else speaks of
 
 
 class StuckError(Exception):
     """The invariant does not exclude a state from which a step breaks it: it is none."""
+
+    def __init__(self, at: int | None) -> None:
+        """`at` is where the thread is then of which a clause does not hold, if it is of one."""
+        super().__init__()
+        self.at = at
 
 
 @dataclass(slots=True, eq=False)
@@ -43,13 +50,12 @@ class Search:
     said: set[Candidate] = field(default_factory=set)  # by those chosen, wherever they say it
     asked: int = 0  # questions so far
     mixed: set[Candidate] = field(default_factory=set)  # what looks like background, but is not kept by background
+    narrowed: dict[Candidate, Candidate] = field(default_factory=dict)  # what is, but not at all places
 
     def run(self) -> frozenset[Goal]:
         """Choose clauses until those chosen are inductive and imply the property."""
         self.chosen, self.cores, self.spoken, self.said = set(), {}, set(keys_of(self.prop)), set()
         self.complete([SAFETY, DOMAINS])
-        while todo := [goal for goal in sorted(self.chosen) if not self.cores[goal] <= self.helpers(goal, self.chosen)]:
-            self.complete(todo)  # what kept this background has turned out to be none
         self.collect()
         return frozenset(self.chosen)
 
@@ -58,9 +64,8 @@ class Search:
 
         Background does not count.
         """
-        while todo:
-            goal = todo.pop(0)
-            core = self.keep(goal)
+        while todo := todo or self._lost():
+            goal, core = self.keep(todo.pop(0))
             self.cores = {**self.cores, goal: core}
             todo += sorted(core - self.chosen)
             self.chosen = self.chosen | core
@@ -70,6 +75,10 @@ class Search:
             if most is not None and sum(not self.is_background(said) for said in self.said) > most:
                 return False
         return True
+
+    def _lost(self) -> list[Goal]:
+        """The goals that were kept by what is not said any more, or has turned out to be no background."""
+        return [goal for goal in sorted(self.cores) if not self.cores[goal] <= self.helpers(goal, self.chosen)]
 
     def collect(self) -> None:
         """Keep only what the property needs."""
@@ -82,14 +91,32 @@ class Search:
         self.chosen = needed
         self.cores = {goal: core for goal, core in self.cores.items() if goal in needed or goal <= 0}
 
-    def keep(self, goal: Goal) -> frozenset[Goal]:
-        """Well liked clauses that keep a goal, as few as possible that nothing else needs; background of background."""
-        if self.plain(goal):
+    def keep(self, goal: Goal) -> tuple[Goal, frozenset[Goal]]:
+        """Well liked clauses that keep a goal, as few as possible that nothing else needs; background of background.
+
+        Of background that is not kept so at all places it is the goal that says it at the others.
+        """
+        while self.plain(goal):
             try:
-                return self._keep(goal, plain=True)
-            except StuckError:
-                self.mixed.add(self.known[goal].said)
-        return self._keep(goal, plain=False)
+                return goal, self._keep(goal, plain=True)
+            except StuckError as stuck:
+                goal = self._narrow(goal, stuck.at)
+        return goal, self._keep(goal, plain=False)
+
+    def _narrow(self, goal: Goal, at: int | None) -> Goal:
+        """Say background no longer of threads at a place; if it is not about these, it is none."""
+        wide = self.known[goal]
+        places = (wide.clause.locations or frozenset(self.pool.live)) - {at}
+        if at is None or not wide.clause.thread or not places or not wide.at(at):
+            self.mixed.add(wide.said)
+            return goal
+        narrow = replace(wide, clause=replace(wide.clause, locations=places), parts={}, whole=None)
+        self.narrowed[wide.said] = narrow
+        number = self.number(narrow)
+        if goal in self.chosen:
+            self.chosen = self.chosen - {goal} | {number}
+        self.cores = {other: core for other, core in self.cores.items() if other != goal}
+        return number
 
     def plain(self, goal: Goal) -> bool:
         """Whether a goal is background, which has to be kept by background."""
@@ -97,7 +124,9 @@ class Search:
 
     def is_background(self, candidate: Candidate) -> bool:
         """Whether a clause is background, as far as is known."""
-        return candidate.said is self.pool.nobody or (candidate.background and candidate.said not in self.mixed)
+        said = candidate.said
+        none = said in self.mixed or said in self.narrowed
+        return said is self.pool.nobody or (candidate.background and not none)
 
     def helpers(self, goal: Goal, among: Collection[Goal]) -> frozenset[Goal]:
         """Those of some clauses that may keep a goal."""
@@ -106,14 +135,14 @@ class Search:
 
     def _keep(self, goal: Goal, *, plain: bool) -> frozenset[Goal]:
         free = self.helpers(goal, self.chosen) | ({goal} if goal > 0 else set())
-        ways: list[dict[Candidate, float]] = []  # for each state that had to be excluded, what excludes it
+        ways = Ways()
         picked: Collection[Candidate] = ()
         while isinstance(core := self._missing(goal, free.union(map(self.number, picked))), Missing):
             found = self._allowed(core, more=False, plain=plain) or self._allowed(core, more=True, plain=plain)
             if not found:
-                raise StuckError
-            ways.append(self._liked(found))
-            picked = cheapest(ways)
+                raise StuckError(core.at)
+            ways.add(self._liked(found))
+            picked = ways.cheapest()
         return core
 
     def _missing(self, goal: Goal, using: frozenset[Goal]) -> Missing | frozenset[Goal]:
@@ -127,7 +156,11 @@ class Search:
 
     def _entire(self, part: Candidate) -> Candidate:
         """Background is said wherever it is true, if it is kept so."""
-        return part.said if part.background and part.said not in self.mixed else part
+        whole = part.said
+        while whole in self.narrowed:
+            whole = self.narrowed[whole]
+        here = whole is part.said or all(map(whole.at, part.clause.locations or ()))
+        return whole if part.background and here and whole not in self.mixed else part
 
     def _liked(self, found: Sequence[Candidate]) -> dict[Candidate, float]:
         prices = {candidate: self.cost(candidate) for candidate in found}
@@ -142,32 +175,59 @@ class Search:
 
     def cost(self, candidate: Candidate) -> float:
         """How little a clause is liked."""
-        if self.is_background(candidate):
+        if self.is_background(candidate) or candidate.said.values:
             return BACKGROUND
         if candidate.said in self.said:
             return AGAIN
         return candidate.cost + NEW * len(candidate.reads - self.spoken)
 
 
-def cheapest(ways: Sequence[Mapping[Candidate, float]]) -> Collection[Candidate]:
-    """Candidates with one of each way, cheap in sum."""
-    among: dict[Candidate, int] = {}  # a mask of the ways that each is one of
-    prices: dict[Candidate, float] = {}
-    for number, way in enumerate(ways):
-        for candidate, price in way.items():
-            among[candidate] = among.get(candidate, 0) | 1 << number
-            prices[candidate] = price
-    picked: list[Candidate] = []
-    left = (1 << len(ways)) - 1
-    while left:
-        value = {c: (prices[c] / (mask & left).bit_count(), prices[c]) for c, mask in among.items() if mask & left}
-        least = min(value.values())
-        equal = {candidate for candidate in value if value[candidate] == least}
-        best = next(c for number, way in enumerate(ways) if left >> number & 1 for c in way if c in equal)
-        picked.append(best)
-        left &= ~among[best]
-    for candidate in list(picked):
-        rest = [other for other in picked if other != candidate]
-        if reduce(or_, (among[other] for other in rest), 0) == (1 << len(ways)) - 1:
-            picked = rest
-    return picked
+@dataclass(slots=True, eq=False)
+class Ways:
+    """For each state that has to be excluded, what excludes it, and at which price."""
+
+    states: list[Mapping[Candidate, float]] = field(default_factory=list)
+    among: dict[Candidate, int] = field(default_factory=dict)  # a mask of the states that each excludes
+
+    def add(self, way: Mapping[Candidate, float]) -> None:
+        """One more state."""
+        for candidate in way:
+            self.among[candidate] = self.among.get(candidate, 0) | 1 << len(self.states)
+        self.states.append(way)
+
+    def cheapest(self) -> Collection[Candidate]:
+        """Candidates that exclude them all, cheap in sum: always one that costs least for each state more."""
+        prices = {candidate: price for way in self.states for candidate, price in way.items()}
+        every = left = (1 << len(self.states)) - 1
+        picked = list[Candidate]()
+        heap = [
+            (prices[candidate] / mask.bit_count(), prices[candidate], number, candidate)
+            for number, (candidate, mask) in enumerate(self.among.items())
+        ]
+        heapify(heap)
+        while left:
+            equal = list[tuple[float, float, int, Candidate]]()
+            while heap and (not equal or heap[0][:2] == equal[0][:2]):
+                ratio, price, number, candidate = heap[0]
+                here = self.among[candidate] & left
+                now = price / here.bit_count() if here else inf
+                if now > ratio:  # others have excluded some of these since
+                    heapreplace(heap, (now, price, number, candidate))
+                else:
+                    equal.append(heappop(heap))
+            best = self._first(left, {candidate for *_, candidate in equal})
+            picked.append(best)
+            left &= ~self.among[best]
+            for entry in equal:
+                if entry[3] is not best:
+                    heappush(heap, entry)
+        for candidate in list(picked):
+            rest = [other for other in picked if other != candidate]
+            if reduce(or_, (self.among[other] for other in rest), 0) == every:
+                picked = rest
+        return picked
+
+    def _first(self, left: int, some: Collection[Candidate]) -> Candidate:
+        """Of some candidates the one that is liked best of those that exclude the first state that is left."""
+        states = (way for number, way in enumerate(self.states) if left >> number & 1)
+        return next(candidate for way in states for candidate in way if candidate in some)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from verify.explain.literals import PENDING, negated
-from verify.explain.outline import Topic, disjuncts, topics
+from verify.explain.outline import Topic, disjuncts, of_one_variable, topics
 from verify.explain.places import Places, places
 from verify.ir import (
     FALSE,
@@ -149,9 +149,21 @@ def _if(  # noqa: PLR0913 - what to say, and in which words
     *, shared: Expr | None = None,
 ) -> Said:  # fmt: skip
     """A disjunction as an implication: of what is most said of other things to what is left."""
+    if len(tests) > 1 and of_one_variable(tests):
+        return Said(subject, (), _or([phrase(wording, test, here, owners) for test in tests]))
     *conditions, last = sorted(tests, key=lambda test: (test != shared, _late(test)))
     said = [phrase(wording, negated(test), here, owners) for test in conditions]
     return Said(subject, tuple(said), phrase(wording, last, here, owners))
+
+
+def _or(said: Sequence[str]) -> str:
+    """That one of these is so; what all begin with is said once."""
+    first, *others = said
+    begin, _, value = first.rpartition(" is ")
+    begin = f"{begin} is "
+    if all(each.startswith(begin) for each in others):
+        return f"{begin}{' or '.join([value, *(each.removeprefix(begin) for each in others)])}"
+    return " or ".join(said)
 
 
 def _late(test: Expr) -> int:

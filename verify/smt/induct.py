@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import z3
 
-from verify.instances import Slot
-from verify.ir import Binder, Bound, Expr, System
+from verify.instances import THREAD, Slot
+from verify.ir import PC, Binder, Bound, Expr, System
 from verify.smt.frame import value_in
 from verify.smt.ground import (
     ACTOR,
@@ -45,10 +45,14 @@ Goal = int  # of a clause its number, from 1
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A state from which a step breaks a goal: the pairs of cells in it, and their variables."""
+    """A state from which a step breaks a goal: the pairs of cells in it, and their variables.
+
+    `at` is where the thread is after the step of which a clause does not hold then; None if it is of none.
+    """
 
     pairs: Sequence[Pair]
     values: Mapping[Slot, int]
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +62,7 @@ class _Kind:
     of: Ground
     assumed: Sequence[Num]
     pairs: Sequence[Pair]
+    at: Num | None = None  # where the thread is of which something is said, after a step
     goals: dict[Goal, Num] = field(default_factory=dict)  # that a goal is broken
     uses: dict[Goal, tuple[Ast, Ast]] = field(default_factory=dict)
 
@@ -79,6 +84,7 @@ class _Asked:
     kind: _Kind
     solver: z3.Solver
     uses: set[Goal] = field(default_factory=set)
+    core: frozenset[Goal] | None = None  # clauses that met it the last time that it was met
 
     def use(self, number: Goal, clause: Clause) -> Ast:
         """A literal that is true only if the clause holds before."""
@@ -128,8 +134,9 @@ class Induction:
         """A state from which a goal is broken; or which of the clauses used keep it. Raises OutOfTimeError."""
         if goal > 0 and goal not in self.aimed:
             self._aim(goal)
-        needed = frozenset[Goal]()
-        for asked in self._ask(goal):
+        every = self._ask(goal)
+        met = [asked for asked in every if asked.core is not None and asked.core.issubset(using)]
+        for asked in [*(asked for asked in every if asked not in met), *met]:  # what is met is asked for who meets it
             uses = {number: asked.use(number, self.clauses[number]) for number in using}
             found = check_many(asked.kind.of.z, asked.solver, self.deadline, [*uses.values()])
             if found == z3.unknown:
@@ -137,8 +144,8 @@ class Induction:
             if found == z3.sat:
                 return _missing(asked)
             core = {literal.as_ast().value for literal in asked.solver.unsat_core()}
-            needed |= {number for number, literal in uses.items() if literal.value in core}
-        return needed
+            asked.core = frozenset(number for number, literal in uses.items() if literal.value in core)
+        return frozenset[Goal]().union(*(asked.core or () for asked in every))
 
     def _ask(self, goal: Goal) -> Sequence[_Asked]:
         """The solvers of a goal; those of the last one are kept."""
@@ -154,7 +161,8 @@ class Induction:
             of, z = self.of, self.of.z
             cells = around(of, pair)
             gone = [negation(z, there) for cell, there in of.real.items() if cell not in cells]
-            self.kinds[pair] = _Kind(of, [of.typed, self.after.typed, *gone], among(of, cells))
+            at = self.after.reader.values[Slot(THREAD, pair[0], PC)] if pair[0] else None
+            self.kinds[pair] = _Kind(of, [of.typed, self.after.typed, *gone], among(of, cells), at)
         return self.kinds[pair]
 
 
@@ -181,7 +189,7 @@ def induction(system: System, prop: Expr, deadline: float) -> Induction | None:
 def _safe(system: System, binders: Sequence[Binder], matrix: Expr) -> _Kind:
     further = followed(matrix) - {Bound(binder.name) for binder in binders}
     of = cells_of(system, max(len(binders), 1), len(further))
-    return _Kind(of, [of.typed], list(all_pairs(of)), {SAFETY: false_of(of, binders, matrix)})
+    return _Kind(of, [of.typed], list(all_pairs(of)), goals={SAFETY: false_of(of, binders, matrix)})
 
 
 def _missing(asked: _Asked) -> Missing:
@@ -189,4 +197,5 @@ def _missing(asked: _Asked) -> Missing:
     z, thread = of.z, of.inst.system.thread
     there = {cell for cell, real in of.real.items() if value_in(z, model, real)} | {(thread, ACTOR)}
     pairs = [p for p in asked.kind.pairs if (not p[0] or (thread, p[0]) in there) and (not p[1] or p[1:] in there)]
-    return Missing(pairs, {slot: value_in(z, model, value) for slot, value in of.reader.values.items()})
+    at = None if asked.kind.at is None else value_in(z, model, asked.kind.at)
+    return Missing(pairs, {slot: value_in(z, model, value) for slot, value in of.reader.values.items()}, at)
