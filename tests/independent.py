@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import z3
 
-from verify.certificates.cells import NotCoveredError
-from verify.certificates.obligations import Query, queries
+from verify.certificates.obligations import queries
+from verify.certificates.query import Query
+from verify.certificates.reading import NotCoveredError
 from verify.ir import Expr, System
 from verify.smt.covered import refuse, refuse_clauses, refuse_property
 from verify.universal import Clause, prenex
@@ -46,7 +47,7 @@ def _unmet(system: System, clauses: Sequence[Clause], prop: Expr, axioms: Sequen
 
 
 def _met(query: Query) -> bool:
-    solver = z3.SolverFor("QF_BV", ctx=z3.Context())
+    solver = z3.SolverFor("QF_UFBV", ctx=z3.Context())
     solver.from_string(query.script())
     answer = solver.check()
     assert answer != z3.unknown

@@ -93,7 +93,7 @@ def test_a_file_says_what_it_is_about() -> None:
     names = [name.partition("/")[2] for name in found]
     assert names[0] == "0001-safety-x-1.smt2"
     name = next(name for name in found if re.search(r"/\d+-acquire\.take-.*-domains\.smt2$", name))
-    head, _, question = found[name].partition("(set-logic QF_BV)\n")
+    head, _, question = found[name].partition("(set-logic QF_UFBV)\n")
     assert head == (
         "(set-info :smt-lib-version 2.6)\n"
         "; obligation: acquire.take x 3, 4, 5, 6, 7, 8, 12, domains\n"

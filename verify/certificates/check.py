@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from verify.certificates.bodies import clauses_of
 from verify.certificates.canonical import system_hash
-from verify.certificates.cells import NotCoveredError
 from verify.certificates.form import (
     MOST_BYTES,
     BadCertificateError,
@@ -23,7 +22,9 @@ from verify.certificates.form import (
     Scope,
     certificate,
 )
-from verify.certificates.obligations import Query, queries
+from verify.certificates.obligations import queries
+from verify.certificates.query import Query
+from verify.certificates.reading import NotCoveredError, TooWideError
 from verify.certificates.statement import (
     by_name,
     claimed,
@@ -36,7 +37,6 @@ from verify.certificates.statement import (
     text_hash,
     unknown_guards,
 )
-from verify.certificates.words import TooWideError
 from verify.diagnostics import InputError
 from verify.engine.verdict import Counterexample
 from verify.explain.induction import counterexample

@@ -1,273 +1,265 @@
-"""What has to be shown of a universal invariant, as the theorem of docs/semantics.md states it, in SMT-LIB 2.
+"""What has to be shown of a universal invariant: the theorem of docs/semantics.md in SMT-LIB 2.
 
-Thread 1 takes the steps, thread 2 looks on, object 3 is any object of its class, and objects from 4 on are those that
-a step goes through besides. Each question is whether an obligation can be broken: the answer has to be `unsat`.
+Each question is whether something can go wrong, and the answer has to be `unsat`. Were there a state, of any number of
+cells, in which it does, then that would be an answer: all that is claimed of the state before is so in every one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
-from verify.certificates.cells import (
+from verify import ir
+from verify.certificates.query import DOMAINS, Pair, Part, Posed, Query
+from verify.certificates.reading import (
+    GLOBALS,
+    ME,
+    NULL,
+    OTHER,
     THREADS,
+    VIEWED,
     Env,
     NotCoveredError,
-    Reader,
-    any_value,
-    at_hand,
-    room,
-    variables,
+    Question,
+    Term,
+    Variable,
+    every,
+    parts_of,
+    place_of,
+    some,
 )
-from verify.certificates.said import Pair, Said, is_about, keys, objects_of, parts_of
-from verify.certificates.starts import initiation
-from verify.certificates.steps import enough, step
-from verify.certificates.witness import Witness
-from verify.certificates.words import Term, Words
-from verify.ir import PC, Action, Binary, Bound, Expr, Field, Me, Ptr, Quant, System
+from verify.instances import spare
 from verify.universal import OBJECT, THREAD, Clause
 
-ACTOR, OTHER, VIEWED, FURTHER = 1, 2, 3, 4
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Obligations that are all met if the script is unsatisfiable; `halves` are the same as two, or none."""
-
-    name: str
-    count: int
-    pose: Callable[[], Witness]
-    halves: Callable[[], Sequence[Query]] = tuple
-    action: Action | None = None  # the only one whose steps it is about
-
-    def script(self) -> str:
-        """The question as text."""
-        return self.pose().script()
+AFTER = "'"  # what the variables of the state after a step are marked with
+Born = Mapping[str, ir.InitValue] | None  # values of fields; None: the object is free
+Objects = Mapping[str, Sequence[Term]]  # by class
+Keys = frozenset[tuple[str, str]]  # variables: their cells and names
 
 
 def queries(
-    system: System, clauses: Sequence[Clause], prop: Expr, axioms: Sequence[Clause] = ()
+    system: ir.System, clauses: Sequence[Clause], prop: ir.Expr, axioms: Sequence[Clause] = ()
 ) -> Iterator[Query]:
     """All that has to be shown, where the axioms are true. Raises NotCoveredError for what few cells do not tell."""
-    yield from _safety(system, [*clauses, *axioms], prop)
+    for update in (update for action in system.actions for update in action.updates):
+        _refuse(update)
+    for number, part in enumerate(_conjuncts(prop), start=1):
+        yield Query("safety", [Part(None, number)], partial(_violated, system, [*clauses, *axioms], part))
+    numbered = dict(enumerate(clauses, start=1))
     if clauses:
-        yield _begins(system, list(enumerate(clauses, start=1)), "initiation")
-    yield from _consecution(system, clauses, axioms)
+        yield Query("initiation", [Part(None, number) for number in numbered], partial(_begins, system, numbered))
+    reads = {number: _keys(*parts_of(clause.body)) for number, clause in numbered.items()}
+    for thread in (ME, OTHER, NULL):
+        for cls in ("", *system.classes):
+            for viewed in [NULL] if not cls else [VIEWED, ME] if cls == system.thread and thread != ME else [VIEWED]:
+                pair = Pair(thread, cls, viewed)
+                about = {n: one for n, one in numbered.items() if (one.thread, one.cls) == (thread != NULL, cls)}
+                parts = [part for action in system.actions for part in _risks(action, pair, about, reads)]
+                if parts:
+                    yield Query("steps", parts, partial(_broken, system, numbered, axioms, pair), pair)
 
 
-def _begins(system: System, some: Sequence[tuple[int, Clause]], name: str) -> Query:
-    """That some clauses hold at the start."""
+def _refuse(update: ir.Update) -> None:
+    """Raise NotCoveredError for a store to cells that are not told by the step and the cell alone."""
+    match update:
+        case ir.Update(ir.Local(_, of)) if of is not None:
+            raise NotCoveredError("a step changes another thread's locals")
+        case ir.Update(place, _, ir.Binder(name, domain)):
+            if not isinstance(place, ir.Field) or place.pointer != ir.Bound(name) or domain != ir.Ptr(place.cls):
+                raise NotCoveredError("a broadcast stores somewhere else than in the objects that it goes to")
 
-    def halves() -> Sequence[Query]:
-        middle = len(some) // 2
-        parts = [some[:middle], some[middle:]] if middle else []
-        return [_begins(system, part, f"initiation x {part[0][0]}") for part in parts]
 
-    return Query(name, len(some), partial(initiation, system, [clause for _, clause in some]), halves)
+def _keys(*exprs: ir.Expr) -> Keys:
+    """The variables among some expressions."""
+    return frozenset(place_of(expr)[:2] for expr in exprs if isinstance(expr, ir.Place))
+
+
+def _said(q: Question, clause: Clause, thread: Term, viewed: Term, prime: str = "") -> Term:
+    """That a clause holds of a thread and an object not its own, as far as it is about such and they are there."""
+    env = ((THREAD, thread), (OBJECT, viewed))
+    holds = [q.holds(clause.body, env, prime).name]
+    holds += [f"(= {thread} c0)"] * clause.thread + [f"(= {viewed} c0)"] * bool(clause.cls)
+    holds += [f"(= {thread} {viewed})"] * (clause.thread and clause.cls == q.system.thread)
+    if clause.locations is not None:
+        pc = q.variable(THREADS, q.system.locals[0], thread, prime)
+        holds.append(f"(not {some(f'(= {pc} {q.number(at)})' for at in sorted(clause.locations))})")
+    return q.term(some(holds))
+
+
+def _all_said(
+    q: Question, clauses: Sequence[Clause], threads: Sequence[Term], objects: Objects, prime: str = ""
+) -> Iterator[Term]:
+    """That clauses hold of all of some threads and objects."""
+    for clause in clauses:
+        for thread in threads if clause.thread else [NULL]:
+            for viewed in objects[clause.cls] if clause.cls else [NULL]:
+                yield _said(q, clause, thread, viewed, prime)
+
+
+def _cells(system: ir.System, *cells: tuple[str, Term]) -> dict[str, list[Term]]:
+    """Objects by class."""
+    return {cls: list(dict.fromkeys(at for of, at in cells if of == cls and at != NULL)) for cls in system.classes}
 
 
 # ---- consecution and typing ----------------------------------------------------------------------
 
 
-def _consecution(system: System, clauses: Sequence[Clause], axioms: Sequence[Clause]) -> Iterator[Query]:
-    """That a step keeps what is said of the thread that takes it, of another thread and of any object."""
-    tasks = system.thread
-    for who in (ACTOR, OTHER, 0):
-        for cls in ("", *system.classes):
-            for index in [0] if not cls else [VIEWED] if cls != tasks or who == ACTOR else [VIEWED, ACTOR]:
-                pair = (who, cls, index)
-                about = [(n, clause) for n, clause in enumerate(clauses, start=1) if is_about(clause, pair)]
-                risks = [_risk(action, about, pair) for action in system.actions]
-                if risks := [risk for risk in risks if risk.lost or risk.stray]:
-                    yield _steps(system, clauses, axioms, pair, risks)
+def _risks(
+    action: ir.Action, pair: Pair, about: Mapping[int, Clause], reads: Mapping[int, Keys]
+) -> Iterator[Part]:
+    """The clauses about a pair that a step may break: they read what it writes, or begin to speak where it leads.
 
-
-class Risk(NamedTuple):
-    """What an action might do: break some clauses, and store a value outside of its domain."""
-
-    action: Action
-    lost: Sequence[tuple[int, Clause]]
-    stray: bool
-
-
-def _risk(action: Action, about: Sequence[tuple[int, Clause]], pair: Pair) -> Risk:
-    """What a step might do with a pair: break clauses that read what it writes, or that begin to speak where it leads.
-
-    The typing of an action is asked with the thread that takes it: of its own stores, and of those in any object.
+    Its stores are asked about with its own thread, and those of a broadcast with any object as well.
     """
-    own = pair[0] == ACTOR
-    written = {key for update in action.updates for key in keys(update.place, top=True)}
-    written = written | {(THREADS, PC)} if own else {key for key in written if key[0] != THREADS}
-    lost = []
-    for number, clause in about:
-        moved = own and clause.locations is not None and action.source not in clause.locations
-        if moved or not written.isdisjoint(keys(clause.body)):
-            lost.append((number, clause))
-    each = {update.each.domain for update in action.updates if update.each}
-    stray = pair == (ACTOR, "", 0) or (pair[0] == 0 and pair[2] == VIEWED and Ptr(pair[1]) in each)
-    return Risk(action, lost, stray)
-
-
-def _steps(
-    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], pair: Pair, risks: Sequence[Risk]
-) -> Query:
-    count = sum(len(risk.lost) + risk.stray for risk in risks)
-
-    def halves() -> Sequence[Query]:
-        middle, (action, lost, stray) = len(risks) // 2, risks[0]
-        if middle:
-            parts = [risks[:middle], risks[middle:]]
-        elif count > 1:
-            half = len(lost) // 2 + (len(lost) == 1)
-            parts = [[Risk(action, lost[:half], False)], [Risk(action, lost[half:], stray)]]
-        else:
-            parts = []
-        return [_steps(system, clauses, axioms, pair, part) for part in parts if part[0].lost or part[0].stray]
-
-    first = risks[0]
-    what = ", ".join([*(str(number) for number, _ in first.lost), *["domains"] * first.stray])
-    who = {ACTOR: "its own thread", OTHER: "another thread", 0: "any object"}[pair[0]]
-    who += f", {pair[1]}" * bool(pair[1]) + " of the step" * (pair[2] == ACTOR)
-    of = f" of {who}" if pair != (ACTOR, "", 0) else ""
-    alone = first.action if len(risks) == 1 else None
-    name = f"{alone.label} x {what}{of}" if alone else f"steps x {who}"
-    return Query(name, count, partial(_broken, system, clauses, axioms, pair, risks), halves, alone)
+    own, written = pair.thread == ME, _keys(*(update.place for update in action.updates))
+    written = written | {(THREADS, ir.PC)} if own else frozenset(each for each in written if each[0] != THREADS)
+    for number, clause in about.items():
+        if written & reads[number] or (own and clause.locations is not None and action.source not in clause.locations):
+            yield Part(action, number)
+    goes_to = {update.each.domain for update in action.updates if update.each}
+    if pair == (ME, "", NULL) or (pair.thread == NULL and pair.object == VIEWED and ir.Ptr(pair.cls) in goes_to):
+        yield Part(action, DOMAINS)
 
 
 def _broken(
-    system: System, clauses: Sequence[Clause], axioms: Sequence[Clause], pair: Pair, risks: Sequence[Risk]
-) -> Witness:
+    system: ir.System, clauses: Mapping[int, Clause], axioms: Sequence[Clause], pair: Pair, parts: Sequence[Part]
+) -> Posed:
     """That all clauses hold, one of the actions is taken, and breaks a clause of the pair or leaves a domain."""
-    words, tasks = Words(), system.thread
-    fixed = {(tasks, ACTOR), *objects_of(system, pair)}
-    more = {cls: max(len(_followed(risk.action, cls)) for risk in risks) for cls in system.classes}
-    objects = {
-        cls: [*sorted(i for c, i in fixed if c == cls), *range(FURTHER, FURTHER + more[cls])] for cls in system.classes
-    }
-    real = {(cls, i): words.flag() for cls in system.classes for i in objects[cls] if (cls, i) not in fixed}
-    threads = [ACTOR, OTHER] if pair[0] == OTHER else [ACTOR]
-    binders = max(len(risk.action.binders) for risk in risks)
-    before = at_hand(words, system, objects, threads, real, further=FURTHER, binders=binders)
-    most = room(system, objects, threads)
-    seen = [
-        (slot, var) for slot, var in variables(system, objects, threads)
-        if (slot[:2] in ({("", 0), (THREADS, ACTOR)} if pair[0] == ACTOR else {("", 0)}))
-        or (slot[0], slot[1]) in objects_of(system, pair)
-    ]
-    after = {slot: any_value(words, var, most, max(objects[tasks])) for slot, var in seen}
-    later = Said(clauses, Reader(replace(before, values={**before.values, **after})))
-    cases = []
-    for action, lost, stray in risks:
-        does = step(before, action)
-        same = [words.equal(after[slot], does.stores.get(slot, before.values[slot])) for slot in after]
-        broken = [words.inverse(later.body(clause, pair)) for _, clause in lost]
-        kept = words.both([*same, words.some(broken)])
-        cases.append(words.both([does.can, words.some([kept, does.strays if stray else 0])]))
-    known = Said([*clauses, *axioms], Reader(before)).known()
-    within = _within(system, pair)
-    afterwards = [later.body(axiom, part) for part in within for axiom in axioms if is_about(axiom, part)]
-    asserted = words.both([*known, *afterwards, words.some(cases)])
-    if len(risks) > 1 or len(lost) + stray > 1:
-        return Witness(words, asserted, before.values)
-    clause = lost[0][1] if lost else None
-    bound = {THREAD: words.number(pair[0]), OBJECT: words.number(pair[2])}
-    return Witness(
-        words, asserted, before.values, does.stores, does.choices, bound, action, clause,
-        clause.body if clause is not None else None,
-    )  # fmt: skip
+    its = [(system.thread, pair.thread), (pair.cls, pair.object)]
+    q = Question(system, ME, [ME, *[OTHER] * (pair.thread == OTHER)], _cells(system, (system.thread, ME), *its))
+    steps = {id(action): (action, _choices(q, action)) for action, _ in parts if action}
+    for action, env in steps.values():
+        q.follow([action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))], env)
+    lost = {n: f"(not {_said(q, clauses[n], pair.thread, pair.object, AFTER)})" for _, n in parts if n != DOMAINS}
+    q.claim(_all_said(q, [*clauses.values(), *axioms], q.threads, q.objects))
+    q.claim(_all_said(q, axioms, [pair.thread], _cells(system, *its), AFTER))
+    after = [(term, variable) for term, variable in q.variables.items() if variable.prime]
+    cases = list[str]()
+    for action, env in steps.values():
+        numbers = [number for of, number in parts if of is action]
+        can = [f"(= {q.variable(THREADS, system.locals[0], ME)} {q.number(action.source)})", q.holds(action.guard, env)]
+        can += [q.truth(dict(env)[b.name]) for b in action.binders if isinstance(b.domain, ir.Ptr)]
+        does = [f"(= {term} {_stored(q, action, env, variable)})" for term, variable in after]
+        strays = _strays(q, action, env) if DOMAINS in numbers else ()
+        wrong = every([*does, some(lost[number] for number in numbers if number != DOMAINS)])
+        cases.append(every([*can, some([wrong, *strays])]))
+    q.claim([some(cases)])
+    return Posed(q, env, ((THREAD, pair.thread), (OBJECT, pair.object)), action, clauses.get(parts[0].number))
 
 
-def _within(system: System, pair: Pair) -> list[Pair]:
-    """A pair and what it is made of."""
-    found: list[Pair] = [pair, (pair[0], "", 0), (0, "", 0), *((0, *each) for each in objects_of(system, pair))]
-    return list(dict.fromkeys(found))
+def _choices(q: Question, action: ir.Action) -> Env:
+    return tuple((binder.name, q.chosen(binder.name, binder.domain)) for binder in action.binders)
 
 
-def _followed(action: Action, cls: str) -> set[Expr]:
-    """The pointers to a class that an action goes through, besides its own object and those of a broadcast."""
-    exprs = _exprs(action)
-    inner = {part.binder.name for part in parts_of(*exprs) if isinstance(part, Quant)}
-    inner |= {update.each.name for update in action.updates if update.each}
-    inner -= {binder.name for binder in action.binders}
-    through = {part.pointer for part in parts_of(*exprs) if isinstance(part, Field) and part.cls == cls}
-    return through - {Me(), *map(Bound, inner)}
+def _stored(q: Question, action: ir.Action, env: Env, variable: Variable) -> Term:
+    """What a variable is after the step."""
+    cell, var, at, _ = variable
+    found = q.variable(cell, var, at)
+    if (cell, var.name) == (THREADS, ir.PC):
+        found = q.either(f"(= {at} {ME})", q.number(action.target), found)
+    for update in action.updates:
+        if place_of(update.place)[:2] == (cell, var.name):
+            inner = (*env, (update.each.name, at)) if update.each else env
+            hit = f"(and (= {q.cell(update.place, inner)} {at}) {q.holds(update.when, inner)})"
+            found = q.either(hit, q.read(update.value, inner), found)
+    return found
 
 
-def _exprs(action: Action) -> list[Expr]:
-    return [action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))]
+def _strays(q: Question, action: ir.Action, env: Env) -> Iterator[str]:
+    """That the step stores a value outside of the domain of its variable."""
+    for update in action.updates:
+        domain = q.system.var(update.place).domain
+        if isinstance(domain, ir.Range):
+            for at in q.objects[place_of(update.place)[0]] if update.each else [NULL]:
+                inner = (*env, (update.each.name, at)) if update.each else env
+                value = q.value(q.read(update.value, inner))
+                out = f"(or (bvslt {value} {q.number(domain.lo)}) (bvslt {q.number(domain.hi)} {value}))"
+                yield every([f"(distinct {q.cell(update.place, inner)} c0)", q.holds(update.when, inner), out])
+
+
+# ---- initiation ----------------------------------------------------------------------------------
+
+
+def _begins(system: ir.System, clauses: Mapping[int, Clause], parts: Sequence[Part]) -> Posed:
+    """That some clause does not hold of a thread of any group, or an idle one, and of any object at the start."""
+    q, tasks, some_clauses = Question(system, NULL, [ME], {}), system.thread, [clauses[number] for _, number in parts]
+    threads: list[tuple[int, Born]] = [(group.entry, group.values) for group in system.groups]
+    shared = [_is(q, GLOBALS, var, ME, (var.default,)) for var in system.globals if not var.rigid]
+    cases = list[str]()
+    for entry, values in [*threads, *[(ir.IDLE, None)] * (tasks in system.created)]:
+        own = [_is(q, THREADS, v, ME, (entry if v.name == ir.PC else v.default,)) for v in system.locals]
+        for cls in ("", *system.classes):
+            there = some(_born(q, cls, VIEWED, way) for way in _births(system, cls)) if cls else "true"
+            lost = some(f"(not {_said(q, clause, ME, VIEWED)})" for clause in some_clauses if clause.cls == cls)
+            cases.append(every([*shared, *own, _born(q, tasks, ME, values), there, lost]))
+    q.claim([some(cases)])
+    return Posed(q, (), ((THREAD, ME), (OBJECT, VIEWED)), None, some_clauses[0])
+
+
+def _births(system: ir.System, cls: str) -> Iterator[Born]:
+    """How objects of a class can be at the start."""
+    groups = [group.values for group in system.groups]
+    yield from [None] * (cls in spare(system))
+    yield from groups if cls == system.thread else []
+    yield from [{}] * (cls != system.thread and any(ir.Fresh(cls) in values.values() for values in groups))
+
+
+def _born(q: Question, cls: str, at: Term, values: Born) -> str:
+    """That an object is as it is born, with some values for its fields; or free."""
+    initial = {name: (value,) for (of, name), value in q.system.initial.items() if of == cls}
+    born = {} if values is None else {**initial, **values, ir.LIFE: (ir.PUBLISHED,)}
+    return every(_is(q, cls, var, at, born.get(var.name, (var.default,))) for var in q.system.classes[cls].fields)
+
+
+def _is(q: Question, cell: str, var: ir.Var, at: Term, values: ir.InitValue) -> str:
+    """That a variable has one of the values that it may have at the start."""
+    here = q.variable(cell, var, at)
+    if isinstance(values, ir.Fresh):
+        return f"(distinct {here} c0)"
+    if not isinstance(var.domain, ir.Range) and set(values) != {0}:
+        raise NotCoveredError(f"`{var.name}` points to a certain object at the start")
+    return some(f"(= {here} {q.number(value)})" for value in values)
 
 
 # ---- safety --------------------------------------------------------------------------------------
 
 
-def _safety(system: System, clauses: Sequence[Clause], prop: Expr) -> Iterator[Query]:
-    """That the clauses imply each conjunct of the property."""
-    todo, number = [prop], 0
+def _conjuncts(prop: ir.Expr) -> Iterator[ir.Expr]:
+    todo = [prop]
     while todo:
-        part = todo.pop()
-        if isinstance(part, Binary) and part.op == "&&":
-            todo += [part.right, part.left]
-            continue
-        number += 1
-        yield Query(f"safety x {number}", 1, partial(_violated, system, clauses, part))
+        match todo.pop():
+            case ir.Binary("&&", left, right):
+                todo += [right, left]
+            case part:
+                yield part
 
 
-def _violated(system: System, clauses: Sequence[Clause], prop: Expr) -> Witness:
-    """That all clauses hold of some cells, and the property is false of them."""
-    words, chosen, bound = Words(), list[tuple[str, Term]](), dict[str, Term]()
-    count = max(sum(isinstance(part, Quant) and isinstance(part.binder.domain, Ptr) for part in parts_of(prop)), 1)
-    further = count + len(_through(prop))
-    objects = {cls: range(1, further + 1) for cls in system.classes}
-    real = {(cls, i): words.flag() for cls in objects for i in objects[cls] if (cls, i) != (system.thread, 1)}
-    cells = at_hand(words, system, objects, range(1, count + 1), real, further=count + 1)
-    reader = Reader(cells)
+def _violated(system: ir.System, known: Sequence[Clause], prop: ir.Expr, _: Sequence[Part]) -> Posed:
+    """That all clauses hold of some thread and of all that the property speaks of, and it is false of them."""
+    q, bound = Question(system, NULL, [ME], _cells(system, (system.thread, ME))), list[tuple[str, Term]]()
 
-    def false(part: Expr, env: Env) -> Term:
+    def false(part: ir.Expr, env: Env) -> str:
         match part:
-            case Quant("forall", binder, body):
-                if isinstance(binder.domain, Ptr):
-                    term = words.variable(1, count)
-                    chosen.append((binder.domain.cls, term))
-                else:
-                    term = words.variable(binder.domain.lo, binder.domain.hi)
-                bound[binder.name] = term
-                return false(body, (*env, (binder.name, term)))
-            case Binary("&&", left, right) if _quantified(part):
-                return words.some([false(left, env), false(right, env)])
-            case Binary("||", left, right) if _quantified(part):
-                return words.both([false(left, env), false(right, env)])
+            case ir.Quant("forall", ir.Binder(name, domain), body):
+                one = q.chosen(f"{name}, {len(bound)}", domain)
+                bound.append((name, one))
+                if isinstance(domain, ir.Range):
+                    return false(body, (*env, (name, one)))
+                q.objects[domain.cls].append(one)
+                q.threads += [one] * (domain.cls == system.thread)
+                return f"(and (distinct {one} c0) {false(body, (*env, (name, one)))})"
+            case ir.Binary("&&" | "||" as op, left, right) if _quantified(part):
+                return f"({'or' if op == '&&' else 'and'} {false(left, env)} {false(right, env)})"
             case _ if _quantified(part):
                 raise NotCoveredError("the property has other quantifiers than `forall`")
             case _:
-                return words.inverse(reader.read(part, env))
+                q.follow([part], env)
+                return f"(not {q.holds(part, env)})"
 
-    needs = [false(prop, ())]
-    further_on = [each for each in reader.touched if each not in chosen]
-    for cls, pointer in (*enough(cells, further_on), *chosen):
-        leads = [words.equal(pointer, words.number(index)) for index in objects[cls]]
-        needs.append(words.some([words.inverse(words.truth(pointer)), *leads]))
-        needs += [words.some([words.inverse(leads[i - 1]), cells.exists(cls, i)]) for i in objects[cls]]
-    asserted = words.both([*Said(clauses, Reader(cells)).known(), *needs])
-    return Witness(words, asserted, cells.values, bound=bound, body=_matrix(prop))
+    q.claim([false(prop, ())])
+    q.claim(_all_said(q, known, q.threads, q.objects))
+    return Posed(q, (), tuple(bound), None, None, prop)
 
 
-def _matrix(prop: Expr) -> Expr:
-    """A property without its quantifiers."""
-    match prop:
-        case Quant(_, _, body):
-            return _matrix(body)
-        case Binary(op, left, right) if _quantified(prop):
-            return Binary(op, _matrix(left), _matrix(right))
-        case _:
-            return prop
-
-
-def _through(prop: Expr) -> set[Expr]:
-    """The pointers that a property goes through, besides names."""
-    return {part.pointer for part in parts_of(prop) if isinstance(part, Field) and not isinstance(part.pointer, Bound)}
-
-
-def _quantified(expr: Expr) -> bool:
-    return any(isinstance(part, Quant) for part in parts_of(expr))
+def _quantified(expr: ir.Expr) -> bool:
+    return any(isinstance(part, ir.Quant) for part in parts_of(expr))

@@ -115,7 +115,8 @@ def _cvc5(scripts: Sequence[str]) -> Iterator[str]:
     yield cvc5.__version__
     for script in scripts:
         solver = cvc5.Solver()
-        solver.setOption("bitblast", "eager")  # all is bits: several times as fast
+        solver.setOption("incremental", "false")
+        solver.setOption("bitblast", "eager")  # all is bits and functions of them: several times as fast
         parser = cvc5.InputParser(solver)
         parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, script, "script")
         said = []
