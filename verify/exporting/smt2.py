@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from verify.certificates.reading import NotCoveredError
 from verify.certificates.check import posed
 from verify.certificates.form import Certificate, Given
 from verify.certificates.query import Query
+from verify.certificates.reading import NotCoveredError, TooWideError
 from verify.certificates.statement import source_files
-from verify.certificates.reading import TooWideError
 from verify.certificates.write import Hashes, certified
 from verify.diagnostics import InputError
 from verify.engine.verdict import Proved, Refuted, Scope, Unknown, Verdict
