@@ -58,7 +58,7 @@ def can_be(asked: Question, *claims: object) -> bool:
     """Whether what is claimed so far and these claims can be."""
     asked.claim(claims)
     context = z3.Context()
-    answer = z3.Z3_eval_smtlib2_string(context.ref(), asked.script()).strip()
+    answer: str = z3.Z3_eval_smtlib2_string(context.ref(), asked.script()).strip()
     assert answer in {"sat", "unsat"}, answer
     return answer == "sat"
 
@@ -107,7 +107,8 @@ def test_wrapping_is_that_of_the_definition(bits: int, signed: bool) -> None:  #
 
 
 def test_numbers_of_long_expressions_do_not_wrap_around() -> None:
-    asked, long = question(Range(0, 200)), A
+    asked = question(Range(0, 200))
+    long: Expr = A
     for _ in range(20):
         long = Binary("+", Binary("*", long, Const(3)), A)
     assert not can_be(asked, f"(not {asked.holds(Binary('>=', long, A), ())})")
@@ -127,7 +128,7 @@ def test_a_set_tells_who_is_in_it_and_whether_others_are() -> None:
     joined, left = Binary("with", A, Me()), Binary("without", A, Me())
     others = Binary("&&", Unary("!", Binary("has", A, Me())), Binary("!=", A, Const(0)))
     asked = question(Threads())
-    never = [Unary("!", Binary("has", joined, Me())), Binary("==", joined, Const(0)), Binary("has", left, Me())]
+    never: list[Expr] = [Unary("!", Binary("has", joined, Me())), Binary("==", joined, Const(0)), Binary("has", left, Me())]
     never += [Binary("has", A, Const(0)), Binary("&&", others, Binary("==", left, Const(0)))]
     assert not can_be(asked, some(asked.holds(expr, ()) for expr in never))
     for expr in (others, Binary("has", A, Me()), Binary("==", A, Const(0)), Binary("&&", A, Unary("!", left))):
@@ -182,7 +183,8 @@ def test_references_are_those_at_hand_or_any_others() -> None:
 
 
 def test_numbers_that_are_too_wide_are_refused() -> None:
-    asked, wide = question(Range(0, 1 << 60)), A
+    asked = question(Range(0, 1 << 60))
+    wide: Expr = A
     for _ in range(4):
         wide = Binary("*", wide, wide)
     asked.read(wide, ())
@@ -191,7 +193,8 @@ def test_numbers_that_are_too_wide_are_refused() -> None:
 
 
 def test_deep_expressions_are_read_and_shared_ones_once() -> None:
-    asked, deep = question(Range(0, 1)), A
+    asked = question(Range(0, 1))
+    deep: Expr = A
     for _ in range(5_000):
         deep = Binary("&&", deep, deep)
     asked.holds(deep, ())

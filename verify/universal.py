@@ -81,7 +81,7 @@ def prenex(prop: Expr) -> Sequence[tuple[tuple[Binder, ...], Expr]] | None:
         case Quant("forall", binder, body):
             inner = prenex(body)
             return None if inner is None else [((binder, *binders), matrix) for binders, matrix in inner]
-        case Binary("||", left, right) if _quantified(prop):
+        case Binary("||", left, right) if quantified(prop):
             first, second = prenex(left), prenex(right)
             if first is None or second is None:
                 return None
@@ -90,11 +90,12 @@ def prenex(prop: Expr) -> Sequence[tuple[tuple[Binder, ...], Expr]] | None:
                 return None
             return [((*mine, *theirs), Binary("||", a, b)) for mine, a, theirs, b in pairs]
         case _:
-            return None if _quantified(prop) else [((), prop)]
+            return None if quantified(prop) else [((), prop)]
 
 
-def _quantified(expr: Expr) -> bool:
-    return any(isinstance(part, Quant) for part in parts(expr))
+def quantified(expr: Expr) -> bool:
+    """Whether there is a quantifier in an expression."""
+    return any(isinstance(part, Quant) for part in distinct(expr))
 
 
 def operands(expr: Expr) -> tuple[Expr, ...]:
@@ -117,3 +118,14 @@ def parts(expr: Expr) -> Iterator[Expr]:
     yield expr
     for operand in operands(expr):
         yield from parts(operand)
+
+
+def distinct(*exprs: Expr) -> Iterator[Expr]:
+    """All that expressions are made of; what is shared comes once, and deep ones need no recursion."""
+    seen, todo = set[int](), list(exprs)
+    while todo:
+        part = todo.pop()
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            todo += operands(part)

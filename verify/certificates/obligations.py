@@ -24,12 +24,11 @@ from verify.certificates.reading import (
     Term,
     Variable,
     every,
-    parts_of,
     place_of,
     some,
 )
 from verify.instances import spare
-from verify.universal import OBJECT, THREAD, Clause
+from verify.universal import OBJECT, THREAD, Clause, distinct, quantified
 
 AFTER = "'"  # what the variables of the state after a step are marked with
 Born = Mapping[str, ir.InitValue] | None  # values of fields; None: the object is free
@@ -48,7 +47,7 @@ def queries(
     numbered = dict(enumerate(clauses, start=1))
     if clauses:
         yield Query("initiation", [Part(None, number) for number in numbered], partial(_begins, system, numbered))
-    reads = {number: _keys(*parts_of(clause.body)) for number, clause in numbered.items()}
+    reads = {number: _keys(*distinct(clause.body)) for number, clause in numbered.items()}
     for thread in (ME, OTHER, NULL):
         for cls in ("", *system.classes):
             for viewed in [NULL] if not cls else [VIEWED, ME] if cls == system.thread and thread != ME else [VIEWED]:
@@ -127,13 +126,13 @@ def _broken(
     """That all clauses hold, one of the actions is taken, and breaks a clause of the pair or leaves a domain."""
     its = [(system.thread, pair.thread), (pair.cls, pair.object)]
     q = Question(system, ME, [ME, *[OTHER] * (pair.thread == OTHER)], _cells(system, (system.thread, ME), *its))
-    steps = {id(action): (action, _choices(q, action)) for action, _ in parts if action}
+    steps = {id(a): (a, tuple((b.name, q.chosen(b.name, b.domain)) for b in a.binders)) for a, _ in parts if a}
     for action, env in steps.values():
         q.follow([action.guard, *(e for u in action.updates for e in (u.place, u.value, u.when))], env)
     lost = {n: f"(not {_said(q, clauses[n], pair.thread, pair.object, AFTER)})" for _, n in parts if n != DOMAINS}
     q.claim(_all_said(q, [*clauses.values(), *axioms], q.threads, q.objects))
-    q.claim(_all_said(q, axioms, [pair.thread], _cells(system, *its), AFTER))
-    after = [(term, variable) for term, variable in q.variables.items() if variable.prime]
+    q.claim(_all_said(q, axioms, [pair.thread] * (pair.thread != NULL), _cells(system, *its), AFTER))
+    after = [(term, variable) for term, variable in q.variables.items() if variable[-1]]
     cases = list[str]()
     for action, env in steps.values():
         numbers = [number for of, number in parts if of is action]
@@ -145,10 +144,6 @@ def _broken(
         cases.append(every([*can, some([wrong, *strays])]))
     q.claim([some(cases)])
     return Posed(q, env, ((THREAD, pair.thread), (OBJECT, pair.object)), action, clauses.get(parts[0].number))
-
-
-def _choices(q: Question, action: ir.Action) -> Env:
-    return tuple((binder.name, q.chosen(binder.name, binder.domain)) for binder in action.binders)
 
 
 def _stored(q: Question, action: ir.Action, env: Env, variable: Variable) -> Term:
@@ -248,9 +243,9 @@ def _violated(system: ir.System, known: Sequence[Clause], prop: ir.Expr, _: Sequ
                 q.objects[domain.cls].append(one)
                 q.threads += [one] * (domain.cls == system.thread)
                 return f"(and (distinct {one} c0) {false(body, (*env, (name, one)))})"
-            case ir.Binary("&&" | "||" as op, left, right) if _quantified(part):
+            case ir.Binary("&&" | "||" as op, left, right) if quantified(part):
                 return f"({'or' if op == '&&' else 'and'} {false(left, env)} {false(right, env)})"
-            case _ if _quantified(part):
+            case _ if quantified(part):
                 raise NotCoveredError("the property has other quantifiers than `forall`")
             case _:
                 q.follow([part], env)
@@ -259,7 +254,3 @@ def _violated(system: ir.System, known: Sequence[Clause], prop: ir.Expr, _: Sequ
     q.claim([false(prop, ())])
     q.claim(_all_said(q, known, q.threads, q.objects))
     return Posed(q, (), tuple(bound), None, None, prop)
-
-
-def _quantified(expr: ir.Expr) -> bool:
-    return any(isinstance(part, ir.Quant) for part in parts_of(expr))

@@ -13,7 +13,7 @@ from itertools import product
 from typing import NamedTuple, assert_never
 
 from verify import ir
-from verify.universal import operands
+from verify.universal import distinct, operands
 
 GLOBALS, THREADS, CHOICES = "#globals", "#threads", "#choices"  # cells that are no objects; of what a thread chooses
 MOST_BITS, MOST_VALUES = 512, 4096  # of a number; of a quantifier over numbers
@@ -51,15 +51,7 @@ class Term(NamedTuple):
         return self.name
 
 
-class Variable(NamedTuple):
-    """A variable of the cell that a pointer leads to, before a step or, if `prime`, after it."""
-
-    cell: str
-    var: ir.Var
-    at: Term
-    prime: str
-
-
+Variable = tuple[str, ir.Var, Term, str]  # of a cell that a pointer leads to; the last is a mark for a state
 Env = tuple[tuple[str, Term], ...]  # what names are bound to, innermost last
 NULL, ME, OTHER, VIEWED = (Term(f"c{number}", 3) for number in range(4))  # cells with a name; that of globals is ME
 ONE, SELF = ir.Const(1), ir.Me()
@@ -94,7 +86,7 @@ class Question:
 
     def script(self) -> str:
         """The question as text. A set has a bit for each thread that is asked for, and at least one for all others."""
-        pointers = 4 + sum(isinstance(variable.var.domain, ir.Ptr) for variable in self.variables.values())
+        pointers = 4 + sum(isinstance(var.domain, ir.Ptr) for _, var, _, _ in self.variables.values())
         few = 3 + len(self.members)
         width = max(self.width, pointers.bit_length(), few + 1 if self.members else 0)
         if width > MOST_BITS:
@@ -153,7 +145,7 @@ class Question:
                 self.claim([f"(or (= {at} c0) (and (bvsle {ends[0]} {found}) (bvsle {found} {ends[1]})))"])
             case _:
                 found = self.term(text, 1)
-        self.variables[found] = Variable(cell, var, at, prime)
+        self.variables[found] = (cell, var, at, prime)
         return found
 
     def free(self) -> Term:
@@ -255,7 +247,7 @@ class Question:
 
     def follow(self, exprs: Iterable[ir.Expr], env: Env) -> None:
         """Have the objects at hand that pointers in some expressions lead to, but for those of inner names."""
-        for part in parts_of(*exprs):
+        for part in distinct(*exprs):
             if isinstance(part, ir.Field):
                 inner = isinstance(part.pointer, ir.Bound) and part.pointer.name not in dict(env)
                 if not inner and (at := self.cell(part, env)) not in self.objects[part.cls]:
@@ -273,14 +265,3 @@ def place_of(place: ir.Place) -> tuple[str, str, ir.Expr]:
             return cls, name, pointer
         case _:
             assert_never(place)
-
-
-def parts_of(*exprs: ir.Expr) -> Iterator[ir.Expr]:
-    """All that expressions are made of; what is shared comes once."""
-    seen, todo = set[int](), list(exprs)
-    while todo:
-        part = todo.pop()
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield part
-            todo += operands(part)

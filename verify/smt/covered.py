@@ -7,7 +7,7 @@ which cells are read. Of a set of threads they tell who of them is in it, and wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from verify.ir import (
@@ -32,7 +32,7 @@ from verify.ir import (
     Wrap,
 )
 from verify.smt.widths import EncodingError
-from verify.universal import OBJECT, THREAD, Clause, operands, parts
+from verify.universal import OBJECT, THREAD, Clause, distinct, operands, parts
 
 Kind = Domain | Literal["number", "nothing"] | None  # None: of more than one kind
 Names = Mapping[str, set[Domain]]
@@ -92,7 +92,7 @@ def _is_clause(system: System, clause: Clause) -> bool:
             case _:
                 return True
 
-    return all(allowed(part) and _told(system, part, names) for part in _distinct(clause.body))
+    return all(allowed(part) and _told(system, part, names) for part in distinct(clause.body))
 
 
 def refuse_property(system: System, binders: Sequence[Binder], matrix: Expr) -> None:
@@ -126,8 +126,10 @@ def _told(system: System, part: Expr, names: Names) -> bool:
             return all(kind in ("number", "nothing") for kind in kinds)
         case Field(_, cls, _):
             return kinds[0] in (Ptr(cls), "nothing")
-        case Local() | Referenced():
-            return all(kind == "nothing" or isinstance(kind, Ptr) for kind in kinds)
+        case Local():
+            return all(kind in (Ptr(system.thread), "nothing") for kind in kinds)
+        case Referenced(_, cls):
+            return kinds[0] in (Ptr(cls), "nothing")
         case _:
             return True
 
@@ -174,14 +176,3 @@ def _names(binders: Iterable[Binder]) -> Names:
 
 def _bound(expr: Expr) -> set[str]:
     return {part.name for part in parts(expr) if isinstance(part, Bound)}
-
-
-def _distinct(body: Expr) -> Iterator[Expr]:
-    """The expression and all that it is made of; parts that are shared once."""
-    seen, todo = set[int](), [body]
-    while todo:
-        part = todo.pop()
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield part
-            todo += operands(part)
