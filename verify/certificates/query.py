@@ -53,7 +53,7 @@ class Posed:
     def asking(self) -> str:
         """Whether it can be, and how."""
         read = self.question.variables
-        shown = {*read, *(at for _, _, at, _ in read.values()), *dict(self.choices).values(), *dict(self.bound).values()}
+        shown = {*read, *(at for _, _, at, _ in read.values()), *(term for _, term in (*self.choices, *self.bound))}
         return f"{self.script()}(get-value ({' '.join(sorted(map(str, shown)))}))\n"
 
     def broken(self, name: str, said: str) -> Broken:
