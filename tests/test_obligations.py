@@ -28,6 +28,8 @@ from verify.ir import (
     Local,
     Me,
     Ptr,
+    Quant,
+    Referenced,
     System,
     Unary,
     Update,
@@ -35,6 +37,7 @@ from verify.ir import (
 )
 from verify.universal import Clause
 
+UP, P = Field(Field(Me(), "task", "up"), "task", "x"), Binder("p", Ptr("task"))
 Q, MINE = Local("q"), Field(Me(), "task", "x")
 SET = Update(Field(Q, "task", "x"), Const(1))
 EACH = Binder("c", Ptr("task"))
@@ -116,13 +119,52 @@ def test_what_is_said_of_an_object_that_a_pointer_leads_to_is_known() -> None:
     assert broken(system, PAIR, KEEPS_OUT) == "f.1 x 2 of any object"  # it may be its own
 
 
+def test_nothing_is_said_of_null() -> None:
+    alive = Clause(False, "task", None, Binary("==", Field(O, "task", "#life"), Const(2)))
+    system = made((Binary("&&", Unary("!", Q), Unary("!", Field(Q, "task", "x"))), (BAD,)))
+    assert broken(system, alive, KEEPS_OUT) == "f.1 x 2 of any object"
+
+
 def test_axioms_are_true_before_a_step_and_after_it() -> None:
     bad, x = Unary("!", Global("bad")), Unary("!", Field(O, "task", "x"))
     system = made((TRUE, (SET, BAD)))
     whole = Clause(False, "task", None, Binary("||", bad, Field(O, "task", "x")))
     assert broken(system, whole) == "f.1 x 1 of any object, task"
     assert broken(system, whole, axioms=[Clause(False, "task", None, Binary("||", bad, Unary("!", x)))]) is None
-    assert broken(made((Global("bad"), (SET,))), NO_X, axioms=[KEEPS_OUT]) is None
+    never = made((Global("bad"), (SET, Update(Global("bad"), Const(0)))))
+    assert broken(never, NO_X) == "f.1 x 1 of any object, task"
+    assert broken(never, NO_X, axioms=[KEEPS_OUT]) is None
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        Binary("&&", Unary("!", Quant("exists", P, Unary("!", Field(Bound("p"), "task", "x")))), Unary("!", UP)),
+        Binary("&&", Quant("forall", P, Field(Bound("p"), "task", "x")), Unary("!", UP)),
+        Binary("&&", Q, Unary("!", Referenced(Q, "task"))),
+        Binary("&&", Binary("==", Field(Q, "task", "up"), Q), Unary("!", Referenced(Q, "task"))),
+        Binary("&&", Binary("==", Field(Me(), "task", "up"), Q), Unary("!", Referenced(Q, "task", mine=False))),
+        Binary("&&", Binary("==", Q, Me()), Field(Q, "task", "x")),
+        Binary("!=", Q, Field(Q, "task", "up")),
+    ],
+)
+def test_a_step_that_can_be_taken_is(guard: Expr) -> None:
+    assert broken(made((guard, (BAD,))), KEEPS_OUT) == "f.1 x 1 of any object"
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        Binary("&&", Binary("==", Global("p"), Q), Binary("&&", Q, Unary("!", Referenced(Q, "task")))),
+        Binary("&&", Binary("==", Field(Me(), "task", "up"), Q), Binary("&&", Binary("!=", Q, Me()), Binary(
+            "&&", Q, Unary("!", Referenced(Q, "task"))))),
+        Referenced(Const(0), "task"),
+        Binary("&&", Field(Me(), "task", "x"), Unary("!", Quant("exists", P, Field(Bound("p"), "task", "x")))),
+        Binary("&&", Unary("!", Q), Field(Q, "task", "x")),
+    ],
+)  # fmt: skip
+def test_a_step_that_cannot_be_taken_is_not(guard: Expr) -> None:
+    assert broken(made((guard, (BAD,))), KEEPS_OUT) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import z3
 
-from verify.certificates.reading import ME, NULL, NotCoveredError, Question, TooWideError, every, some
+from verify.certificates.reading import ME, NULL, OTHER, VIEWED, NotCoveredError, Question, TooWideError, every, some
 from verify.ir import (
     BOOL,
     PC,
@@ -38,14 +38,14 @@ from verify.ir import (
 )
 from verify.semantics import operate, wrap
 
-ENDS = ((-5, 4), (0, 7), (-130, 3), (0, 70), (-1, 1), (0, 1), (5, 5))
+ENDS = ((-5, 4), (0, 7), (-130, 3), (0, 70), (-1, 1), (0, 1), (5, 5), (120, 127), (-128, -120))
 OPERATORS = [op for op in get_args(BinaryOp) if op not in {"has", "with", "without"}]
 A, B = Global("a"), Global("b")
 
 
 def question(a: Range | Threads | Ptr, b: Range | Ptr = BOOL) -> Question:
     """A question about a system of two globals."""
-    task = Class("task", (Var("#life", Range(0, 2)),))
+    task = Class("task", (Var("#life", Range(0, 2)), Var("one", Range(1, 2), 1)))
     variables = (Var("a", a), Var("b", b))
     end = (Location("idle", "idle"), Location("end", "end"))
     system = System(
@@ -72,8 +72,7 @@ def are(asked: Question, expr: Expr, value: int) -> str:
 def test_operators_are_those_of_the_definition(op: BinaryOp) -> None:
     """For values within bounds, no other result can be; and that result can."""
     chance = random.Random(op)  # noqa: S311 - no secret
-    for first in ENDS:
-        second = chance.choice(ENDS)
+    for first, second in [(ends, other) for ends in ENDS for other in (ends, chance.choice(ENDS))]:
         wrong, right = list[str](), list[str]()
         asked = question(Range(*first), Range(*second))
         for _ in range(8):
@@ -106,12 +105,23 @@ def test_wrapping_is_that_of_the_definition(bits: int, signed: bool) -> None:  #
     assert not can_be(asked, some(wrong))
 
 
-def test_numbers_of_long_expressions_do_not_wrap_around() -> None:
-    asked = question(Range(0, 200))
-    long: Expr = A
-    for _ in range(20):
-        long = Binary("+", Binary("*", long, Const(3)), A)
-    assert not can_be(asked, f"(not {asked.holds(Binary('>=', long, A), ())})")
+@pytest.mark.parametrize(
+    ("ends", "true"),
+    [
+        ((0, 63), Binary(">=", Binary("+", A, A), A)),
+        ((-64, 0), Binary("<=", Binary("-", A, Unary("-", A)), A)),
+        ((0, 63), Binary(">=", Binary("*", A, A), A)),
+        ((-64, -64), Binary(">", Binary("/", A, Const(-1)), Const(0))),
+        ((-64, -64), Binary(">", Unary("-", A), Const(0))),
+        ((0, 63), Binary(">=", Binary("<<", A, Const(6)), A)),
+        ((0, 6), Binary(">=", Binary("<<", Const(1), A), Const(1))),
+        ((0, 63), Binary(">=", Wrap(7, False, Binary("+", A, A)), A)),
+        ((0, 63), Binary(">=", Binary("*", Binary("*", A, Const(3)), Const(5)), A)),
+    ],
+)
+def test_numbers_do_not_wrap_around(ends: tuple[int, int], true: Expr) -> None:
+    asked = question(Range(*ends))
+    assert not can_be(asked, f"(not {asked.holds(true, ())})")
 
 
 def test_truths_are_numbers_and_numbers_truths() -> None:
@@ -144,6 +154,13 @@ def test_as_many_threads_as_are_asked_for_have_a_place_in_a_set() -> None:
     assert can_be(asked, *inside[1:], f"(not {inside[0]})", *differ)
 
 
+def test_a_thread_that_is_asked_for_may_be_any() -> None:
+    asked = question(Threads())
+    task = asked.chosen("t", Ptr("task"))
+    inside = asked.holds(Binary("has", A, Bound("t")), (("t", task),))
+    assert can_be(asked, inside, f"(distinct {NULL} {ME} {OTHER} {VIEWED} {task})")
+
+
 def test_there_are_pointers_enough() -> None:
     asked = question(Range(0, 1))
     tasks = [asked.chosen(f"t{number}", Ptr("task")) for number in range(140)]
@@ -155,8 +172,13 @@ def test_variables_behind_null_are_0_and_others_in_their_domains() -> None:
     life = Field(A, "task", "#life")
     assert can_be(asked, are(asked, life, 2))
     assert not can_be(asked, are(asked, A, 0))
+    for never in (are(asked, life, 3), are(asked, Field(Me(), "task", "one"), 0)):
+        asked = question(Ptr("task"))
+        asked.read(life, ())
+        asked.read(Field(Me(), "task", "one"), ())
+        assert not can_be(asked, never)
     asked = question(Ptr("task"))
-    assert not can_be(asked, are(asked, life, 3))
+    assert can_be(asked, are(asked, Field(A, "task", "one"), 0))
 
 
 def test_objects_that_are_not_at_hand_may_say_anything() -> None:
@@ -168,6 +190,8 @@ def test_objects_that_are_not_at_hand_may_say_anything() -> None:
     every_number = Quant("forall", Binder("n", Range(0, 5)), Binary("!=", B, Bound("n")))
     asked = question(Range(0, 1), Range(0, 7))
     assert not can_be(asked, asked.holds(every_number, ()), f"(not {asked.holds(Binary('>', B, Const(5)), ())})")
+    inner = Quant("exists", Binder("n", Range(0, 1)), Binary("==", Bound("n"), Const(1)))
+    assert not can_be(asked, f"(not {asked.holds(inner, (('n', asked.number(5)),))})")
     with pytest.raises(NotCoveredError):
         asked.read(Quant("forall", Binder("n", Range(0, 1 << 20)), Bound("n")), ())
 
