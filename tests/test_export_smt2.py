@@ -108,6 +108,19 @@ def test_a_file_says_what_it_is_about() -> None:
     assert all(text.isascii() for text in found.values())
 
 
+@pytest.mark.slow
+def test_a_question_reads_as_the_document_shows() -> None:
+    def masked(text: str) -> str:
+        return re.sub(r"\b([nb])[0-9]+\b", r"\1", text)
+
+    found, _, _ = exported("core.kc", Options(("prove no_traced_kernel_thread",)))
+    name = next(name for name in found if re.search("ptrace_attach.flag-x-[0-9]+-of-another-thread-task.smt2", name))
+    document = (Path(__file__).parent.parent / "docs" / "certificates.md").read_text(encoding="utf-8")
+    shown = [line.partition(" ;")[0].strip() for line in document.splitlines() if line.startswith("(define-fun")]
+    assert len(shown) > 3
+    assert {masked(line) for line in shown} <= {masked(line) for line in found[name].splitlines()}
+
+
 def test_the_index_says_what_became_of_each_claim(tmp_path: Path) -> None:
     spec = tmp_path / "shäred.kc"
     spec.write_text(SHARED)

@@ -42,6 +42,7 @@ Q, MINE = Local("q"), Field(Me(), "task", "x")
 SET = Update(Field(Q, "task", "x"), Const(1))
 EACH = Binder("c", Ptr("task"))
 NO_X = Clause(False, "task", None, Unary("!", Field(O, "task", "x")))
+ALIVE = Clause(False, "task", None, Binary("==", Field(O, "task", "#life"), Const(2)))
 PAIR = Clause(True, "task", None, Unary("!", Field(O, "task", "x")))
 
 
@@ -120,9 +121,8 @@ def test_what_is_said_of_an_object_that_a_pointer_leads_to_is_known() -> None:
 
 
 def test_nothing_is_said_of_null() -> None:
-    alive = Clause(False, "task", None, Binary("==", Field(O, "task", "#life"), Const(2)))
     system = made((Binary("&&", Unary("!", Q), Unary("!", Field(Q, "task", "x"))), (BAD,)))
-    assert broken(system, alive, KEEPS_OUT) == "f.1 x 2 of any object"
+    assert broken(system, ALIVE, KEEPS_OUT) == "f.1 x 2 of any object"
 
 
 def test_axioms_are_true_before_a_step_and_after_it() -> None:
@@ -207,6 +207,11 @@ def test_the_clauses_hold_of_what_there_is_at_the_start() -> None:
     assert broken(replace(system, created=frozenset({"obj"})), no_objects) == "initiation x 1"
     with_one = replace(system, groups=(Group("g", None, 1, {"up": Fresh("task")}),))
     assert broken(with_one, Clause(True, "", None, Field(T, "task", "up"))) is None
+    assert broken(replace(system, initial={("task", "x"): 1}), NO_X) == "initiation x 1"
+    fields = (*system.classes["task"].fields, Var("mm", Ptr("obj")))
+    classes = {**system.classes, "task": replace(system.classes["task"], fields=fields)}
+    owning = replace(system, classes=classes, groups=(Group("g", None, 1, {"mm": Fresh("obj")}),))
+    assert broken(owning, no_objects) == "initiation x 1"
     pointing = replace(system, groups=(Group("g", None, 1, {"up": (1,)}),))
     with pytest.raises(NotCoveredError, match="a certain object"):
         [query.script() for query in queries(pointing, [NO_X], TRUE)]
@@ -217,9 +222,26 @@ def test_each_quantifier_of_a_property_has_an_object_of_its_own() -> None:
     either = Binary("||", every_task(off), every_task(Field(T, "task", "x")))
     assert broken(made((TRUE, ())), prop=either) == "safety x 1"
     assert broken(made((TRUE, ())), NO_X, prop=Binary("&&", every_task(off), every_task(off))) is None
+    on = Field(T, "task", "x")
+    assert broken(made((TRUE, ())), NO_X, prop=Binary("||", every_task(on), every_task(off))) is None
+    both = every_task(Binary("&&", every_task(Unary("!", Field(Bound("u"), "task", "x")), "u"), on))
+    assert broken(made((TRUE, ())), NO_X, prop=both) == "safety x 1"
     two = Binary("&&", TRUE, Binary("&&", every_task(off), NEVER))
     assert broken(made((TRUE, ())), prop=two) == "safety x 2"
     assert broken(made((TRUE, ())), Clause(True, "", None, NEVER), prop=NEVER) is None  # there is a thread
+
+
+@pytest.mark.parametrize(
+    ("clause", "body"),
+    [
+        (Clause(False, "task", None, Binary("!=", Global("p"), O)), Binary("!=", Global("p"), T)),
+        (Clause(True, "", None, Unary("!", Local("l", T))), Unary("!", Local("l", T))),
+        (ALIVE, Binary("==", Field(T, "task", "#life"), Const(2))),
+    ],
+)
+def test_what_the_clauses_say_is_known_of_what_a_property_names(clause: Clause, body: Expr) -> None:
+    assert broken(made((TRUE, ())), clause, prop=every_task(body)) is None
+    assert broken(made((TRUE, ())), prop=every_task(body)) == "safety x 1"
 
 
 # ---- what there is to read -----------------------------------------------------------------------
