@@ -142,12 +142,13 @@ def test_axioms_are_true_before_a_step_and_after_it() -> None:
         Binary("&&", Unary("!", Quant("exists", P, Unary("!", Field(Bound("p"), "task", "x")))), Unary("!", UP)),
         Binary("&&", Quant("forall", P, Field(Bound("p"), "task", "x")), Unary("!", UP)),
         Binary("&&", Q, Unary("!", Referenced(Q, "task"))),
-        Binary("&&", Binary("==", Field(Q, "task", "up"), Q), Unary("!", Referenced(Q, "task"))),
-        Binary("&&", Binary("==", Field(Me(), "task", "up"), Q), Unary("!", Referenced(Q, "task", mine=False))),
+        Binary("&&", Q, Binary("&&", Binary("==", Field(Q, "task", "up"), Q), Unary("!", Referenced(Q, "task")))),
+        Binary("&&", Q, Binary("&&", Binary("==", Field(Me(), "task", "up"), Q), Unary("!", Referenced(
+            Q, "task", mine=False)))),
         Binary("&&", Binary("==", Q, Me()), Field(Q, "task", "x")),
         Binary("!=", Q, Field(Q, "task", "up")),
     ],
-)
+)  # fmt: skip
 def test_a_step_that_can_be_taken_is(guard: Expr) -> None:
     assert broken(made((guard, (BAD,))), KEEPS_OUT) == "f.1 x 1 of any object"
 

@@ -191,6 +191,7 @@ def test_objects_that_are_not_at_hand_may_say_anything() -> None:
     asked = question(Range(0, 1), Range(0, 7))
     assert not can_be(asked, asked.holds(every_number, ()), f"(not {asked.holds(Binary('>', B, Const(5)), ())})")
     inner = Quant("exists", Binder("n", Range(0, 1)), Binary("==", Bound("n"), Const(1)))
+    asked = question(Range(0, 1))
     assert not can_be(asked, f"(not {asked.holds(inner, (('n', asked.number(5)),))})")
     with pytest.raises(NotCoveredError):
         asked.read(Quant("forall", Binder("n", Range(0, 1 << 20)), Bound("n")), ())
