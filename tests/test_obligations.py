@@ -25,6 +25,7 @@ from verify.ir import (
     Fresh,
     Global,
     Group,
+    Ite,
     Local,
     Me,
     Ptr,
@@ -147,6 +148,8 @@ def test_axioms_are_true_before_a_step_and_after_it() -> None:
             Q, "task", mine=False)))),
         Binary("&&", Binary("==", Q, Me()), Field(Q, "task", "x")),
         Binary("!=", Q, Field(Q, "task", "up")),
+        Field(Ite(Q, Me(), Const(0)), "task", "x"),
+        Binary("&&", Q, Unary("!", Referenced(Ite(Q, Me(), Const(0)), "task"))),
     ],
 )  # fmt: skip
 def test_a_step_that_can_be_taken_is(guard: Expr) -> None:

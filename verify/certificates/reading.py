@@ -206,7 +206,7 @@ class Question:
             case ir.Quant():
                 return self._quantified(expr, env, prime)
             case ir.Referenced(_, cls, mine):
-                found = [self.free(), *self._references(args[0], cls, prime, mine=mine)]
+                found = [self.free(), *self._references(self.value(args[0]), cls, prime, mine=mine)]
                 return self.term(f"(and {self.truth(args[0])} {some(found)})")
             case _:
                 assert_never(expr)
