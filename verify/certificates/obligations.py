@@ -48,7 +48,7 @@ def queries(
     if clauses:
         yield Query("initiation", [Part(None, number) for number in numbered], partial(_begins, system, numbered))
     reads = {number: _keys(*distinct(clause.body)) for number, clause in numbered.items()}
-    # A clause is about the thread that takes the step, another or none; and about the object of that thread or any other.
+    # A clause is about the thread that takes the step, another or none, and about that thread's object or any other.
     for thread in (ME, OTHER, NULL):
         for cls in ("", *system.classes):
             for viewed in [NULL] if not cls else [VIEWED, ME] if cls == system.thread and thread != ME else [VIEWED]:
