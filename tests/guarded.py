@@ -12,9 +12,8 @@ from verify.engine.search import search
 from verify.instances import exact_tasks, instance
 from verify.lower import lower
 from verify.lower.claims import property_of
-from verify.redundancy.bench import Bench, claim_about
+from verify.redundancy.bench import Bench, Together, claim_about
 from verify.redundancy.growing import apart, grown
-from verify.redundancy.singly import Together
 from verify.syntax import load
 from verify.syntax.program import Program
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from verify.engine.verdict import Invariant, Proved, Scope
 from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Row, Sets, Unit
-from verify.redundancy.bench import NONE
+from verify.redundancy.bench import NONE, Together
 from verify.redundancy.growing import Growth
-from verify.redundancy.singly import Together
 from verify.report.redundancy import Answer, Cell
 
 PROOF = Proved(Scope(None, None), Invariant(()), "views")

@@ -99,6 +99,15 @@ def test_a_proof_of_two_invariants_is_one_of_each(tmp_path: Path) -> None:
     assert both.together.optional == {"h.in"}
 
 
+def test_what_is_removed_is_in_no_program_that_the_proof_is_of(tmp_path: Path) -> None:
+    about = bench(made(tmp_path))
+    found = grown([about], ("h.seen", "g.in"), removed=frozenset({"h.in"}))
+    assert found is not None
+    assert found.together.removed == {"h.in"}
+    assert found.together.optional == {"h.seen"}
+    assert grown([about], ("h.seen",), removed=frozenset({"f.one"})) is None
+
+
 def test_what_is_enough(tmp_path: Path) -> None:
     program = made(tmp_path, "invariant wrong = forall (struct task *t) !x || t->a;")
     assert enough(bench(program, "own")) == 0

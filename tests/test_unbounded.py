@@ -57,6 +57,7 @@ from verify.lower.localize import (
     shared_keys,
 )
 from verify.lower.localize import tested_on_the_way as on_the_way
+from verify.lower.localize import tested_pointers as pointers_tested
 from verify.lower.pending import with_pending
 from verify.lower.small import Guess, Passes, small_for_proof
 from verify.lower.statics import without_statics
@@ -201,6 +202,30 @@ def test_what_is_tested_in_the_same_call_is_tested_on_the_way() -> None:
     code = "choose { { struct task *t = any(struct task); if (current->up == t && t->z) t->y = true; } { g = true; } }"
     system, prop = question(code, NO_Y)
     assert on_the_way(system, first_keys(system, prop)) == {("task", "up"), ("task", "z")}
+
+
+def test_a_proof_may_know_which_pointers_are_null_where_others_are_changed() -> None:
+    text = """
+        struct mm { bool busy; }; struct task { bool y; struct mm *mm; struct task *up; };
+        void user(void)
+        {
+            for (;;) { struct task *t = any(struct task); if (t->mm && t->up) t->y = true; }
+        }
+        system { task user[*] runs user; }
+        invariant no_y = forall (struct task *t) !t->y;
+    """
+    program = load_text(text)
+    system, prop = lower(program, "system").system, invariant(program, lower(program, "system"), "no_y")
+    assert pointers_tested(system, prop) == {("task", "mm")}
+    assert any(("task", "mm") in guess.keys and ("mm", "busy") not in guess.keys for guess in guesses(system, prop))
+
+
+def test_what_is_only_compared_between_objects_is_left_out_first() -> None:
+    code = "struct task *t = any(struct task); if (t->x == current->w && !t->z && t->up == current) t->y = true;"
+    system, prop = question(f"choose {{ {{ {code} }} {{ current->x = 1; }} }}", NO_Y)
+    first, second = [{name for _, name in guess.keys} for guess in guesses(system, prop) if guess.pending][:2]
+    assert second - first == {"x", "w"}
+    assert {"y", "z", "up"} <= first
 
 
 def test_changes_of_a_new_object_are_not_on_the_way() -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from verify.engine.verdict import Verdict
-from verify.redundancy.bench import Guards
+from verify.redundancy.bench import Guards, Together
 from verify.redundancy.growing import Growth
-from verify.redundancy.singly import Singly, Together
+from verify.redundancy.singly import Singly
 from verify.report.redundancy import Cell
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 from verify.any_number import any_number
 from verify.engine.verdict import Proved, Report, Verdict
@@ -26,6 +27,14 @@ GUESSES = 8  # of what a proof has to know
 MOST = 0.75  # of the time for a question, for these
 NONE: Guards = frozenset()
 SETS = frozenset({"check", "lock"})  # of which sets are removed
+
+
+class Together(NamedTuple):
+    """One proof for all programs without some guards and, of some others, any."""
+
+    removed: Guards
+    optional: Guards
+    proof: Proved
 
 
 @dataclass(slots=True)

@@ -19,8 +19,7 @@ from verify.lower.members import fixed, read, rigid
 from verify.lower.simplify import conj
 from verify.lower.small import Passes, small_for_proof
 from verify.lower.without import switch
-from verify.redundancy.bench import GUESSES, NONE, SETS, Bench
-from verify.redundancy.singly import Together
+from verify.redundancy.bench import GUESSES, NONE, SETS, Bench, Guards, Together
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.syntax.program import Program
@@ -78,21 +77,24 @@ def near(benches: Sequence[Bench], numbers: Sequence[int]) -> Sequence[Sequence[
     return found
 
 
-def grown(benches: Sequence[Bench], guards: Sequence[str], first: int = 0) -> Growth | None:
+def grown(
+    benches: Sequence[Bench], guards: Sequence[str], first: int = 0, removed: Guards = NONE, part: float = GROW
+) -> Growth | None:
     """Guards, tried in this order, that may each be there or not whatever the others are, and the proof of that.
 
     It is one of the invariants of all these benches, which are of one system; judged. A lock is there in all of a run
-    or in none of it, any other guard at some visits or at none. Guesses before the `first` are too small.
+    or in none of it, any other guard at some visits or at none, and those that are `removed` never are. Guesses before
+    the `first` are too small. `part` of the time for a question is for all of it.
     """
     bench = benches[0]
-    question = bench.question(switched=frozenset(guards))
-    system, prop = question.system, conj([one.property(bench.lower(switched=frozenset(guards))) for one in benches])
+    lowered = bench.lower(removed, switched=frozenset(guards))
+    system, prop = lowered.system, conj([one.property(lowered) for one in benches])
     names = {switch(guard): guard for guard in guards}
     kinds = {name: bench.program.guards[guard].kind for name, guard in names.items()}
     locks = frozenset(name for name in names if kinds[name] == "lock")
     far = SET if SETS.issuperset(kinds.values()) else STATEMENT
     needed = {switch(guard) for one in benches for guard in one.said_necessary()}
-    deadline = bench.until(GROW)
+    deadline = bench.until(part)
     for number, guess in enumerate(islice(guesses(system, prop), GUESSES)):
         if number < first:
             continue
@@ -110,7 +112,7 @@ def grown(benches: Sequence[Bench], guards: Sequence[str], first: int = 0) -> Gr
             continue
         if proof is not None:
             optional = frozenset(names[name] for name in names if name not in here or name in found.off)
-            return Growth(Together(NONE, optional, proof), number)
+            return Growth(Together(removed, optional, proof), number)
     return None
 
 

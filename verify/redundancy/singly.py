@@ -5,26 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from verify.engine.verdict import Invariant, Proved, Refuted, Verdict
-from verify.redundancy.bench import NONE, SETS, Bench, Guards
+from verify.redundancy.bench import NONE, SETS, Bench, Guards, Together
+from verify.redundancy.growing import grown
 from verify.strategy import GLANCE, hunt
 
 GLIMPSE, HALF = 0.25, 0.5  # of the time of a question, for a look, and for all else
 LEAST = 0.1  # of that time, for all else where many guards have one proof and this has none
 FEW = 3  # guesses of what a proof has to know
-LARGE = 5  # no guess from this one on, where a smaller one is enough with all guards
+LARGE = 6  # no guess from this one on, where a smaller one is enough with all guards
 FURTHER = 12  # scenarios that are searched for a guard of which there is no proof
 T = TypeVar("T", bound=Verdict)
-
-
-class Together(NamedTuple):
-    """One proof for all programs without some guards and, of some others, any."""
-
-    removed: Guards
-    optional: Guards
-    proof: Proved
 
 
 @dataclass(slots=True)
@@ -77,18 +70,18 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
         soon = time.monotonic() - begin < LEAST * bench.budget  # else all that is left takes long, too
         return _at_last(bench, removed, LEAST if soon else 0.0), ()
     others = _others(bench, guard, many)
-    wider = bench.together(others, removed, most, HALF) if others else None
-    return proof, (Together(removed, others, wider) if wider else Together(removed, NONE, proof),)
+    wider = grown([bench], others, bench.first, removed, part=HALF) if others else None
+    return proof, (wider.together if wider else Together(removed, NONE, proof),)
 
 
 def _at_last(bench: Bench, removed: Guards, part: float) -> Verdict:
     return look(bench, removed, FURTHER) or bench.decide(removed, part=part)
 
 
-def _others(bench: Bench, guard: str, many: Sequence[Together]) -> Guards:
+def _others(bench: Bench, guard: str, many: Sequence[Together]) -> Sequence[str]:
     """The checks and locks that may be there or not; for one of them alone, since sets are of no other guards."""
     every, known = frozenset[str]().union(*(one.optional for one in many)), bench.program.guards
-    return frozenset(name for name in every if known[name].kind in SETS) if known[guard].kind in SETS else NONE
+    return [name for name in known if name in every and known[name].kind in SETS] if known[guard].kind in SETS else []
 
 
 def look(bench: Bench, removed: Guards, most: int = GLANCE) -> Refuted | None:

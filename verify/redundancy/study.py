@@ -35,7 +35,7 @@ from verify.syntax.program import Program
 from verify.workers import Send, can_fork, gather
 
 TIMES = 4  # the time for a question, for all about one invariant
-SETTLED = 0.5  # of the time for a question, for sets where proofs have grown: these decide nearly all
+SETTLED = 0.25  # of the time for a question, for sets where proofs have grown: these decide nearly all
 Part = tuple[str, str]  # of the answer: ("invariant", its name) or ("check", the guard)
 Message = About | GuardRow | Begun | Found | Grew | InputError | tuple[str, Progress]
 
