@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,13 +46,18 @@ def job(tmp_path: Path) -> Job:
 
 
 def are_over(pids: Path) -> bool:
-    """Whether all the processes that are listed in a file have ended; who reaps them is not ours to say."""
+    """Whether all the processes that are listed in a file end soon; who reaps them is not ours to say."""
 
     def is_over(pid: str) -> bool:
-        stat = Path("/proc", pid, "stat")
-        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+        try:
+            return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] in {"Z", "X"}
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
-    return all(map(is_over, pids.read_text().split()))
+    late = time.monotonic() + 20
+    while not (over := all(map(is_over, pids.read_text().split()))) and time.monotonic() < late:
+        time.sleep(0.01)
+    return over
 
 
 def test_what_java_is_told(script: Script, job: Job, tmp_path: Path) -> None:
