@@ -14,9 +14,10 @@ from verify.instances import instance
 from verify.ir import Action, Binary, Const, Expr, Field, Global, Local, Me, System
 from verify.lower.compact import compact
 from verify.lower.flow import forward, postorder
-from verify.lower.localize import first_keys, localize
+from verify.lower.localize import localize
 from verify.lower.movers import movers
 from verify.lower.reduce import reduce
+from verify.lower.relevant import first_keys
 from verify.lower.simplify import conj, contradictory, negate
 from verify.lower.slice import slice_for
 from verify.lower.visible import roots

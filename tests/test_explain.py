@@ -19,7 +19,8 @@ from verify.explain.candidates import Candidate, pool
 from verify.explain.literals import literals, meaning, negated
 from verify.explain.outline import topics
 from verify.explain.places import places
-from verify.explain.search import Search, Ways
+from verify.explain.search import Search
+from verify.explain.ways import Ways
 from verify.explain.words import sentences
 from verify.instances import Slot
 from verify.ir import FALSE, TRUE, Binary, Bound, Const, Expr, Field, Global, Local, System, Unary

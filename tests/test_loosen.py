@@ -10,8 +10,9 @@ from tests.test_reduce import VIOLATED, Case
 from verify.engine.search import search
 from verify.instances import instance
 from verify.ir import Expr, System
-from verify.lower.localize import first_keys, localize
+from verify.lower.localize import localize
 from verify.lower.loosen import loosen
+from verify.lower.relevant import first_keys
 from verify.lower.slice import slice_for
 
 ALL_SAME = "forall (struct task *p) forall (struct task *q) p->y == q->y"

@@ -21,9 +21,10 @@ from verify.ir import Expr, System
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.expand import expand
-from verify.lower.localize import first_keys, localize, shared_keys
+from verify.lower.localize import localize, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
+from verify.lower.relevant import first_keys
 from verify.lower.scenario import branches, scenario, suspects, ways
 from verify.lower.slice import slice_for
 from verify.question import Memory, Question

@@ -14,8 +14,9 @@ from verify.ir import Expr, Global, System
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.expand import expand
-from verify.lower.localize import first_keys, localize, looked_at, shared_keys
+from verify.lower.localize import localize, shared_keys
 from verify.lower.reduce import reduce
+from verify.lower.relevant import first_keys, looked_at
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.semantics import holds, replay

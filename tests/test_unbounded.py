@@ -47,18 +47,11 @@ from verify.judging import judge_of
 from verify.lower import lower
 from verify.lower.claims import invariant
 from verify.lower.history import with_history
-from verify.lower.localize import (
-    closely_read,
-    compared_with,
-    decisive,
-    first_keys,
-    often_tested,
-    plain_locks,
-    shared_keys,
-)
-from verify.lower.localize import tested_on_the_way as on_the_way
-from verify.lower.localize import tested_pointers as pointers_tested
+from verify.lower.localize import shared_keys
 from verify.lower.pending import with_pending
+from verify.lower.relevant import closely_read, compared_with, decisive, first_keys, often_tested, plain_locks
+from verify.lower.relevant import tested_on_the_way as on_the_way
+from verify.lower.relevant import tested_pointers as pointers_tested
 from verify.lower.small import Guess, Passes, small_for_proof
 from verify.lower.statics import without_statics
 from verify.lower.whereabouts import with_whereabouts

@@ -26,9 +26,10 @@ from verify.ir import System
 from verify.lower.claims import never_stuck
 from verify.lower.expand import Expansion, expand
 from verify.lower.fingerprint import fingerprint
-from verify.lower.localize import first_keys, localize, looked_at, shared_keys
+from verify.lower.localize import localize, shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
+from verify.lower.relevant import first_keys, looked_at
 from verify.lower.simplify import conj
 from verify.lower.slice import slice_for
 from verify.lower.visible import Key

@@ -20,7 +20,8 @@ from verify.instances import instance, least_tasks
 from verify.ir import Action, Binder, Expr, Ptr, Range, System
 from verify.lower.fingerprint import fingerprint, locations_in_order
 from verify.lower.history import with_history
-from verify.lower.localize import (
+from verify.lower.localize import shared_keys
+from verify.lower.relevant import (
     closely_read,
     compared_with,
     decisive,
@@ -29,7 +30,6 @@ from verify.lower.localize import (
     of_watched_calls,
     often_tested,
     plain_locks,
-    shared_keys,
     tested_on_the_way,
     tested_pointers,
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.verdict import Progress
 from verify.ir import Expr, System
-from verify.lower.localize import first_keys
+from verify.lower.relevant import first_keys
 from verify.lower.small import Guess, Passes, small_for_proof
 from verify.smt.covered import refuse
 from verify.smt.universal import judge_universal

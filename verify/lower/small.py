@@ -14,10 +14,11 @@ from verify.ir import Expr, System
 from verify.lower.compact import compact, local_names
 from verify.lower.counting import with_counts
 from verify.lower.history import of_history, with_history
-from verify.lower.localize import first_keys, localize
+from verify.lower.localize import localize
 from verify.lower.loosen import loosen
 from verify.lower.pending import with_pending
 from verify.lower.reduce import reduce
+from verify.lower.relevant import first_keys
 from verify.lower.slice import slice_for
 from verify.lower.statics import without_statics
 from verify.lower.visible import Key

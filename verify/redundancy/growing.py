@@ -14,8 +14,8 @@ from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.parametric.growth import Grown, grow
 from verify.engine.verdict import Invariant, Progress, Proved, Scope
 from verify.ir import Expr
-from verify.lower.localize import first_keys
 from verify.lower.members import fixed, read, rigid
+from verify.lower.relevant import first_keys
 from verify.lower.simplify import conj
 from verify.lower.small import Passes, small_for_proof
 from verify.lower.without import switch
