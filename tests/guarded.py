@@ -112,5 +112,5 @@ __all__ = ["by_search", "program"]
 
 def grown_apart(bench: Bench, guards: Sequence[str]) -> list[Together]:
     """The proofs for many guards, as `verify redundant` has them grow: checks and locks, and all others."""
-    growths = (grown([bench], part) for part in apart(bench.program, guards))
-    return [growth.together for growth in growths if growth is not None]
+    growths = (grown([bench], part, bench.guesses()) for part in apart(bench.program, guards))
+    return [together for together in growths if together is not None]

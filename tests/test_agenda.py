@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verify.engine.verdict import Invariant, Proved, Scope
-from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Row, Sets, Unit
+from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Look, Looked, Row, Sets, Unit
 from verify.redundancy.bench import NONE, Together
-from verify.redundancy.growing import Growth
 from verify.report.redundancy import Answer, Cell
 
 PROOF = Proved(Scope(None, None), Invariant(()), "views")
 ANSWER = Answer("proved", None, None, "views", "")
 
 
-def both(order: Sequence[str], _: Sequence[int]) -> Sequence[Sequence[int]]:
+def both(order: Sequence[str], _: Sequence[int], __: Sequence[str]) -> Sequence[Sequence[int]]:
     return [list(range(len(order)))] if order else []
 
 
@@ -31,8 +30,8 @@ def taken(found: Agenda) -> list[Unit]:
     return units
 
 
-def growth(*optional: str) -> Growth:
-    return Growth(Together(NONE, frozenset(optional), PROOF), 1)
+def together(*optional: str) -> Together:
+    return Together(NONE, frozenset(optional), PROOF)
 
 
 def test_nothing_grows_before_it_is_known_how_much_every_proof_has_to_know() -> None:
@@ -41,7 +40,7 @@ def test_nothing_grows_before_it_is_known_how_much_every_proof_has_to_know() -> 
     asked.begun(Begun(Begin("q"), 4))
     assert taken(asked) == []
     asked.begun(Begun(Begin("p"), 3))
-    assert taken(asked) == [Grow(("p", "q"), ("f.a", "f.b"), 3)]
+    assert taken(asked) == [Grow(("p", "q"), ("f.a", "f.b"))]
 
 
 def test_an_invariant_of_which_nothing_grows_is_one_unit() -> None:
@@ -57,10 +56,10 @@ def test_what_does_not_grow_together_is_tried_for_each() -> None:
     for name in ("p", "q"):
         asked.begun(Begun(Begin(name), 4))
     taken(asked)
-    asked.grew(Grew(Grow(("p", "q"), ("f.a", "f.b"), 4), None))
-    assert taken(asked) == [Grow((name,), ("f.a", "f.b"), 4) for name in ("p", "q")]
-    asked.grew(Grew(Grow(("p",), ("f.a", "f.b"), 4), growth("f.a", "f.b")))
-    asked.grew(Grew(Grow(("q",), ("f.a", "f.b"), 4), None))
+    asked.grew(Grew(Grow(("p", "q"), ("f.a", "f.b")), None))
+    assert taken(asked) == [Grow((name,), ("f.a", "f.b")) for name in ("p", "q")]
+    asked.grew(Grew(Grow(("p",), ("f.a", "f.b")), together("f.a", "f.b")))
+    asked.grew(Grew(Grow(("q",), ("f.a", "f.b")), None))
     assert taken(asked) == [Sets("p"), Sets("q")]
 
 
@@ -68,13 +67,27 @@ def test_all_sets_come_after_the_last_guard_that_is_left() -> None:
     asked = agenda("p")
     asked.begun(Begun(Begin("p"), 1))
     taken(asked)
-    asked.grew(Grew(Grow(("p",), ("f.a", "f.b"), 1), growth("f.b")))
+    asked.grew(Grew(Grow(("p",), ("f.a", "f.b")), together("f.b")))
+    assert taken(asked) == [Look("p", ("f.a",))]
+    asked.looked(Looked(Look("p", ("f.a",))))
     assert taken(asked) == [Alone("p", "f.a")]
     more = Together(frozenset({"f.a"}), NONE, PROOF)
-    asked.decided(Found(Alone("p", "f.a"), Cell("f.a", "redundant", ANSWER), PROOF, [more], None))
+    asked.decided(Found("p", "f.a", Cell("f.a", "redundant", ANSWER), PROOF, [more], None))
     assert taken(asked) == [Sets("p")]
     known = asked.known["p"].singly()
     assert known is not None
     assert known.verdicts == {"f.a": PROOF, "f.b": PROOF}
-    assert known.together == [growth("f.b").together, more]
-    assert asked.known["p"].first() == 0
+    assert known.together == [together("f.b"), more]
+
+
+def test_a_guard_without_which_a_look_has_found_a_run_is_not_asked_for_again() -> None:
+    asked = agenda("p")
+    asked.begun(Begun(Begin("p"), 1))
+    taken(asked)
+    look = Look("p", ("f.a", "f.b"))
+    asked.grew(Grew(Grow(("p",), ("f.a", "f.b")), None))
+    asked.known["p"].left = {"f.a", "f.b"}
+    taken(asked)
+    asked.decided(Found("p", "f.a", Cell("f.a", "necessary", ANSWER), PROOF, [], None))
+    asked.looked(Looked(look))
+    assert taken(asked) == [Alone("p", "f.b")]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from verify.judging import quiet
 from verify.redundancy.bench import NONE, Bench, claim_about
-from verify.redundancy.growing import LARGE, apart, enough, grown, near
+from verify.redundancy.growing import MORE, apart, enough, grown, near, shared
 from verify.syntax import load
 from verify.syntax.program import Program
 
@@ -67,45 +65,66 @@ def test_checks_and_locks_are_apart_from_other_statements(tmp_path: Path) -> Non
 
 def test_what_a_proof_needs_does_not_grow(tmp_path: Path) -> None:
     asked = bench(made(tmp_path))
-    sets, rest = (grown([asked], part) for part in (["f.in", "f.one", "g.in", "g.two", "h.in"], ["f.set", "h.seen"]))
+    parts = ["f.in", "f.one", "g.in", "g.two", "h.in"], ["f.set", "h.seen"]
+    sets, rest = (grown([asked], part, asked.guesses()) for part in parts)
     assert sets is not None
     assert rest is not None
-    assert sets.together.optional == {"h.in"}
-    assert rest.together.optional == {"f.set", "h.seen"}
-    assert sets.together.removed == NONE
+    assert sets.optional == {"h.in"}
+    assert rest.optional == {"f.set", "h.seen"}
+    assert sets.removed == NONE
 
 
 def test_a_guard_that_a_claim_calls_necessary_is_not_tried(tmp_path: Path) -> None:
     asked = bench(made(tmp_path, "necessary h.in for safe;\nnecessary f.one for own;"))
     assert asked.said_necessary() == {"h.in"}
-    own = grown([bench(asked.program, "own")], ["f.one", "h.in"])
+    alone = bench(asked.program, "own")
+    own = grown([alone], ["f.one", "h.in"], alone.guesses())
     assert own is not None
-    assert own.together.optional == {"f.one", "h.in"}
+    assert own.optional == {"f.one", "h.in"}
 
 
-@pytest.mark.parametrize(("numbers", "groups"), [((LARGE, LARGE), [[0, 1]]), ((LARGE, 0), [[0], [1]])])
-def test_near_invariants_grow_together_where_a_proof_has_to_know_much(
-    tmp_path: Path, numbers: tuple[int, int], groups: list[list[int]]
-) -> None:
+CHECKS, STATEMENTS = ["f.one", "g.in"], ["f.set", "h.seen"]
+
+
+def test_invariants_grow_together_where_a_proof_of_one_knows_what_the_other_needs(tmp_path: Path) -> None:
     program = made(tmp_path)
-    assert near([bench(program), bench(program, "calm")], numbers) == groups
-    assert near([bench(program), bench(program, "own")], numbers) == [[0], [1]]
+    for guards in (CHECKS, STATEMENTS):
+        assert near([bench(program), bench(program, "calm")], [0, 0], guards) == [[1, 0]]
+
+
+def test_for_statements_it_may_know_a_little_more(tmp_path: Path) -> None:
+    program = made(tmp_path)
+    benches = [bench(program), bench(program, "own")]
+    assert near(benches, [0, 0], CHECKS) == [[0], [1]]
+    assert near(benches, [0, 0], STATEMENTS) == [[0, 1]]
+    known = [one.guesses()[0].keys for one in benches]
+    assert 0 < len(known[1] - known[0]) <= MORE
+    assert shared(benches, [0, 0])[0].keys == known[0] | known[1]
+
+
+def test_a_guess_is_likely_if_it_knows_not_much_more_than_is_enough(tmp_path: Path) -> None:
+    asked = bench(made(tmp_path))
+    assert asked.likely() == asked.guesses()
+    asked.enough = 1
+    assert asked.likely()[0] == asked.guesses()[0]
+    assert not any(guess.spins for guess in asked.likely())
 
 
 def test_a_proof_of_two_invariants_is_one_of_each(tmp_path: Path) -> None:
     program = made(tmp_path)
-    both = grown([bench(program, "own"), bench(program)], ["f.one", "h.in"])
+    benches = [bench(program), bench(program, "own")]
+    both = grown(benches, ["f.one", "h.in"], shared(benches, [0, 0]))
     assert both is not None
-    assert both.together.optional == {"h.in"}
+    assert both.optional == {"h.in"}
 
 
 def test_what_is_removed_is_in_no_program_that_the_proof_is_of(tmp_path: Path) -> None:
     about = bench(made(tmp_path))
-    found = grown([about], ("h.seen", "g.in"), removed=frozenset({"h.in"}))
+    found = grown([about], ("h.seen", "g.in"), about.guesses(), removed=frozenset({"h.in"}))
     assert found is not None
-    assert found.together.removed == {"h.in"}
-    assert found.together.optional == {"h.seen"}
-    assert grown([about], ("h.seen",), removed=frozenset({"f.one"})) is None
+    assert found.removed == {"h.in"}
+    assert found.optional == {"h.seen"}
+    assert grown([about], ("h.seen",), about.guesses(), removed=frozenset({"f.one"})) is None
 
 
 def test_what_is_enough(tmp_path: Path) -> None:

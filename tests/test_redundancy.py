@@ -20,7 +20,7 @@ from verify.redundancy.lattice import Cube, Lattice, explore
 from verify.redundancy.singly import singly
 from verify.report.redundancy import About, Answer, RedundancyResult, redundancy_lines, redundancy_text
 from verify.report.text import plain
-from verify.smt.subsets import largest_outside
+from verify.smt.subsets import smallest_outside
 from verify.syntax import load
 from verify.syntax.program import Program
 
@@ -155,17 +155,18 @@ def test_cubes_leave_what_no_answer_tells_of() -> None:
     proved = Proved.__new__(Proved)
     found = Lattice(["a", "b", "c"])
     found.add(NONE, frozenset({"c"}), proved)
-    assert found.undecided() == frozenset("abc")
+    assert found.undecided() == frozenset("c")
     found.add(frozenset({"c"}), NONE, proved)
     assert found.undecided() is None
     assert Cube(frozenset({"a"}), frozenset({"b"}), proved).has(frozenset({"a", "c"}))
     assert not Cube(frozenset({"a"}), frozenset({"b"}), proved).has(frozenset({"a", "b"}))
 
 
-def test_a_largest_set_outside_of_cubes() -> None:
-    assert largest_outside("abc", []) == frozenset("abc")
-    assert largest_outside("abc", [("a", ""), ("b", "c")]) == frozenset("bc")
-    assert largest_outside("abc", [("", "")]) is None
+def test_a_smallest_set_outside_of_cubes() -> None:
+    assert smallest_outside("abc", []) == frozenset()
+    assert smallest_outside("abc", [("", "ab"), ("a", "b")]) == frozenset("b")
+    assert smallest_outside("abc", [("", "a"), ("b", ""), ("", "c")]) == frozenset("ac")
+    assert smallest_outside("abc", [("", "")]) is None
 
 
 def test_an_answer_is_kept_and_a_broken_file_is_none(tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ def test_an_answer_is_kept_and_a_broken_file_is_none(tmp_path: Path) -> None:
 def test_the_second_answer_is_the_first(twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = redundant_file(str(twice), Options())
-    monkeypatch.setattr("verify.redundancy.study._unit", lambda *_, **__: pytest.fail("it is known"))
+    monkeypatch.setattr("verify.redundancy.study.do", lambda *_, **__: pytest.fail("it is known"))
     again = redundancy_text(redundant_file(str(twice), Options()))
     assert again.replace('"kept": true', '"kept": false') == redundancy_text(first) != again
     monkeypatch.undo()
@@ -195,7 +196,7 @@ def test_what_was_not_decided_is_kept_for_the_same_time_alone(
     first = redundant_file(str(twice), Options(budget=0.0))
     assert not about(first).complete
     with monkeypatch.context() as patched:
-        patched.setattr("verify.redundancy.study._unit", lambda *_, **__: pytest.fail("it is known"))
+        patched.setattr("verify.redundancy.study.do", lambda *_, **__: pytest.fail("it is known"))
         again = redundant_file(str(twice), Options(budget=0.0))
     assert (about(again).kept, about(again).whole) == (True, about(first).whole)
     assert about(redundant_file(str(twice), Options())).complete

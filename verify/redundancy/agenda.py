@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from verify.engine.verdict import Verdict
 from verify.redundancy.bench import Guards, Together
-from verify.redundancy.growing import Growth
 from verify.redundancy.singly import Singly
 from verify.report.redundancy import Cell
 
@@ -25,16 +24,23 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Grow:
-    """To find one proof of these invariants for many of these guards, with no guess before the `first`."""
+    """To find one proof of these invariants for many of these guards."""
 
     invariants: tuple[str, ...]
     guards: tuple[str, ...]
-    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """To look for a run that breaks an invariant without each of these guards alone."""
+
+    invariant: str
+    guards: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """To decide an invariant without one guard."""
+    """To decide an invariant without one guard, where a look has found no run."""
 
     invariant: str
     guard: str
@@ -54,14 +60,17 @@ class Row:
     guard: str
 
 
-Unit = Begin | Grow | Alone | Sets | Row
+Unit = Begin | Grow | Look | Alone | Sets | Row
+# Which invariants, of which so large guesses are enough, grow together for these guards: what takes longest first.
+Near = Callable[[Sequence[str], Sequence[int], Sequence[str]], Sequence[Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What holds of an invariant without one guard: for the table, and for what it says of sets."""
 
-    unit: Alone
+    invariant: str
+    guard: str
     cell: Cell
     verdict: Verdict
     more: Sequence[Together]
@@ -81,7 +90,14 @@ class Grew:
     """What has grown, if anything has."""
 
     unit: Grow
-    growth: Growth | None
+    together: Together | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """That no more runs are found by a look; those that are were told before."""
+
+    unit: Look
 
 
 @dataclass(slots=True)
@@ -89,18 +105,13 @@ class Known:
     """What is known of one invariant."""
 
     growing: int = 0  # proofs that are being looked for
-    many: list[Growth] = field(default_factory=list)
+    many: list[Together] = field(default_factory=list)
     left: set[str] = field(default_factory=set)  # guards that are being decided alone
     found: dict[str, Found] = field(default_factory=dict)
 
-    def first(self) -> int:
-        """The number of the first guess that may be enough without a guard, of which there may be fewer then."""
-        return max(0, min((growth.guess for growth in self.many), default=0) - 1)
-
     def together(self) -> list[Together]:
         """The proofs for many guards, those of more before others."""
-        many = [growth.together for growth in self.many]
-        return sorted(many, key=lambda one: (-len(one.optional), min(one.optional)))
+        return sorted(self.many, key=lambda one: (-len(one.optional), min(one.optional)))
 
     def singly(self) -> Singly | None:
         """What is known of guards one by one, if anything has grown."""
@@ -125,7 +136,7 @@ class Agenda:
     order: Sequence[str]  # of the invariants
     guards: Sequence[str]
     parts: Sequence[tuple[str, ...]]  # the guards that grow together
-    near: Callable[[Sequence[str], Sequence[int]], Sequence[Sequence[int]]]  # which invariants do
+    near: Near
     ready: list[Unit] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
     numbers: dict[str, int] = field(default_factory=dict)  # of the first guess that is enough
@@ -146,18 +157,16 @@ class Agenda:
             self.ready.append(Sets(name))
         else:
             self.numbers[name] = number
-        if not self.waiting:
+        if self.numbers and not self.waiting:
             order = [name for name in self.order if name in self.numbers]
-            groups = self.near(order, [self.numbers[name] for name in order])
-            for some in sorted(groups, key=lambda some: -max(self.numbers[order[place]] for place in some)):
-                self._grow(tuple(order[place] for place in some), self.parts)  # what takes longest first
+            for part in self.parts:
+                for some in self.near(order, [self.numbers[name] for name in order], part):
+                    self._grow(tuple(order[place] for place in some), part)
 
-    def _grow(self, names: tuple[str, ...], parts: Sequence[tuple[str, ...]]) -> None:
-        first = min(self.numbers[name] for name in names)
-        for part in parts:
-            self.ready.append(Grow(names, part, first))
-            for name in names:
-                self.known.setdefault(name, Known()).growing += 1
+    def _grow(self, names: tuple[str, ...], part: tuple[str, ...]) -> None:
+        self.ready.append(Grow(names, part))
+        for name in names:
+            self.known.setdefault(name, Known()).growing += 1
 
     def take(self) -> Unit | None:
         """The next unit that can be begun, if there is one now."""
@@ -167,30 +176,36 @@ class Agenda:
 
     def grew(self, what: Grew) -> None:
         """Take in what has grown; what has not for several invariants is tried for each."""
-        unit, growth = what.unit, what.growth
-        if growth is None and len(unit.invariants) > 1:
+        unit, together = what.unit, what.together
+        if together is None and len(unit.invariants) > 1:
             for name in unit.invariants:
-                self._grow((name,), [unit.guards])
+                self._grow((name,), unit.guards)
         for name in unit.invariants:
             known = self.known[name]
             known.growing -= 1
-            if growth is not None and growth.together.optional:
-                known.many.append(growth)
+            if together is not None and together.optional:
+                known.many.append(together)
             if not known.growing:
                 self._one_by_one(name, known)
 
     def _one_by_one(self, invariant: str, known: Known) -> None:
         if known.many:
-            done = {guard for growth in known.many for guard in growth.together.optional}
+            done = {guard for one in known.many for guard in one.optional}
             known.left = set(self.guards) - done
-            self.ready += [Alone(invariant, guard) for guard in self.guards if guard in known.left]
-        if not known.left:
+        if known.left:
+            self.ready.append(Look(invariant, tuple(guard for guard in self.guards if guard in known.left)))
+        else:
             self.ready.append(Sets(invariant))
+
+    def looked(self, what: Looked) -> None:
+        """Take in that the guards without which no run was found are left to be decided."""
+        left = self.known[what.unit.invariant].left
+        self.ready += [Alone(what.unit.invariant, guard) for guard in what.unit.guards if guard in left]
 
     def decided(self, found: Found) -> None:
         """Take in what holds without one guard."""
-        known = self.known[found.unit.invariant]
-        known.found[found.unit.guard] = found
-        known.left.discard(found.unit.guard)
+        known = self.known[found.invariant]
+        known.found[found.guard] = found
+        known.left.discard(found.guard)
         if not known.left:
-            self.ready.append(Sets(found.unit.invariant))
+            self.ready.insert(0, Sets(found.invariant))  # which may take long

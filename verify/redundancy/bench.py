@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from verify.judging import BOUNDED
 from verify.lower import Lowered, lower
 from verify.lower.claims import property_of
 from verify.lower.members import rigid
+from verify.lower.small import Guess
 from verify.question import Memory, Question, Tools
 from verify.source import NOWHERE
 from verify.strategy import decide
@@ -24,6 +26,7 @@ from verify.unbounded import guesses, knowing
 
 Guards = frozenset[str]
 GUESSES = 8  # of what a proof has to know
+FEW, TIMES = 12, 2  # variables that are few; where some are enough with all guards, no more than so many times as many
 MOST = 0.75  # of the time for a question, for these
 NONE: Guards = frozenset()
 SETS = frozenset({"check", "lock"})  # of which sets are removed
@@ -52,7 +55,8 @@ class Bench:
     tools: Tools = field(default_factory=Tools)
     lowered: dict[tuple[Guards, Guards, Guards], Lowered] = field(default_factory=dict)
     asked: dict[Guards, Verdict] = field(default_factory=dict)
-    first: int = 0  # of the guesses of what a proof has to know: those before it were too small
+    guessed: Sequence[Guess] = ()
+    enough: int | None = None  # the number of the guess that is enough with all guards
 
     def lower(self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE) -> Lowered:
         """The system, lowered once. Raises InputError if it cannot be."""
@@ -88,6 +92,23 @@ class Bench:
             self.asked[removed] = decide(self.question(removed, hunt=hunt, part=part))
         return self.asked[removed]
 
+    def guesses(self) -> Sequence[Guess]:
+        """What a proof may have to know, a little first: as the program has it with all guards."""
+        if not self.guessed:
+            question = self.question()
+            self.guessed = tuple(islice(guesses(question.system, question.prop), GUESSES))
+        return self.guessed
+
+    def likely(self) -> Sequence[Guess]:
+        """The guesses that are likely to be enough without some guards, of which there may be fewer then."""
+        known = self.guesses()
+        if self.enough is None:
+            return known
+        first = known[self.enough]
+        most = max(FEW, TIMES * len(first.keys))
+        later = known[max(0, self.enough - 1) :]
+        return [guess for guess in later if len(guess.keys) <= most and guess.spins <= first.spins]
+
     def together(
         self, optional: Guards, removed: Guards = NONE, most: int = GUESSES, part: float = MOST
     ) -> Proved | None:
@@ -97,8 +118,8 @@ class Bench:
         """
         locks = frozenset(name for name in optional if self.program.guards[name].kind == "lock")
         question = self.question(removed, optional - locks, locks)
-        known = (knowing(guess, rigid(question.system)) for guess in guesses(question.system, question.prop))
-        return any_number(question, islice(known, self.first, self.first + most), self.until(part))
+        known = [knowing(guess, rigid(question.system)) for guess in self.likely()[:most]]
+        return any_number(question, known, self.until(part))
 
     def said_necessary(self) -> Guards:
         """The guards that claims of the program call necessary for the invariant: a proof without these is unlikely."""

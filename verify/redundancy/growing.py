@@ -7,49 +7,41 @@ and what two guards do together makes each of them take longer. Invariants that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
-from typing import NamedTuple
+from dataclasses import replace
 
 from verify.engine.parametric.finder import NoViewsError, universal_invariant
 from verify.engine.parametric.growth import Grown, grow
 from verify.engine.verdict import Invariant, Progress, Proved, Scope
 from verify.ir import Expr
 from verify.lower.members import fixed, read, rigid
-from verify.lower.relevant import first_keys
 from verify.lower.simplify import conj
-from verify.lower.small import Passes, small_for_proof
+from verify.lower.small import Guess, Passes, small_for_proof
+from verify.lower.visible import Key
 from verify.lower.without import switch
-from verify.redundancy.bench import GUESSES, NONE, SETS, Bench, Guards, Together
+from verify.redundancy.bench import NONE, SETS, Bench, Guards, Together
 from verify.smt.universal import judge_universal
 from verify.smt.widths import EncodingError
 from verify.syntax.program import Program
-from verify.unbounded import guesses, knowing
+from verify.unbounded import knowing
 from verify.universal import as_property
 
 GROW, JUDGE = 3.0, 1.0  # of the time for a question: to grow, and to judge what has grown
-LARGE = 3  # from this guess on they are
+MORE = 2  # variables more to know that are worth a proof of their own
 SET, STATEMENT = 1.5, 0.5  # how far one may lead: a lock as far as all, one statement among many less
 
 
-class Growth(NamedTuple):
-    """A proof for guards that may be there or not, and the number of the guess of what it knows."""
-
-    together: Together
-    guess: int
-
-
 def apart(program: Program, guards: Sequence[str]) -> Sequence[tuple[str, ...]]:
-    """The guards that grow together: checks and locks, and all others. None is empty."""
+    """The guards that grow together: checks and locks, and all others; the most come first. None is empty."""
     sets = [name for name in guards if program.guards[name].kind in SETS]
     rest = [name for name in guards if program.guards[name].kind not in SETS]
-    return [tuple(some) for some in (sets, rest) if some]
+    return sorted((tuple(some) for some in (sets, rest) if some), key=len, reverse=True)
 
 
 def enough(bench: Bench) -> int | None:
     """The number of the first guess with which no view violates the invariant, with all guards; None if none does."""
     question = bench.question()
     deadline = bench.until()
-    for number, guess in enumerate(islice(guesses(question.system, question.prop), GUESSES)):
+    for number, guess in enumerate(bench.guesses()):
         told = small_for_proof(question.system, question.prop, guess, Passes()).told()
         try:
             universal_invariant(told.system, told.prop, deadline=deadline, report=bench.report)
@@ -59,17 +51,20 @@ def enough(bench: Bench) -> int | None:
     return None
 
 
-def near(benches: Sequence[Bench], numbers: Sequence[int]) -> Sequence[Sequence[int]]:
-    """Which of the invariants, of which so large guesses are enough, have proofs that are likely to be one.
+def near(benches: Sequence[Bench], numbers: Sequence[int], guards: Sequence[str]) -> Sequence[Sequence[int]]:
+    """Which of the invariants, of which so large guesses are enough, are likely to have one proof for many guards.
 
-    It is worth while where a guess is large, and likely where all that one of them reads is read by the other.
+    It is likely where the proof of one knows hardly more than it has to know for the other; of checks and locks, of
+    which invariants need other ones, where it knows no more. Those that know most come first.
     """
-    read = [first_keys(asked.system, asked.prop) for asked in (bench.question() for bench in benches)]
+    more = 0 if any(benches[0].program.guards[name].kind in SETS for name in guards) else MORE
+    known = [bench.guesses()[number] for bench, number in zip(benches, numbers, strict=True)]
     found = list[list[int]]()
-    for place, mine in enumerate(read):
+    for place in sorted(range(len(known)), key=lambda place: -len(known[place].keys)):
+        mine = known[place]
         for some in found:
-            first = read[some[0]]
-            if min(numbers[place], numbers[some[0]]) >= LARGE and (mine <= first or first <= mine):
+            first = known[some[0]]
+            if mine.pending == first.pending and len(mine.keys - first.keys) <= more:
                 some.append(place)
                 break
         else:
@@ -77,14 +72,20 @@ def near(benches: Sequence[Bench], numbers: Sequence[int]) -> Sequence[Sequence[
     return found
 
 
+def shared(benches: Sequence[Bench], numbers: Sequence[int]) -> Sequence[Guess]:
+    """What a proof of all these invariants may have to know, of each of which so large a guess is enough."""
+    keys = frozenset[Key]().union(*(one.guesses()[number].keys for one, number in zip(benches, numbers, strict=True)))
+    return [replace(guess, keys=guess.keys | keys) for guess in benches[0].guesses()[numbers[0] :]]
+
+
 def grown(
-    benches: Sequence[Bench], guards: Sequence[str], first: int = 0, removed: Guards = NONE, part: float = GROW
-) -> Growth | None:
+    benches: Sequence[Bench], guards: Sequence[str], known: Sequence[Guess], removed: Guards = NONE, part: float = GROW
+) -> Together | None:
     """Guards, tried in this order, that may each be there or not whatever the others are, and the proof of that.
 
-    It is one of the invariants of all these benches, which are of one system; judged. A lock is there in all of a run
-    or in none of it, any other guard at some visits or at none, and those that are `removed` never are. Guesses before
-    the `first` are too small. `part` of the time for a question is for all of it.
+    It is one of the invariants of all these benches, which are of one system; judged. It knows what the first of the
+    guesses says with which there is one. A lock is there in all of a run or in none of it, any other guard at some
+    visits or at none, and those that are `removed` never are. `part` of the time for a question is for all of it.
     """
     bench = benches[0]
     lowered = bench.lower(removed, switched=frozenset(guards))
@@ -95,9 +96,7 @@ def grown(
     far = SET if SETS.issuperset(kinds.values()) else STATEMENT
     needed = {switch(guard) for one in benches for guard in one.said_necessary()}
     deadline = bench.until(part)
-    for number, guess in enumerate(islice(guesses(system, prop), GUESSES)):
-        if number < first:
-            continue
+    for guess in known:
         told = small_for_proof(system, prop, knowing(guess, rigid(system)), Passes()).told()
         here = rigid(told.system)
         reads = {action: read(action, here) for action in told.system.actions}
@@ -112,7 +111,7 @@ def grown(
             continue
         if proof is not None:
             optional = frozenset(names[name] for name in names if name not in here or name in found.off)
-            return Growth(Together(removed, optional, proof), number)
+            return Together(removed, optional, proof)
     return None
 
 

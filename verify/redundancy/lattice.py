@@ -1,7 +1,7 @@
 """All sets of guards: with which of them removed an invariant holds, as few cubes.
 
 A proof for guards that may be there or not is one for every set of them; a run without some guards is one without more,
-but for those that it hinges on. So each answer decides a cube of sets, and sets are asked for, largest first, until
+but for those that it hinges on. So each answer decides a cube of sets, and sets are asked for, smallest first, until
 every one is in some cube (MARCO: Liffiton, Previti, Malik and Marques-Silva, Constraints 2016; for what an invariant
 needs: Ghassabani, Whalen and Gacek, "Efficient generation of all minimal inductive validity cores", FMCAD 2017).
 Nothing is taken for monotone: where a run hinges on a guard, the sets with that guard are asked for on their own.
@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
 from verify.redundancy.bench import NONE, Bench, Guards
 from verify.redundancy.carried import hinges
-from verify.redundancy.singly import Singly, look
-from verify.smt.subsets import largest_outside
+from verify.redundancy.growing import grown
+from verify.redundancy.singly import FURTHER, Singly, look
+from verify.smt.subsets import smallest_outside
 
 MOST = 64  # sets that are asked for
 
@@ -53,8 +54,8 @@ class Lattice:
         return next((cube.verdict for cube in self.cubes if cube.has(removed)), None)
 
     def undecided(self) -> Guards | None:
-        """A largest set that is in no cube."""
-        return largest_outside(self.universe, [(cube.least, cube.without) for cube in self.cubes])
+        """A smallest set that is in no cube."""
+        return smallest_outside(self.universe, [(cube.least, cube.without) for cube in self.cubes])
 
     def sufficient(self) -> list[Guards]:
         """The smallest sets of guards with which alone the invariant holds, as far as is known."""
@@ -89,55 +90,34 @@ def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
             hinges = known.hinges.get(guard)
             without = hinged(bench, frozenset({guard}), verdict, every) if hinges is None else hinges
             found.add(frozenset({guard}), without & every, verdict)
-    unknown = [v for guard in universe if isinstance(v := known.verdicts.get(guard), Unknown)]
-    if unknown and any(not one.removed for one in known.together):  # not all sets are decided in any case
-        for guard in known.needed():
-            found.add(frozenset({guard}), NONE, unknown[0])
+        elif isinstance(verdict, Unknown):
+            found.add(frozenset({guard}), NONE, verdict)
     rounds = 0
     while (removed := found.undecided()) is not None and rounds < MOST and not bench.over():
         rounds += 1
-        _ask(bench, removed, known, found)
+        _ask(bench, removed, found)
     found.whole = removed is None and not any(isinstance(cube.verdict, Unknown) for cube in found.cubes)
     return found
 
 
-def _ask(bench: Bench, removed: Guards, known: Singly, found: Lattice) -> None:
-    """Decide at least this set, and as many more as the answer tells of."""
+def _ask(bench: Bench, removed: Guards, found: Lattice) -> None:
+    """Decide at least this set, and as many larger ones as the answer tells of."""
     every = frozenset(found.universe)
-    refuted = look(bench, removed)
-    if refuted is None:
-        many = [one.optional for one in known.together if not one.removed]
-        apart = removed.difference(*many)
-        unknown = frozenset(name for name in apart if isinstance(known.verdicts.get(name), Unknown))
-        if unknown and many:  # with one of these alone removed, no proof was found either
-            found.add(unknown, NONE, known.verdicts[min(unknown)])
-            return
-        proof = bench.together(removed - apart, apart)
+    verdict: Verdict | None = look(bench, removed, FURTHER)
+    if verdict is None:
+        others = [name for name in found.universe if name not in removed]
+        proof = grown([bench], others, bench.likely(), removed)
         if proof is not None:
-            found.add(apart, every - removed, proof)
+            found.add(removed, every - removed - proof.optional, proof.proof)
             return
         verdict = bench.decide(removed)
-        if not isinstance(verdict, Refuted):
+    match verdict:
+        case Refuted():
+            found.add(removed, hinged(bench, removed, verdict, every), verdict)
+        case Unknown():  # where nothing was found without these, little is without more
+            found.add(removed, NONE, verdict)
+        case Proved():
             found.add(removed, every - removed, verdict)
-            return
-        refuted = verdict
-    least, fewest = _fewer(bench, removed, refuted, found)
-    for guards, run in {least: fewest, removed: refuted}.items():  # without fewer, the run may hinge on one of these
-        if found.verdict(removed) is None:
-            found.add(guards, hinged(bench, guards, run, every), run)
-
-
-def _fewer(bench: Bench, removed: Guards, refuted: Refuted, found: Lattice) -> tuple[Guards, Refuted]:
-    """As few of the removed guards as a run takes that is soon found: none of them can be left out."""
-    for guard in sorted(removed):
-        fewer = removed - {guard}
-        verdict = found.verdict(fewer)
-        if isinstance(verdict, Proved):
-            continue
-        run = verdict if isinstance(verdict, Refuted) else look(bench, fewer)
-        if run is not None:
-            removed, refuted = fewer, run
-    return removed, refuted
 
 
 def hinged(bench: Bench, removed: Guards, refuted: Refuted, every: Guards) -> Guards:

@@ -15,7 +15,6 @@ from verify.strategy import GLANCE, hunt
 GLIMPSE, HALF = 0.25, 0.5  # of the time of a question, for a look, and for all else
 LEAST = 0.1  # of that time, for all else where many guards have one proof and this has none
 FEW = 3  # guesses of what a proof has to know
-LARGE = 6  # no guess from this one on, where a smaller one is enough with all guards
 FURTHER = 12  # scenarios that are searched for a guard of which there is no proof
 T = TypeVar("T", bound=Verdict)
 
@@ -47,31 +46,30 @@ def singly(bench: Bench, guards: Sequence[str], many: Sequence[Together]) -> Sin
         found.verdicts |= dict.fromkeys(one.optional, one.proof)
     for guard in guards:
         if guard not in found.verdicts:
-            found.verdicts[guard], more = alone(bench, guard, many)
+            run = look(bench, frozenset({guard}))
+            found.verdicts[guard], more = (run, ()) if run is not None else alone(bench, guard, many)
             found.together += more
     return found
 
 
 def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, Sequence[Together]]:
-    """What holds without one guard, and the proof of that.
+    """What holds without one guard, where a look has found no run, and the proof of that.
 
     If there is one, then of as many of the others removed as it may be of: `many` say of which that is likely.
     """
     removed = frozenset({guard})
-    run = look(bench, removed)
-    if run is not None:
-        return run, ()
     if not many:
         proof = bench.together(NONE, removed, FEW)
         return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())
-    begin, most = time.monotonic(), max(1, LARGE - bench.first)
-    proof = bench.together(NONE, removed, most, HALF)
+    begin = time.monotonic()
+    proof = bench.together(NONE, removed, part=HALF)
     if proof is None:
         soon = time.monotonic() - begin < LEAST * bench.budget  # else all that is left takes long, too
         return _at_last(bench, removed, LEAST if soon else 0.0), ()
     others = _others(bench, guard, many)
-    wider = grown([bench], others, bench.first, removed, part=HALF) if others else None
-    return proof, (wider.together if wider else Together(removed, NONE, proof),)
+    known = [guess for guess in bench.likely() if len(guess.keys) >= len(proof.basis.keys)] if proof.basis else []
+    wider = grown([bench], others, known, removed, part=HALF) if others else None
+    return proof, (wider or Together(removed, NONE, proof),)
 
 
 def _at_last(bench: Bench, removed: Guards, part: float) -> Verdict:
