@@ -13,7 +13,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Proved, Refuted
 from verify.lower import lower
 from verify.redundancy.bench import Bench, claim_about
-from verify.redundancy.lattice import explore
+from verify.redundancy.lattice import explore, hinged
 from verify.redundancy.singly import singly
 from verify.syntax import load
 
@@ -232,6 +232,42 @@ def test_a_run_counts_only_for_sets_that_have_one_like_it(tmp_path: Path, why: s
     assert not any(cube.has(removed) for cube in found.cubes for removed in truth
                    if isinstance(cube.verdict, Refuted) == truth[removed])  # fmt: skip
     assert found.whole
+
+
+WHERE = """
+void f(void) {
+k>      if (x) return;
+c>      if (current->a) return;
+l>      spin_lock(&big);
+s>      current->in = true;
+u>      spin_unlock(&big);
+e>      current->in = false;
+}
+void g(void) { x = true; }
+void user(void) { for (;;) choose { f(); g(); } }
+system { task user[2] runs user; }
+invariant safe = forall (struct task *t) !(at(t, f.%s) && x%s);
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "needed"),
+    [
+        ("s", "", set()), ("e", "", set()), ("e", " && t->in", set()), ("u", "", {"f.l"}), ("l", "", {"f.l"}),
+        ("c", "", {"f.c"}),
+    ],
+)  # fmt: skip
+def test_a_run_hinges_on_a_guard_where_a_thread_stands_or_the_property_says_it_does(
+    tmp_path: Path, place: str, more: str, needed: set[str]
+) -> None:
+    path = tmp_path / "where.kc"
+    path.write_text(HEAD + WHERE % (place, more), encoding="utf-8")
+    made = load(path)
+    late = time.monotonic() + 60.0
+    bench = Bench(made, claim_about("safe", "system"), None, frozenset(), 30.0, late, lambda _: None)
+    verdict = bench.decide(frozenset({"f.k"}), hunt=True)
+    assert isinstance(verdict, Refuted)
+    assert hinged(bench, frozenset({"f.k"}), verdict, frozenset({"f.k", "f.c", "f.l"})) == needed
 
 
 def test_a_lock_with_two_labels_is_removed_by_either_and_by_both(tmp_path: Path) -> None:

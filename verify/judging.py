@@ -311,13 +311,19 @@ def question_of(  # noqa: PLR0913 - what is asked, and what is known
 ) -> Question:
     """The question behind a claim, of the system without some guards and with others there or not."""
     from verify.lower.claims import property_of  # noqa: PLC0415 - as above
+    from verify.overlap import taken_in  # noqa: PLC0415 - as above
     from verify.question import Question  # noqa: PLC0415 - as above
 
-    lowered = selection.lower((selection.system(claim), gone, optional), *aside(claim))
+    system, hunt = selection.system(claim), wants(claim) == "refuted"
+    lowered = selection.lower((system, gone, optional), *aside(claim))
+    guards = selection.program.guards
+    locks = frozenset(name for name in gone if hunt and name in guards and guards[name].kind == "lock")
+    inside = taken_in(selection.lower((system, gone - locks, optional), *aside(claim)), locks) if locks else frozenset()
     tasks = options.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
     return Question(
         lowered.system, property_of(claim, selection.program, lowered), tasks, time.monotonic() + options.budget,
-        options.engine, report, options.reduce, options.slice, memory, tools, hunt=wants(claim) == "refuted",
+        options.engine, report, options.reduce, options.slice, memory, tools, hunt=hunt,
+        inside=inside,
     )
 
 

@@ -11,7 +11,7 @@ from verify.engine.search import Search
 from verify.engine.verdict import Progress, Proved, Report
 from verify.instances import least_tasks
 from verify.ir import Expr, System
-from verify.lower.scenario import Ways, ways
+from verify.lower.scenario import Branch, Ways, ways
 from verify.lower.visible import Key
 from verify.smt import Terms, begun
 from verify.unbounded import Tried
@@ -64,6 +64,7 @@ class Question:
     tools: Tools = field(default_factory=Tools)
     hunt: bool = False  # whether a run is expected, and worth looking for at length first
     deadlock: bool = False
+    inside: frozenset[Branch] = frozenset()  # the alternatives in which locks are taken that are gone
 
     def tell(self, phase: str, figures: Mapping[str, int]) -> None:
         """Report where the solver stands."""

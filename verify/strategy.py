@@ -20,27 +20,25 @@ from verify.any_number import any_number, by_clauses, counted, with_counterexamp
 from verify.engine.search import search
 from verify.engine.verdict import Invariant, Progress, Proved, Refuted, Scope, Unknown, Verdict
 from verify.engine.views import find_invariant
-from verify.hunt import runs
 from verify.instances import Instance, Trace, instance, least_tasks
 from verify.ir import System
 from verify.lower.claims import never_stuck
-from verify.lower.expand import Expansion, expand
+from verify.lower.expand import expand
 from verify.lower.fingerprint import fingerprint
-from verify.lower.localize import localize, shared_keys
+from verify.lower.localize import shared_keys
 from verify.lower.reduce import reduce
 from verify.lower.registers import share_locals
 from verify.lower.relevant import first_keys, looked_at
 from verify.lower.simplify import conj
-from verify.lower.slice import slice_for
 from verify.lower.visible import Key
 from verify.question import Question, Shown, share
-from verify.semantics import holds, replay, stuck
-from verify.shorter import shorter
-from verify.smt import accepts, accepts_deadlock, bmc, judge
+from verify.refuting import hunt, made_small, overlapping, refutation, shortened
+from verify.smt import bmc, judge
 from verify.unbounded import close_together, guesses
 
 FIRST_STATES = 150_000  # how far a search goes before a proof is tried
 GLANCE = 6  # scenarios that are searched a little before a proof of what is said to hold
+FURTHER = 12  # scenarios that are searched before calls that overlap, and before anything that takes longer
 SMALL = 3  # guesses of what a proof must know that cost little
 MOST = 0.75  # of the time that is left, for a proof that knows much
 GROWTH = 8
@@ -52,7 +50,7 @@ def decide(question: Question) -> Verdict:
     question.memory.tried.failed = None
     verdict = _decide(question)
     if isinstance(verdict, Refuted) and not question.deadlock:
-        return _shortened(question, verdict)
+        return shortened(question, verdict)
     return with_counterexample(verdict, question.memory.tried.failed)
 
 
@@ -95,35 +93,22 @@ def proof_of(*questions: Question, varied: bool) -> Proved | None:
     return any_number(whole, rungs, share(whole.deadline, MOST))
 
 
-def soon_refuted(question: Question, scenarios: int) -> Refuted | None:
-    """A refutation by a run of one of so many scenarios, the likeliest, if there is one."""
-    found = hunt(question, question.deadline, scenarios)
-    if found is None or question.deadlock:
-        return found
-    return _shortened(question, found)
-
-
 def deadlock_question(question: Question) -> Question:
     """The question whether threads can get stuck, asked of the system reduced as far as deadlocks allow."""
     system = reduce(question.system, None, deadlocks=True) if question.reduce else question.system
     return replace(question, system=system, prop=never_stuck(system), reduce=False, slice=False, deadlock=True)
 
 
-def _small(question: Question, keys: Collection[Key]) -> System:
-    """The system that knows only `keys`, sliced for the property and reduced."""
-    system, prop = question.system, question.prop
-    if question.slice:
-        system = slice_for(localize(system, keys), prop)
-    if question.reduce:
-        system = reduce(system, prop)
-    return slice_for(system, prop) if question.slice else system
-
-
 def _auto(question: Question) -> Verdict:
     """A run first where one is expected, else a proof; each at first only where it would be found soon."""
     small = guesses(question.system, question.prop)
     if question.hunt:
-        verdict = hunt(question, share(question.deadline)) or any_number(question, small, share(question.deadline))
+        verdict = (
+            (hunt(question, share(question.deadline), FURTHER) if question.inside else None)
+            or overlapping(question, share(question.deadline))
+            or hunt(question, share(question.deadline))
+            or any_number(question, small, share(question.deadline))
+        )
     else:
         verdict = (
             any_number(question, islice(small, SMALL), share(question.deadline))
@@ -140,33 +125,9 @@ def _auto(question: Question) -> Verdict:
     return refined
 
 
-def hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
-    """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system; judged."""
-    system = question.system
-    keys = shared_keys(system)
-
-    def shrink(part: System) -> System:
-        return _small(replace(question, system=part), keys)
-
-    sizes = list(question.sizes())
-    by = question.tools.ways_of(system)
-    for trace in runs(by, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most):
-        whole = instance(system, trace.instance.tasks)
-        refuted = _refuted(question, expand(trace, whole, keys), "bfs")
-        if refuted is not None:
-            return refuted
-    return None
-
-
-def _shortened(question: Question, refuted: Refuted) -> Refuted:
-    """The refutation by a shorter run, if one is soon found."""
-    trace = shorter(refuted.trace, question.prop, question.deadline)
-    return refuted if trace is None else _refuted(question, Expansion(trace), refuted.engine) or refuted
-
-
 def _reduced(question: Question) -> System:
     """The system sliced for the property and reduced, nothing forgotten."""
-    return _small(question, shared_keys(question.system))
+    return made_small(question, shared_keys(question.system))
 
 
 def _refine(question: Question) -> Verdict:
@@ -177,12 +138,12 @@ def _refine(question: Question) -> Verdict:
     states = FIRST_STATES
     shown = Shown()
     while time.monotonic() < question.deadline:
-        small = _small(question, keys)
+        small = made_small(question, keys)
         question.report(Progress("localize", {"variables": len(keys), "actions": len(small.actions)}))
         found = _search(question, small, states, shown)
         if isinstance(found, Trace):
             expansion = expand(found, instance(system, found.instance.tasks), keys)
-            refuted = _refuted(question, expansion, "bfs")
+            refuted = refutation(question, expansion, "bfs")
             if refuted is not None:
                 question.memory.keys[prop] = keys
                 return refuted
@@ -242,20 +203,6 @@ def _halves(key: Key) -> tuple[Key, Key]:
     return (key[0], stem), (key[0], f"{stem}.readers")
 
 
-def _refuted(question: Question, expansion: Expansion, engine: str) -> Refuted | None:
-    """The refutation, if `semantics` replays the run and Z3 accepts it."""
-    trace = expansion.trace
-    if trace is None or not replay(trace):
-        return None
-    last, terms = trace.states[-1], question.tools.terms_for_runs()
-    if question.deadlock:
-        good = stuck(trace.instance, last) and accepts_deadlock(trace, terms)
-    else:
-        good = not holds(trace.instance, question.prop, last) and accepts(trace, question.prop, terms)
-    scope = Scope(trace.instance.tasks, len(trace.steps))
-    return Refuted(scope, trace, engine) if good else None
-
-
 def _proof(question: Question, small: System, deadline: float) -> Proved | None:
     """The proof, if views find an invariant of the small system that Z3 finds inductive."""
     key = (fingerprint(small, question.prop), question.tasks)
@@ -288,7 +235,7 @@ def _bfs(question: Question) -> Verdict:
     found = _search(question, _reduced(question), 1 << 62, shown)
     if isinstance(found, Trace):
         whole = instance(question.system, found.instance.tasks)
-        refuted = _refuted(question, expand(found, whole, keys), "bfs")
+        refuted = refutation(question, expand(found, whole, keys), "bfs")
         if refuted is None and question.slice:
             return _bfs(replace(question, slice=False))  # the slice goes past loops that may never end
         return refuted or Unknown("a run of the reduced system is none of the whole", str(shown), "bfs")
@@ -302,7 +249,7 @@ def _bmc(question: Question) -> Verdict:
     result = bmc(inst, question.prop, max_steps=BMC_STEPS, deadline=question.deadline, report=question.tell)
     if result.trace is not None:
         expansion = expand(result.trace, instance(question.system, question.tasks), keys)
-        refuted = _refuted(question, expansion, "bmc")
+        refuted = refutation(question, expansion, "bmc")
         if refuted is not None:
             return refuted
     shown = f"no violation in any run of up to {result.steps} steps with {question.tasks} tasks"

@@ -28,6 +28,9 @@ MAX_STATES = 20_000_000  # about 4 GB
 LONGEST = 10_000  # steps of a run: it takes a second or two to replay as many
 
 
+Keep = Callable[[Layout], Callable[[int], bool]]  # of the places of variables, what says which states to go on from
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What a search found.
@@ -77,11 +80,12 @@ class Limits:
     deadlock: bool = False
 
 
-def exploration(inst: Instance, prop: Expr | None, *, symmetry: bool = True) -> Exploration:
-    """A search that has not begun: see `search`."""
+def exploration(inst: Instance, prop: Expr | None, *, symmetry: bool = True, keep: Keep | None = None) -> Exploration:
+    """A search that has not begun: see `search`. With `keep` it goes on only from states for which that is so."""
     places = layout(inst)
     canon = canonical(places, prop) if symmetry else None
-    return Exploration(places, canon, predicate(places, TRUE if prop is None else prop))
+    kept = None if keep is None else keep(places)
+    return Exploration(places, canon, predicate(places, TRUE if prop is None else prop), kept)
 
 
 @dataclass(slots=True)
@@ -91,6 +95,7 @@ class Exploration:
     places: Layout
     canon: Callable[[int], int] | None
     holds: Callable[[int], bool]
+    keep: Callable[[int], bool] | None = None
     seen: Seen = field(default_factory=dict)
     found: list[int] = field(default_factory=list)  # states one step further than those being explored
     level: Sequence[int] = ()  # those being explored
@@ -148,8 +153,10 @@ class Exploration:
             self.level = ()
             if self.bad is not None:
                 return self.result(self.bad)
+            if self.keep is not None:
+                self.found[:] = filter(self.keep, self.found)
             self.depth += bool(self.found)
-        return self.result(None, complete=True)
+        return self.result(None, complete=self.keep is None)
 
     def begin(self, limits: Limits) -> int | None:
         """Enter the initial states; return one that is bad, if any. `depth` stays -1 if time is up before the end."""

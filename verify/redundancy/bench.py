@@ -17,6 +17,7 @@ from verify.lower import Lowered, lower
 from verify.lower.claims import property_of
 from verify.lower.members import rigid
 from verify.lower.small import Guess
+from verify.overlap import taken_in
 from verify.question import Memory, Question, Tools
 from verify.source import NOWHERE
 from verify.strategy import decide
@@ -73,9 +74,11 @@ class Bench:
         """The question behind the claim, of that system."""
         lowered = self.lower(removed, optional, switched)
         tasks = self.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
+        locks = [name for name in removed if self.program.guards[name].kind == "lock"] if hunt else []
         return Question(
             lowered.system, property_of(self.claim, self.program, lowered), tasks, self.until(part), "auto",
             self.report, reduce=True, slice=True, memory=self.memory, tools=self.tools, hunt=hunt,
+            inside=taken_in(self.lower(), locks) if locks else frozenset(),
         )  # fmt: skip
 
     def until(self, part: float = 1.0) -> float:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from verify.engine.verdict import Trace
 from verify.instances import THREAD, Slot
-from verify.ir import PC, Binary, Const, Expr, Field, Global, Ite, Local, Quant, Referenced, System, Unary
+from verify.ir import PC, Binary, Const, Expr, Field, Global, Ite, Local, Micro, Quant, Referenced, System, Unary
 from verify.lower import Lowered
 from verify.lower.simplify import parts
+from verify.lower.visible import seen
 from verify.lower.without import lock_name, matching
 from verify.redundancy.bench import Guards
+from verify.source import Span
 from verify.syntax import ast
 from verify.syntax.check.walk import expressions, roots, statements, subexpressions
 from verify.syntax.primitives import PRIMITIVES
@@ -33,7 +35,9 @@ def hinges(  # noqa: PLR0913, PLR0917 - a run, and what it is of
     inst = trace.instance
     slots = [Slot(THREAD, thread, PC) for thread in range(1, inst.tasks + 1)]
     been = {state[slot] for state in trace.states for slot in slots}
-    delicate = _places_matter(trace, program, prop, been)
+    delicate = _places_matter(trace, program, been) or any(isinstance(p, Local) and p.name != PC for p in parts(prop))
+    named = seen(prop).locations
+    told = {trace.states[-1][slot] for slot in slots} | named if named else set[int]()
     declared = program.systems[system]
     locks = declared.cpus != 1 and free_of_locks(inst.system, prop)
     asks = any(isinstance(part, Referenced) for step in trace.steps for part in parts(step.action.guard))
@@ -42,7 +46,7 @@ def hinges(  # noqa: PLR0913, PLR0917 - a run, and what it is of
         if been.isdisjoint(lowered.labels.get(guard, frozenset())):
             return False
         stmt = _labelled(program, guard)[1]
-        if delicate or (asks and _refers(stmt)):
+        if delicate or (asks and _refers(stmt)) or not told.isdisjoint(_at(program, guard, lowered)):
             return True
         match program.guards[guard].kind:
             case "check":
@@ -55,19 +59,41 @@ def hinges(  # noqa: PLR0913, PLR0917 - a run, and what it is of
     return frozenset(filter(needed, guards))
 
 
-def _places_matter(trace: Trace, program: Program, prop: Expr, been: Collection[int]) -> bool:
-    """Whether it may matter where in a guard a thread stands: to the property, to an assumption, or at an error.
+def _places_matter(trace: Trace, program: Program, been: Collection[int]) -> bool:
+    """Whether it may matter where in a guard a thread stands on the way: to an assumption, or at an error.
 
     An error at a guard is not one of the program without it, and what an assumption says of held locks may keep a step
     from being taken without the lock.
     """
     kinds = {trace.instance.system.locations[where].kind for where in been}
     conds = [decl.cond for decl in program.assumptions.values() if decl.cond is not None]
-    return (
-        not kinds <= GOING
-        or any(isinstance(part, Local) for part in parts(prop))
-        or any(isinstance(part, ast.At | ast.Held) for cond in conds for part in subexpressions(cond))
+    return not kinds <= GOING or any(
+        isinstance(part, ast.At | ast.Held) for cond in conds for part in subexpressions(cond)
     )
+
+
+def _at(program: Program, guard: str, lowered: Lowered) -> frozenset[int]:
+    """The locations before and within what goes with a guard: its condition, or its call and the releases of that.
+
+    Where a thread stands at one of these, it stands before what comes next in the program without the guard.
+    """
+    function, stmt = _labelled(program, guard)
+    match stmt:
+        case ast.If(cond=cond):
+            gone = [cond.span]
+        case ast.Do(expr=ast.Call() as call):
+            gone = [stmt.span, *(release.span for release in matching(function, call))]
+        case _:
+            gone = [stmt.span]
+    found = {action.source for action in lowered.system.actions if any(_within(m, gone) for m in action.micro)}
+    return lowered.labels.get(guard, frozenset()) | found
+
+
+def _within(micro: Micro, spans: Sequence[Span]) -> bool:
+    return any(
+        where.source is span.source and span.start <= where.start and where.end <= span.end
+        for where in (micro.span, *micro.calls) for span in spans
+    )  # fmt: skip
 
 
 def free_of_locks(system: System, prop: Expr) -> bool:

@@ -16,8 +16,9 @@ from verify.engine.verdict import Proved, Refuted, Unknown, Verdict
 from verify.redundancy.bench import NONE, Bench, Guards
 from verify.redundancy.carried import hinges
 from verify.redundancy.growing import grown
-from verify.redundancy.singly import FURTHER, Singly, look
+from verify.redundancy.singly import Singly, look
 from verify.smt.subsets import smallest_outside
+from verify.strategy import FURTHER
 
 MOST = 64  # sets that are asked for
 

@@ -10,12 +10,12 @@ from typing import TypeVar
 from verify.engine.verdict import Invariant, Proved, Refuted, Verdict
 from verify.redundancy.bench import NONE, SETS, Bench, Guards, Together
 from verify.redundancy.growing import grown
-from verify.strategy import GLANCE, hunt
+from verify.refuting import hunt, overlapping
+from verify.strategy import FURTHER, GLANCE
 
 GLIMPSE, HALF = 0.25, 0.5  # of the time of a question, for a look, and for all else
 LEAST = 0.1  # of that time, for all else where many guards have one proof and this has none
 FEW = 3  # guesses of what a proof has to know
-FURTHER = 12  # scenarios that are searched for a guard of which there is no proof
 T = TypeVar("T", bound=Verdict)
 
 
@@ -58,6 +58,9 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
     If there is one, then of as many of the others removed as it may be of: `many` say of which that is likely.
     """
     removed = frozenset({guard})
+    run = overlapping(bench.question(removed, hunt=True), bench.until(HALF))
+    if run is not None:
+        return run, ()
     if not many:
         proof = bench.together(NONE, removed, FEW)
         return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())

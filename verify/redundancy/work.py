@@ -27,7 +27,7 @@ from verify.syntax.ast import ClaimDecl
 from verify.workers import Send
 
 TIMES = 4  # the time for a question, for all about one invariant
-SETTLED = 0.5  # of the time for a question, for sets where proofs have grown: these decide nearly all
+SETTLED = 1.0  # of the time for a question, for sets where proofs have grown: these decide nearly all
 Message = About | GuardRow | Begun | Found | Grew | Looked | InputError | tuple[str, Progress]
 
 

@@ -15,8 +15,9 @@ from verify.judging import Options, Selection
 from verify.lower.fingerprint import fingerprint
 from verify.mutation import Mutant, mutated
 from verify.question import Memory, Question, Tools
+from verify.refuting import soon_refuted
 from verify.report.teeth import Fate
-from verify.strategy import SMALL, soon_refuted
+from verify.strategy import SMALL
 from verify.syntax.check.again import problems
 from verify.teeth.follow import follow
 from verify.teeth.standing import Standing, asking, concluded, until, wanted
