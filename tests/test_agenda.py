@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from verify.engine.verdict import Invariant, Proved, Scope
+from verify.engine.verdict import Invariant, Proved, Refuted, Scope, Trace
+from verify.instances import instance
+from verify.lower import lower
 from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Look, Looked, Row, Sets, Unit
 from verify.redundancy.bench import NONE, Together
 from verify.report.redundancy import Answer, Cell
+from verify.syntax import load_text
 
 PROOF = Proved(Scope(None, None), Invariant(()), "views")
+PLAIN = "struct task { bool a; }; void user(void) { current->a = true; } system { task user[*] runs user; }"
 ANSWER = Answer("proved", None, None, "views", "")
 
 
@@ -91,3 +95,21 @@ def test_a_guard_without_which_a_look_has_found_a_run_is_not_asked_for_again() -
     asked.decided(Found("p", "f.a", Cell("f.a", "necessary", ANSWER), PROOF, [], None))
     asked.looked(Looked(look))
     assert taken(asked) == [Alone("p", "f.b")]
+
+
+def test_a_guard_is_decided_for_one_invariant_after_the_other() -> None:
+    asked = agenda("p", "q")
+    asked.rows.clear()
+    for name in ("p", "q"):
+        asked.begun(Begun(Begin(name), 1))
+    taken(asked)
+    asked.grew(Grew(Grow(("p", "q"), ("f.a", "f.b")), together("f.b")))
+    taken(asked)
+    for name in ("p", "q"):
+        asked.looked(Looked(Look(name, ("f.a",))))
+    assert taken(asked) == [Alone("p", "f.a")]
+    assert asked.runs("f.a") == []
+    trace = Trace(instance(lower(load_text(PLAIN), "system").system, 1), (), ())
+    asked.decided(Found("p", "f.a", Cell("f.a", "necessary", ANSWER), Refuted(Scope(1, 0), trace, "bfs"), [], None))
+    assert asked.runs("f.a") == [trace]
+    assert taken(asked) == [Sets("p"), Alone("q", "f.a")]

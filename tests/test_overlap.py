@@ -17,6 +17,7 @@ from verify.lower.sides import resting, with_sides
 from verify.overlap import AT_ONCE
 from verify.redundancy.bench import NONE, Bench, claim_about
 from verify.redundancy.singly import alone, look
+from verify.refuting import taken_over
 from verify.semantics import replay
 from verify.syntax import load, load_text
 from verify.syntax.program import Program
@@ -62,6 +63,7 @@ s>      current->closed = false;
 void user(void) { for (;;) choose { ask(); trace(); } }
 system { task user[*] runs user; }
 invariant safe = forall (struct task *t) !(at(t, ask.s) && t->flags);
+invariant open = forall (struct task *t) !t->closed;
 invariant one = forall (struct task *t) !(t->asked && t->traced);
 """
 
@@ -87,6 +89,21 @@ def test_a_lock_is_needed_that_keeps_calls_of_two_from_overlapping_where_a_third
     assert verdict.scope.tasks == len({step.thread for step in verdict.trace.steps}) == AT_ONCE + 1
     assert replay(verdict.trace)
     assert "trace.big" not in {micro.label for step in verdict.trace.steps for micro in step.action.micro}
+
+
+def test_a_run_that_breaks_one_invariant_is_taken_over_for_another_that_it_breaks(program: Program) -> None:
+    asked, removed = bench(program), frozenset({"trace.big"})
+    verdict, _ = alone(asked, "trace.big", ())
+    assert isinstance(verdict, Refuted)
+    found = {}
+    for name in ("open", "one"):
+        about = Bench(program, claim_about(name, "system"), None, NONE, 60.0, asked.deadline, quiet)
+        found[name] = taken_over(about.question(removed, hunt=True), [verdict.trace])
+        assert taken_over(about.question(frozenset({"attach.c"}), hunt=True), [verdict.trace]) is None
+    assert found["open"] is not None
+    assert found["one"] is None
+    assert len(found["open"].trace.steps) < len(verdict.trace.steps)
+    assert replay(found["open"].trace)
 
 
 def test_threads_on_one_side_do_nothing_of_the_other(program: Program) -> None:

@@ -56,6 +56,21 @@ def overlapping(question: Question, deadline: float) -> Refuted | None:
     return _first(question, found)
 
 
+def taken_over(question: Question, found: Iterable[Trace]) -> Refuted | None:
+    """A refutation by the first of these runs of the same system in which this property is false, too; judged."""
+    for trace in found:
+        if trace.instance.system != question.system:
+            continue
+        false = (not holds(trace.instance, question.prop, state) for state in trace.states)
+        last = next((number for number, so in enumerate(false) if so), None)
+        if last is not None:
+            part = Trace(trace.instance, trace.states[: last + 1], trace.steps[:last])
+            refuted = refutation(question, Expansion(part), "bfs")
+            if refuted is not None:
+                return refuted
+    return None
+
+
 def _first(question: Question, found: Iterable[Trace]) -> Refuted | None:
     """A refutation by the first of these runs of smaller systems that is one of the whole system."""
     keys = shared_keys(question.system)

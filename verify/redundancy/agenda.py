@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from verify.engine.verdict import Verdict
+from verify.engine.verdict import Refuted, Trace, Verdict
 from verify.redundancy.bench import Guards, Together
 from verify.redundancy.singly import Singly
 from verify.report.redundancy import Cell
@@ -142,6 +142,7 @@ class Agenda:
     numbers: dict[str, int] = field(default_factory=dict)  # of the first guess that is enough
     rows: list[Row] = field(default_factory=list)  # which are short, and come last
     known: dict[str, Known] = field(default_factory=dict)
+    alone: set[str] = field(default_factory=set)  # guards without which some invariant is being decided
 
     def begin(self, invariants: Sequence[str]) -> None:
         """Plan to answer what there is to be asked of these invariants."""
@@ -169,10 +170,20 @@ class Agenda:
             self.known.setdefault(name, Known()).growing += 1
 
     def take(self) -> Unit | None:
-        """The next unit that can be begun, if there is one now."""
-        if self.ready:
-            return self.ready.pop(0)
+        """The next unit that can be begun, if there is one now.
+
+        A guard is decided for one invariant after the other: a run that breaks the first may break the next.
+        """
+        for place, unit in enumerate(self.ready):
+            if not isinstance(unit, Alone) or unit.guard not in self.alone:
+                self.alone |= {unit.guard} if isinstance(unit, Alone) else set()
+                return self.ready.pop(place)
         return self.rows.pop(0) if self.rows else None
+
+    def runs(self, guard: str) -> list[Trace]:
+        """The runs without a guard that break some invariant."""
+        verdicts = [known.found[guard].verdict for known in self.known.values() if guard in known.found]
+        return [verdict.trace for verdict in verdicts if isinstance(verdict, Refuted)]
 
     def grew(self, what: Grew) -> None:
         """Take in what has grown; what has not for several invariants is tried for each."""
@@ -207,5 +218,6 @@ class Agenda:
         known = self.known[found.invariant]
         known.found[found.guard] = found
         known.left.discard(found.guard)
+        self.alone.discard(found.guard)
         if not known.left:
             self.ready.insert(0, Sets(found.invariant))  # which may take long

@@ -18,6 +18,7 @@ from verify.redundancy.growing import enough, grown, shared
 from verify.redundancy.lattice import explore, hinged
 from verify.redundancy.singly import alone, lighter, look, singly
 from verify.redundancy.telling import cell, concluded, jointly
+from verify.refuting import taken_over
 from verify.report.difference import sentence
 from verify.report.json_object import difference_object
 from verify.report.redundancy import About, Fires, GuardRow
@@ -93,6 +94,9 @@ def bench_of(asked: Study, claim: ClaimDecl, voice: Callable[[Progress], None]) 
 def _alone(asked: Study, unit: Alone, agenda: Agenda, voice: Callable[[Progress], None]) -> Found:
     bench = bench_of(asked, claim_about(unit.invariant, asked.system), voice)
     bench.enough = agenda.numbers.get(unit.invariant)
+    run = taken_over(bench.question(frozenset({unit.guard}), hunt=True), agenda.runs(unit.guard))
+    if run is not None:
+        return _decided(asked, bench, unit.guard, run)
     return _decided(asked, bench, unit.guard, *alone(bench, unit.guard, agenda.known[unit.invariant].together()))
 
 
