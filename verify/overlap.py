@@ -8,6 +8,8 @@ nearly every race, as two are all in all (Lu, Park, Seo and Zhou, ASPLOS 2008).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from itertools import islice
 
 from verify.engine.packing import Layout
 from verify.engine.search import Limits, exploration
@@ -20,6 +22,7 @@ from verify.lower.sides import resting, with_sides
 from verify.lower.visible import key_of, roots, seen
 
 AT_ONCE = 2  # threads within a call
+MOST = 24  # scenarios that are looked at for who suffers
 STATES = 2_000_000  # of one system that are searched
 
 
@@ -40,12 +43,8 @@ def overlaps(  # noqa: PLR0913, PLR0917 - what to look for, and how far
     """
     sides = _sides(by, prop, inside)
     if sides is not None:
-        at_rest = resting(by.system)
-
-        def few(places: Layout) -> Callable[[int], bool]:
-            return _few_within(places, at_rest)
-
         part = instance(shrink(with_sides(by.system, sides)), tasks)
+        few = partial(_few_within, resting(by.system))
         found = exploration(part, prop, keep=few).explore(Limits(deadline, report, STATES))
         if found.trace is not None:
             yield found.trace
@@ -55,7 +54,8 @@ def _sides(by: Ways, prop: Expr, inside: Collection[Branch]) -> tuple[Branches, 
     """Who suffers, and who is within such calls or makes tasks; None if nobody is."""
     within = frozenset(b for b in by.branches if any(b[: len(begin)] == begin for begin in inside))
     meddlers = frozenset(branch for branch in within if _meddles(by, prop, branch))
-    victims = next((chosen - within for chosen in suspects(by, prop) if chosen & meddlers and chosen - within), None)
+    likely = (chosen for chosen in islice(suspects(by, prop), MOST) if chosen & meddlers)
+    victims = next((chosen - within for chosen in likely if chosen - within), None)
     if victims is None:
         return None
     makers = [branch for branch in by.branches if _makes_tasks(by, branch) and branch not in victims]
@@ -82,8 +82,8 @@ def _own(by: Ways, branch: Branch) -> Iterator[Action]:
     return (by.system.actions[number] for number in by.allowed(branch) if number not in by.common.allowed)
 
 
-def _few_within(places: Layout, at_rest: Collection[int]) -> Callable[[int], bool]:
-    """Whether few threads of a state are within a call."""
+def _few_within(at_rest: Collection[int], places: Layout) -> Callable[[int], bool]:
+    """Whether few threads of a state are within a call, as they are unless they rest."""
     counters = [places.bits[Slot(THREAD, me, PC)] for me in range(1, places.instance.tasks + 1)]
     parts = [(bits.shift, (1 << bits.width) - 1, bits.low) for bits in counters]
 
