@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from verify.engine.verdict import Invariant, Proved, Refuted, Scope, Trace
 from verify.instances import instance
 from verify.lower import lower
-from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Look, Looked, Row, Sets, Unit
+from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Left, Look, Row, Sets, Unit
 from verify.redundancy.bench import NONE, Together
 from verify.report.redundancy import Answer, Cell
 from verify.syntax import load_text
@@ -73,7 +73,7 @@ def test_all_sets_come_after_the_last_guard_that_is_left() -> None:
     taken(asked)
     asked.grew(Grew(Grow(("p",), ("f.a", "f.b")), together("f.b")))
     assert taken(asked) == [Look("p", ("f.a",))]
-    asked.looked(Looked(Look("p", ("f.a",))))
+    asked.looked(Left("p", "f.a"))
     assert taken(asked) == [Alone("p", "f.a")]
     more = Together(frozenset({"f.a"}), NONE, PROOF)
     asked.decided(Found("p", "f.a", Cell("f.a", "redundant", ANSWER), PROOF, [more], None))
@@ -82,19 +82,6 @@ def test_all_sets_come_after_the_last_guard_that_is_left() -> None:
     assert known is not None
     assert known.verdicts == {"f.a": PROOF, "f.b": PROOF}
     assert known.together == [together("f.b"), more]
-
-
-def test_a_guard_without_which_a_look_has_found_a_run_is_not_asked_for_again() -> None:
-    asked = agenda("p")
-    asked.begun(Begun(Begin("p"), 1))
-    taken(asked)
-    look = Look("p", ("f.a", "f.b"))
-    asked.grew(Grew(Grow(("p",), ("f.a", "f.b")), None))
-    asked.known["p"].left = {"f.a", "f.b"}
-    taken(asked)
-    asked.decided(Found("p", "f.a", Cell("f.a", "necessary", ANSWER), PROOF, [], None))
-    asked.looked(Looked(look))
-    assert taken(asked) == [Alone("p", "f.b")]
 
 
 def test_a_guard_is_decided_for_one_invariant_after_the_other() -> None:
@@ -106,7 +93,7 @@ def test_a_guard_is_decided_for_one_invariant_after_the_other() -> None:
     asked.grew(Grew(Grow(("p", "q"), ("f.a", "f.b")), together("f.b")))
     taken(asked)
     for name in ("p", "q"):
-        asked.looked(Looked(Look(name, ("f.a",))))
+        asked.looked(Left(name, "f.a"))
     assert taken(asked) == [Alone("p", "f.a")]
     assert asked.runs("f.a") == []
     trace = Trace(instance(lower(load_text(PLAIN), "system").system, 1), (), ())

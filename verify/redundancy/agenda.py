@@ -94,10 +94,11 @@ class Grew:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """That no more runs are found by a look; those that are were told before."""
+class Left:
+    """That a look has found no run that breaks an invariant without a guard."""
 
-    unit: Look
+    invariant: str
+    guard: str
 
 
 @dataclass(slots=True)
@@ -208,10 +209,9 @@ class Agenda:
         else:
             self.ready.append(Sets(invariant))
 
-    def looked(self, what: Looked) -> None:
-        """Take in that the guards without which no run was found are left to be decided."""
-        left = self.known[what.unit.invariant].left
-        self.ready += [Alone(what.unit.invariant, guard) for guard in what.unit.guards if guard in left]
+    def looked(self, what: Left) -> None:
+        """Take in that a guard is left to be decided."""
+        self.ready.append(Alone(what.invariant, what.guard))
 
     def decided(self, found: Found) -> None:
         """Take in what holds without one guard."""

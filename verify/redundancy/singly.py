@@ -64,15 +64,16 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
     if not many:
         proof = bench.together(NONE, removed, FEW)
         return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())
-    begin = time.monotonic()
-    proof = bench.together(NONE, removed, part=HALF)
-    if proof is None:
-        soon = time.monotonic() - begin < LEAST * bench.budget  # else all that is left takes long, too
-        return _at_last(bench, removed, LEAST if soon else 0.0), ()
-    others = _others(bench, guard, many)
-    known = [guess for guess in bench.likely() if len(guess.keys) >= len(proof.basis.keys)] if proof.basis else []
-    wider = grown([bench], others, known, removed, part=HALF) if others else None
-    return proof, (wider or Together(removed, NONE, proof),)
+    begin, others = time.monotonic(), _others(bench, guard, many)
+    if others:
+        found = grown([bench], others, bench.likely(), removed, part=HALF)
+    else:
+        proof = bench.together(NONE, removed, part=HALF)
+        found = Together(removed, NONE, proof) if proof else None
+    if found is not None:
+        return found.proof, (found,)
+    soon = time.monotonic() - begin < LEAST * bench.budget  # else all that is left takes long, too
+    return _at_last(bench, removed, LEAST if soon else 0.0), ()
 
 
 def _at_last(bench: Bench, removed: Guards, part: float) -> Verdict:

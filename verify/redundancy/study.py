@@ -12,7 +12,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Progress
 from verify.judging import quiet
 from verify.kept import Kept
-from verify.redundancy.agenda import Agenda, Begun, Found, Grew, Looked, Row, Unit
+from verify.redundancy.agenda import Agenda, Begun, Found, Grew, Left, Row, Unit
 from verify.redundancy.asked import Study
 from verify.redundancy.bench import Bench, claim_about
 from verify.redundancy.growing import apart, near
@@ -58,7 +58,7 @@ def answers(
                 agenda.grew(message)
             case Found():
                 agenda.decided(message)
-            case Looked():
+            case Left():
                 agenda.looked(message)
             case (str(name), Progress() as progress):
                 hear(name, progress)

@@ -11,7 +11,7 @@ from verify.diagnostics import InputError
 from verify.engine.verdict import Progress, Proved, Refuted, Unknown, Verdict
 from verify.lower import lower
 from verify.lower.comparison import differs_along
-from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Look, Looked, Row, Sets, Unit
+from verify.redundancy.agenda import Agenda, Alone, Begin, Begun, Found, Grew, Grow, Left, Look, Row, Sets, Unit
 from verify.redundancy.asked import Study
 from verify.redundancy.bench import SETS, Bench, Together, claim_about
 from verify.redundancy.growing import enough, grown, shared
@@ -28,8 +28,8 @@ from verify.syntax.ast import ClaimDecl
 from verify.workers import Send
 
 TIMES = 4  # the time for a question, for all about one invariant
-SETTLED = 1.0  # of the time for a question, for sets where proofs have grown: these decide nearly all
-Message = About | GuardRow | Begun | Found | Grew | Looked | InputError | tuple[str, Progress]
+SETTLED = 2.0  # of the time for a question, for sets where proofs have grown: these decide nearly all
+Message = About | GuardRow | Begun | Found | Grew | Left | InputError | tuple[str, Progress]
 
 
 def called(unit: Unit) -> str:
@@ -58,11 +58,9 @@ def do(unit: Unit, send: Send[Message], *, asked: Study, agenda: Agenda) -> None
                 send(Grew(unit, _light(grown(benches, guards, known))))
             case Look(invariant, guards):
                 bench = bench_of(asked, claim_about(invariant, asked.system), voice)
-                for guard in guards:
+                for guard in sorted(guards, key=bench.said_necessary().__contains__):  # what takes longer, soon
                     run = look(bench, frozenset({guard}))
-                    if run is not None:
-                        send(_decided(asked, bench, guard, run))
-                send(Looked(unit))
+                    send(Left(invariant, guard) if run is None else _decided(asked, bench, guard, run))
             case Alone():
                 send(_alone(asked, unit, agenda, voice))
             case Sets(invariant):
