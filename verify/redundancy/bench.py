@@ -103,14 +103,15 @@ class Bench:
         return self.guessed
 
     def likely(self) -> Sequence[Guess]:
-        """The guesses that are likely to be enough without some guards, of which there may be fewer then."""
+        """The guesses that are likely to be enough without some guards: first those like what is enough with all."""
         known = self.guesses()
         if self.enough is None:
             return known
         first = known[self.enough]
         most = max(FEW, TIMES * len(first.keys))
         later = known[max(0, self.enough - 1) :]
-        return [guess for guess in later if len(guess.keys) <= most and guess.spins <= first.spins]
+        found = [guess for guess in later if len(guess.keys) <= most and guess.spins <= first.spins]
+        return sorted(found, key=lambda guess: guess.pending != first.pending)
 
     def together(
         self, optional: Guards, removed: Guards = NONE, most: int = GUESSES, part: float = MOST
