@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from verify.judging import BOUNDED
 from verify.lower import Lowered, lower
 from verify.lower.claims import property_of
 from verify.lower.members import rigid
+from verify.lower.scenario import Branch
 from verify.lower.small import Guess
 from verify.overlap import taken_in
 from verify.question import Memory, Question, Tools
@@ -74,12 +75,16 @@ class Bench:
         """The question behind the claim, of that system."""
         lowered = self.lower(removed, optional, switched)
         tasks = self.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
-        locks = [name for name in removed if self.program.guards[name].kind == "lock"] if hunt else []
         return Question(
             lowered.system, property_of(self.claim, self.program, lowered), tasks, self.until(part), "auto",
             self.report, reduce=True, slice=True, memory=self.memory, tools=self.tools, hunt=hunt,
-            inside=taken_in(self.lower(), locks) if locks else frozenset(),
         )  # fmt: skip
+
+    def overlap(self, removed: Guards) -> Question:
+        """The question without these guards, where calls may overlap that took the locks among them."""
+        locks = [name for name in removed if self.program.guards[name].kind == "lock"]
+        inside = taken_in(self.lower(), locks) if locks else frozenset[Branch]()
+        return replace(self.question(removed, hunt=True), inside=inside)
 
     def until(self, part: float = 1.0) -> float:
         """When a question that is asked now has to be answered."""

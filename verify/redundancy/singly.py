@@ -58,7 +58,7 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
     If there is one, then of as many of the others removed as it may be of: `many` say of which that is likely.
     """
     removed = frozenset({guard})
-    run = overlapping(bench.question(removed, hunt=True), bench.until(HALF))
+    run = overlapping(bench.overlap(removed), bench.until(HALF))
     if run is not None:
         return run, ()
     if not many:
