@@ -11,13 +11,13 @@ import pytest
 from tests.guarded import by_search, grown_apart, program
 from verify.api import Options, redundant_file
 from verify.cli import main
-from verify.engine.verdict import Proved, Refuted
+from verify.engine.verdict import Invariant, Proved, Refuted, Scope, Unknown
 from verify.judging import quiet
 from verify.kept import Kept
 from verify.redundancy.bench import NONE, Bench, claim_about
 from verify.redundancy.carried import hinges
 from verify.redundancy.lattice import Cube, Lattice, explore
-from verify.redundancy.singly import singly
+from verify.redundancy.singly import Singly, singly
 from verify.report.redundancy import About, Answer, RedundancyResult, redundancy_lines, redundancy_text
 from verify.report.text import plain
 from verify.smt.subsets import smallest_outside
@@ -160,6 +160,24 @@ def test_cubes_leave_what_no_answer_tells_of() -> None:
     assert found.undecided() is None
     assert Cube(frozenset({"a"}), frozenset({"b"}), proved).has(frozenset({"a", "c"}))
     assert not Cube(frozenset({"a"}), frozenset({"b"}), proved).has(frozenset({"a", "b"}))
+
+
+@pytest.mark.parametrize(("whole", "known"), [(None, Unknown), (3, Proved)])
+def test_a_proof_for_some_tasks_decides_no_set_where_there_is_one_for_any_number_with_all_guards(
+    twice: Path, monkeypatch: pytest.MonkeyPatch, whole: int | None, known: type[Proved | Unknown]
+) -> None:
+    def proof(tasks: int | None) -> Proved:
+        return Proved(Scope(tasks, None), Invariant(()), "views")
+
+    tried = bench(load(twice))
+    monkeypatch.setattr("verify.redundancy.lattice.grown", lambda *_: None)
+    monkeypatch.setattr("verify.redundancy.lattice.look", lambda *_: None)
+    tried.asked[NONE] = proof(whole)
+    tried.asked[frozenset({"f.one"})] = proof(3)
+    found = explore(tried, ["f.one"], Singly(proof(whole)))
+    assert isinstance(found.verdict(frozenset({"f.one"})), known)
+    assert found.whole == (known is Proved)
+    assert (NONE in found.sufficient()) == (known is Proved)
 
 
 def test_a_smallest_set_outside_of_cubes() -> None:

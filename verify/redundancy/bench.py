@@ -135,6 +135,11 @@ class Bench:
         said = (c for c in self.program.claims if c.kind == "necessary" and c.invariant == self.claim.invariant)
         return frozenset(guard for claim in said for guard in claim.targets)
 
+    def short(self, verdict: Verdict) -> bool:
+        """Whether it is a proof for fewer tasks than are asked for."""
+        fewer = isinstance(verdict, Proved) and verdict.scope.tasks is not None and self.tasks is None
+        return fewer and exact_tasks(self.lower().system) is None
+
     def property(self, lowered: Lowered) -> Expr:
         """What the claim says of a lowered system."""
         return property_of(self.claim, self.program, lowered)

@@ -96,13 +96,13 @@ def explore(bench: Bench, universe: Sequence[str], known: Singly) -> Lattice:
     rounds = 0
     while (removed := found.undecided()) is not None and rounds < MOST and not bench.over():
         rounds += 1
-        _ask(bench, removed, found)
+        _ask(bench, removed, known.whole, found)
     found.whole = removed is None and not any(isinstance(cube.verdict, Unknown) for cube in found.cubes)
     return found
 
 
-def _ask(bench: Bench, removed: Guards, found: Lattice) -> None:
-    """Decide at least this set, and as many larger ones as the answer tells of."""
+def _ask(bench: Bench, removed: Guards, whole: Verdict, found: Lattice) -> None:
+    """Decide at least this set, and as many larger ones as the answer tells of; `whole` holds with all guards."""
     every = frozenset(found.universe)
     verdict: Verdict | None = look(bench, removed, FURTHER)
     if verdict is None:
@@ -112,6 +112,8 @@ def _ask(bench: Bench, removed: Guards, found: Lattice) -> None:
             found.add(removed, every - removed - proof.optional, proof.proof)
             return
         verdict = bench.decide(removed)
+        if bench.short(verdict) and not bench.short(whole):
+            verdict = Unknown("it is proved for fewer tasks alone", "", verdict.engine)
     match verdict:
         case Refuted():
             found.add(removed, hinged(bench, removed, verdict, every), verdict)

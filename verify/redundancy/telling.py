@@ -20,17 +20,12 @@ def cell(bench: Bench, verdict: Verdict, guard: str) -> Cell:
     """What an invariant needs of a guard, by what holds without it."""
     match verdict:
         case Proved():
-            return Cell(guard, _short(bench, verdict) or "redundant", concluded(bench, "redundant", (guard,), verdict))
+            need: Need = "unknown" if bench.short(verdict) else "redundant"
+            return Cell(guard, need, concluded(bench, "redundant", (guard,), verdict))
         case Refuted():
             return Cell(guard, "necessary", concluded(bench, "necessary", (guard,), verdict))
         case _:
             return Cell(guard, "unknown", concluded(bench, "redundant", (guard,), verdict))
-
-
-def _short(bench: Bench, verdict: Proved) -> Need | None:
-    """That nothing is known, where any number of tasks is asked for and the proof is of fewer."""
-    exact = exact_tasks(bench.lower().system) is not None
-    return "unknown" if verdict.scope.tasks is not None and bench.tasks is None and not exact else None
 
 
 def jointly(bench: Bench, known: Singly, sets: Lattice) -> Iterator[Broken]:
