@@ -327,8 +327,8 @@ def redundant_file(  # noqa: PLR0913 - what to ask, and how
     """
     from verify.kept import kept_answers  # noqa: PLC0415 - only with that command
     from verify.redundancy.asked import study  # noqa: PLC0415 - only with that command
-    from verify.redundancy.study import answers, certified  # noqa: PLC0415
-    from verify.redundancy.work import plain_row  # noqa: PLC0415
+    from verify.redundancy.study import answers, certified  # noqa: PLC0415 - the same
+    from verify.redundancy.work import plain_row  # noqa: PLC0415 - the same
     from verify.report.redundancy import About, GuardRow, RedundancyResult  # noqa: PLC0415 - the same
 
     start = time.perf_counter()

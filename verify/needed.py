@@ -12,16 +12,14 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from verify.answering import judgements
-from verify.diagnostics import InputError
-from verify.judging import Options, Selection, default_system
+from verify.judging import Options, Selection
 from verify.outcome import assumed, removed, wants
 from verify.report.needed import Need, Needs
 from verify.report.result import ClaimResult
 from verify.schedule import Hear, silent
-from verify.selecting import problem
+from verify.selecting import studied
 from verify.source import NOWHERE
 from verify.syntax.ast import ClaimDecl
-from verify.syntax.check.specification import BUILT_IN_INVARIANTS
 
 Verdict = Literal["proved", "refuted", "unknown"]
 MOST_TOGETHER = 5  # assumptions, none of them needed alone, of which every set is left out
@@ -46,16 +44,8 @@ def needed(
 
     Raises InputError for names that the file does not have, and for what cannot be lowered.
     """
-    program, system = selection.program, options.system or default_system(selection.program)
-    if system not in program.systems:
-        raise InputError([problem("KC164", "the file has no system", selection.file)])
-    known = [*program.invariants, *BUILT_IN_INVARIANTS]
-    for name in invariants:
-        if name not in known:
-            raise InputError([problem("KC160", f"unknown invariant `{name}`", selection.file, name, known)])
-    mine = (claim for claim in program.claims if claim.kind == "prove" and selection.system(claim) == system)
-    claimed = dict.fromkeys(claim.invariant for claim in mine if claim.invariant is not None)
-    about = tuple(dict.fromkeys(invariants)) or tuple(claimed) or tuple(program.invariants)
+    program = selection.program
+    system, about = studied(selection, options, invariants, {"prove"})
     names = assumed(program, options.without)
     ask = _asking(selection, options, system, hear, at_once)
     return Table(system, names, tuple(_rows(about, names, ask)) if names else ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 
 from verify.engine.verdict import Refuted, Scope, Trace
 from verify.hunt import runs
@@ -31,14 +32,15 @@ def made_small(question: Question, keys: Collection[Key]) -> System:
     return slice_for(system, prop) if question.slice else system
 
 
+def _shrunk(question: Question, part: System) -> System:
+    """A part of the system made small, nothing forgotten."""
+    return made_small(replace(question, system=part), shared_keys(question.system))
+
+
 def hunt(question: Question, deadline: float, most: int | None = None) -> Refuted | None:
     """A refutation by the first run of a scenario, among `most` of them, that is one of the whole system; judged."""
-    system = question.system
-
-    def shrink(part: System) -> System:
-        return made_small(replace(question, system=part), shared_keys(system))
-
-    by, sizes = question.tools.ways_of(system), list(question.sizes())
+    by, sizes = question.tools.ways_of(question.system), list(question.sizes())
+    shrink = partial(_shrunk, question)
     found = runs(by, question.prop, sizes, shrink, deadline=deadline, report=question.report, most=most)
     return _first(question, found)
 
@@ -47,11 +49,7 @@ def overlapping(question: Question, deadline: float) -> Refuted | None:
     """A refutation by a run in which calls overlap that took a lock that is gone, if one is found soon; judged."""
     if not question.inside:
         return None
-    system, by = question.system, question.tools.ways_of(question.system)
-
-    def shrink(part: System) -> System:
-        return made_small(replace(question, system=part), shared_keys(system))
-
+    by, shrink = question.tools.ways_of(question.system), partial(_shrunk, question)
     found = overlaps(by, question.prop, question.inside, question.tasks, shrink, deadline, question.report)
     return _first(question, found)
 

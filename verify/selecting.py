@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verify.diagnostics import Diagnostic, InputError
-from verify.judging import Options, Selection
+from verify.judging import Options, Selection, default_system
 from verify.outcome import adapted
 from verify.resources import specs_root
 from verify.source import Source, Span
@@ -38,6 +38,27 @@ def select(path: str, options: Options) -> Selection:
     if options.claims and not claims:
         raise InputError([problem("KC901", f"no such claim is about `{options.system}`", path)])
     return Selection(path, program, tuple(adapted(claim, options.system, options.without) for claim in claims))
+
+
+def studied(
+    selection: Selection, options: Options, invariants: Sequence[str], kinds: Collection[str]
+) -> tuple[str, tuple[str, ...]]:
+    """The system to study, and the invariants: without names those of claims of these kinds, or all if there is none.
+
+    Raises InputError for names that the file does not have.
+    """
+    from verify.syntax.check.specification import BUILT_IN_INVARIANTS  # noqa: PLC0415 - see above
+
+    program, system = selection.program, options.system or default_system(selection.program)
+    if system not in program.systems:
+        raise InputError([problem("KC164", "the file has no system", selection.file)])
+    known = [*program.invariants, *BUILT_IN_INVARIANTS]
+    for name in invariants:
+        if name not in known:
+            raise InputError([problem("KC160", f"unknown invariant `{name}`", selection.file, name, known)])
+    mine = (claim for claim in program.claims if claim.kind in kinds and selection.system(claim) == system)
+    claimed = dict.fromkeys(claim.invariant for claim in mine if claim.invariant)
+    return system, tuple(dict.fromkeys(invariants)) or tuple(claimed) or tuple(program.invariants)
 
 
 def claims_nothing(path: str) -> bool:

@@ -1,7 +1,8 @@
 """What to ask of each invariant next, as answers come in: units of work that share nothing but what is known before.
 
-First grow the proofs for many guards, of invariants that are near to each other together; then each guard that is in
-none of them is a unit, and at last all sets. An invariant of which nothing grows is one unit.
+First grow the proofs for many guards, of invariants that are near to each other together; then runs are looked for
+without each guard that is in none of them, and each without which there is none soon is a unit; at last come all sets.
+An invariant of which nothing grows is one unit.
 """
 
 from __future__ import annotations

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verify.diagnostics import InputError
-from verify.judging import Options, Selection, default_system
-from verify.lower.claims import BUILT_IN
+from verify.judging import Options, Selection
 from verify.lower.without import refuse_unbalanced
 from verify.redundancy.bench import NONE
-from verify.selecting import problem
+from verify.selecting import studied
 from verify.syntax.program import Program
 
 
@@ -31,16 +30,8 @@ def study(selection: Selection, options: Options, invariants: Sequence[str]) -> 
 
     Raises InputError for names that the file does not have, and for what cannot be lowered.
     """
-    program, system = selection.program, options.system or default_system(selection.program)
-    if system not in program.systems:
-        raise InputError([problem("KC164", "the file has no system", selection.file)])
-    known = [*program.invariants, *BUILT_IN]
-    for name in invariants:
-        if name not in known:
-            raise InputError([problem("KC160", f"unknown invariant `{name}`", selection.file, name, known)])
-    mine = [claim for claim in program.claims if claim.invariant and selection.system(claim) == system]
-    claimed = dict.fromkeys(c.invariant for c in mine if c.invariant and c.kind in ("prove", "redundant", "necessary"))
-    about = tuple(dict.fromkeys(invariants)) or tuple(claimed) or tuple(program.invariants)
+    program = selection.program
+    system, about = studied(selection, options, invariants, {"prove", "redundant", "necessary"})
     labels = selection.lower((system, frozenset(options.without), NONE)).labels
     removable = (g for g in program.guards.values() if g.kind != "none" and g.name not in options.without)
     names = [g.name for g in removable if labels.get(g.name)]

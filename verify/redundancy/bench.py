@@ -1,4 +1,4 @@
-"""Questions about one invariant of a system, with some of its guards removed, optional or switched."""
+"""Questions about one invariant of a system, with some of its guards removed or switched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from verify.ir import Expr
 from verify.judging import BOUNDED
 from verify.lower import Lowered, lower
 from verify.lower.claims import property_of
-from verify.lower.members import rigid
 from verify.lower.scenario import Branch
 from verify.lower.small import Guess
 from verify.overlap import taken_in
@@ -24,7 +23,7 @@ from verify.source import NOWHERE
 from verify.strategy import decide
 from verify.syntax.ast import ClaimDecl
 from verify.syntax.program import Program
-from verify.unbounded import guesses, knowing
+from verify.unbounded import guesses
 
 Guards = frozenset[str]
 GUESSES = 8  # of what a proof has to know
@@ -55,25 +54,22 @@ class Bench:
     report: Report
     memory: Memory = field(default_factory=Memory)
     tools: Tools = field(default_factory=Tools)
-    lowered: dict[tuple[Guards, Guards, Guards], Lowered] = field(default_factory=dict)
+    lowered: dict[tuple[Guards, Guards], Lowered] = field(default_factory=dict)
     asked: dict[Guards, Verdict] = field(default_factory=dict)
     guessed: Sequence[Guess] = ()
     enough: int | None = None  # the number of the guess that is enough with all guards
 
-    def lower(self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE) -> Lowered:
+    def lower(self, removed: Guards = NONE, switched: Guards = NONE) -> Lowered:
         """The system, lowered once. Raises InputError if it cannot be."""
         name, removed = self.claim.system or "", removed | self.without
-        key = removed, optional, switched
+        key = removed, switched
         if key not in self.lowered:
-            self.lowered[key] = lower(self.program, name, removed=removed, optional=optional, switched=switched)
+            self.lowered[key] = lower(self.program, name, removed=removed, switched=switched)
         return self.lowered[key]
 
-    def question(
-        self, removed: Guards = NONE, optional: Guards = NONE, switched: Guards = NONE, *, hunt: bool = False,
-        part: float = 1.0,
-    ) -> Question:  # fmt: skip
-        """The question behind the claim, of that system."""
-        lowered = self.lower(removed, optional, switched)
+    def question(self, removed: Guards = NONE, *, hunt: bool = False, part: float = 1.0) -> Question:
+        """The question behind the claim, of the program without these guards."""
+        lowered = self.lower(removed)
         tasks = self.tasks or exact_tasks(lowered.system) or max(BOUNDED, least_tasks(lowered.system))
         return Question(
             lowered.system, property_of(self.claim, self.program, lowered), tasks, self.until(part), "auto",
@@ -118,17 +114,9 @@ class Bench:
         found = [guess for guess in later if len(guess.keys) <= most and guess.spins <= first.spins]
         return sorted(found, key=lambda guess: guess.pending != first.pending)
 
-    def together(
-        self, optional: Guards, removed: Guards = NONE, most: int = GUESSES, part: float = MOST
-    ) -> Proved | None:
-        """One proof for the program with each of these guards there or not, if so many guesses have one in time.
-
-        A lock is there in all of a run or in none of it: its releases go with it.
-        """
-        locks = frozenset(name for name in optional if self.program.guards[name].kind == "lock")
-        question = self.question(removed, optional - locks, locks)
-        known = [knowing(guess, rigid(question.system)) for guess in self.likely()[:most]]
-        return any_number(question, known, self.until(part))
+    def proof(self, removed: Guards, most: int = GUESSES, part: float = MOST) -> Proved | None:
+        """A proof for any number of tasks without these guards, if so many guesses have one in time."""
+        return any_number(self.question(removed), self.likely()[:most], self.until(part))
 
     def said_necessary(self) -> Guards:
         """The guards that claims of the program call necessary for the invariant: a proof without these is unlikely."""

@@ -62,13 +62,13 @@ def alone(bench: Bench, guard: str, many: Sequence[Together]) -> tuple[Verdict, 
     if run is not None:
         return run, ()
     if not many:
-        proof = bench.together(NONE, removed, FEW)
+        proof = bench.proof(removed, FEW)
         return (proof, (Together(removed, NONE, proof),)) if proof else (_at_last(bench, removed, HALF), ())
     begin, others = time.monotonic(), _others(bench, guard, many)
     if others:
         found = grown([bench], others, bench.likely(), removed, part=HALF)
     else:
-        proof = bench.together(NONE, removed, part=HALF)
+        proof = bench.proof(removed, part=HALF)
         found = Together(removed, NONE, proof) if proof else None
     if found is not None:
         return found.proof, (found,)
